@@ -1,0 +1,221 @@
+"""The closed table of what may be written down about a run, and the only code that knows its format.
+
+One event is one JSON object a line: the envelope, then the fields of its kind. Absent and null are the same.
+
+envelope  type     unit  what it is; what null means
+t         BIGINT   ns    CLOCK_MONOTONIC of the machine when it was seen; never null
+kind      VARCHAR        one of KINDS; never null
+party     VARCHAR        widget-INDEX or agent-NUMBER, who saw it; null: the server or the launcher
+view      INTEGER        page instance of the party, from 1; null: not on a page
+conn      INTEGER        number of the party's connection, from 1; null: not on a connection
+session   VARCHAR        the server's session id; null: of no single session (connections of an agent)
+mid       VARCHAR        RUN:KEY, KEY = INDEX.w|a.NUMBER; null: no message, or one known by its `id` only
+seq       BIGINT         the server's number of the message within its session; null: not known
+
+Server, swarm and launcher write such lines; the server with a few lines of its own (docs/journal.md).
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+FORMAT = 1  # of the run folder; raised when an old reader would misread a new folder
+
+ENVELOPE = MappingProxyType(
+    {
+        "t": "BIGINT",
+        "kind": "VARCHAR",
+        "party": "VARCHAR",
+        "view": "INTEGER",
+        "conn": "INTEGER",
+        "session": "VARCHAR",
+        "mid": "VARCHAR",
+        "seq": "BIGINT",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a kind: its type in events.parquet, its unit, what it is and what null means."""
+
+    name: str
+    type: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of event: who writes it, what happened, its own fields."""
+
+    name: str
+    writer: str
+    sentence: str
+    fields: tuple[Field, ...]
+
+
+def _fields(*names: str) -> tuple[Field, ...]:
+    return tuple(FIELDS[name] for name in names)
+
+
+def _field_table(*rows: tuple[str, str, str, str]) -> dict[str, Field]:
+    return {row[0]: Field(*row) for row in rows}
+
+
+# A name means the same wherever it stands, so that all kinds share one wide table.
+FIELDS = MappingProxyType(
+    _field_table(
+        ("index", "INTEGER", "", "the session's number in the plan"),
+        ("attempt", "INTEGER", "", "connection attempts since the last connection, from 1"),
+        ("sid", "VARCHAR", "", "the Socket.IO session id on the server"),
+        ("transport", "VARCHAR", "", "websocket or polling"),
+        ("reason", "VARCHAR", "", "why, in the words of the one who saw it; null: none was given"),
+        ("status", "INTEGER", "", "HTTP status, or a process's exit status; null: there was none"),
+        ("last_frame_ns", "BIGINT", "ns", "when the connection's last frame came; null: none came"),
+        ("room", "VARCHAR", "", "the room's name as the server says it; null: the reply named none"),
+        ("members", "INTEGER", "", "connections in the room, the newcomer included; null: not told"),
+        ("after", "BIGINT", "", "only messages with a larger seq were asked for; null: none were"),
+        ("count", "INTEGER", "", "messages in the reply; null: the reply cannot hold any"),
+        ("due_ns", "BIGINT", "ns", "when the plan wanted it sent; null: not known"),
+        ("via", "VARCHAR", "", "the way: rest or socket when sent; live, join, history or replay when seen"),
+        ("id", "VARCHAR", "", "the server's id of the message; null: the payload had none"),
+        ("event", "VARCHAR", "", "the Socket.IO event's name; null: not a Socket.IO event"),
+        ("size", "INTEGER", "bytes", "length of the payload as JSON; null: not known"),
+        ("why", "VARCHAR", "", "shape, session, duplicate or no-listener"),
+        ("audit", "BOOLEAN", "", "true: read by the auditor, a witness of what is stored, never a display"),
+        ("lag_ms", "DOUBLE", "ms", "the longest that the loop was late in this window"),
+        ("slip_ms", "DOUBLE", "ms", "the longest that a send left after its due in this window; null: no send"),
+        ("cpu", "DOUBLE", "share", "of one core that this process used in this window"),
+        ("steal", "DOUBLE", "share", "of the machine's time that its host took away; null: not known"),
+        ("asked", "INTEGER", "", "parties this process has started, total"),
+        ("connected", "INTEGER", "", "parties connected now"),
+        ("joined", "INTEGER", "", "conversations joined now, one for each party in it"),
+        ("sent", "INTEGER", "", "messages sent, total"),
+        ("accepted", "INTEGER", "", "messages accepted by the server, total"),
+        ("displayed", "INTEGER", "", "messages displayed to the other party, total"),
+        ("url", "VARCHAR", "", "the server's address"),
+        ("boot", "VARCHAR", "", "names one life of the server's process"),
+        ("node", "VARCHAR", "", "names the server's process among several"),
+        ("n", "BIGINT", "", "number of the line within its boot, from 1; null: the journal is not numbered"),
+        ("origin", "VARCHAR", "", "the Origin header; null: there was none"),
+        ("sids", "VARCHAR[]", "", "the connections that were in the room"),
+    )
+)
+
+
+def _kinds(*rows: tuple[str, str, str, str]) -> dict[str, Kind]:
+    return {name: Kind(name, writer, sentence, _fields(*names.split())) for name, writer, names, sentence in rows}
+
+
+KINDS = MappingProxyType(
+    _kinds(
+        ("session_opened", "swarm", "index", "the widget's customer opened a session"),
+        ("escalated", "swarm", "", "the customer asked for a human, and the server agreed"),
+        ("assumed", "swarm", "index", "the agent took the session"),
+        ("closed", "swarm", "", "the party is done with the session: what is stored later is not owed to it"),
+        ("withdrawn", "swarm", "reason", "the party was stopped early: what is owed to it later is unjudged"),
+        ("connecting", "swarm", "attempt", "a connection was begun"),
+        ("connected", "swarm", "sid transport", "the server answered CONNECT"),
+        ("connect_failed", "swarm", "reason status", "the attempt ended without a connection"),
+        ("disconnected", "swarm", "reason last_frame_ns", "the connection ended"),
+        ("join_sent", "swarm", "room after", "the party asked to enter the session's room"),
+        ("joined", "swarm", "room members after count", "the server acked the join"),
+        ("join_failed", "swarm", "reason", "an error ack, or no ack within the deadline (reason timeout)"),
+        ("sent", "swarm", "due_ns via", "REST request issued, or emit() called"),
+        ("unsent", "swarm", "due_ns reason", "a planned message that was never sent"),
+        ("accepted", "swarm", "status id", "201, 200 or a good ack: the server says it has the message"),
+        ("refused", "swarm", "status reason", "a 4xx or an error ack"),
+        ("unanswered", "swarm", "status reason", "5xx, reset, or no answer within the deadline"),
+        ("received", "swarm", "via event id size", "a message reached the party, before any filter of its screen"),
+        ("displayed", "swarm", "via", "the message appeared on the party's screen"),
+        ("removed", "swarm", "", "the message vanished from the party's screen"),
+        ("not_displayed", "swarm", "why id", "a received message that the screen did not show"),
+        ("history_read", "swarm", "after count audit", "a REST history was read"),
+        (
+            "rig",
+            "swarm",
+            "lag_ms slip_ms cpu steal asked connected joined sent accepted displayed",
+            "twice a second: how the load generator itself does",
+        ),
+        ("sentinel", "swarm", "", "the last line of a recorder that was closed in order"),
+        ("server_ready", "launcher", "url", "the server printed its ready line"),
+        ("server_ended", "launcher", "status", "the server's process was gone"),
+        ("server_started", "server", "n boot node", "first line of a boot"),
+        ("origin_refused", "server", "n origin", "a handshake from an Origin that is not allowed"),
+        ("auth_refused", "server", "n sid reason", "a connection without a good token"),
+        ("sid_connected", "server", "n sid", "a connection was accepted"),
+        ("sid_disconnected", "server", "n sid reason", "a connection is gone, as the server sees it"),
+        ("room_entered", "server", "n sid room", "the connection entered the room"),
+        ("room_left", "server", "n sid room", "the connection left the room, by itself or by its end"),
+        ("unknown_event", "server", "n sid event", "an event that no handler knows"),
+        ("stored", "server", "n id", "the message was committed"),
+        ("published", "server", "n room members sids id", "the message was emitted, and who was in the room then"),
+        ("written", "server", "n sid id", "the message was written to that connection's transport"),
+        ("loop_lag", "server", "n lag_ms", "twice a second: how late the server's loop was"),
+    )
+)
+
+# The answer key (injected.jsonl) has lines of its own, which no cause may read.
+INJECTED = MappingProxyType(
+    {
+        "kind": "fault or defect",
+        "name": "server.drop-emit, drop, kill-server, ...",
+        "scope": "mid, session, connection or all",
+        "start_ns": "from when",
+        "end_ns": "until when; null: to the end of the run",
+    }
+)
+
+SOURCE = MappingProxyType({"source": "VARCHAR", "line": "BIGINT"})  # file stem and line, added by seal()
+
+
+def columns() -> dict[str, str]:
+    """Column name -> DuckDB type of events.parquet."""
+    return {**SOURCE, **ENVELOPE, **{field.name: field.type for field in FIELDS.values()}}
+
+
+class Recorder:
+    """Appends events to one file. Cheap where it is called, written by `flush()`, never read by the run itself.
+
+    `append` keeps events in memory; the caller flushes at least twice a second, so that a killed process loses
+    less than its last second. Raises OSError from flush() and close() when the disk takes no more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pending: list[dict[str, Any]] = []
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._closed = False
+
+    def append(self, kind: str, **fields: Any) -> int:
+        """Record one event now; returns its `t` (ns)."""
+        t_ns = time.monotonic_ns()
+        self._pending.append({"t": t_ns, "kind": kind, **fields})
+        return t_ns
+
+    def flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending and not self._closed:
+            data = b"".join(_lines(pending))
+            while data:
+                data = data[os.write(self._file, data) :]
+
+    def close(self) -> None:
+        """Write what is pending and the sentinel. A second call does nothing."""
+        if not self._closed:
+            self.append("sentinel")
+            self.flush()
+            self._closed = True
+            os.close(self._file)
+
+
+def _lines(events: list[dict[str, Any]]) -> Iterator[bytes]:
+    for event in events:
+        yield orjson.dumps({name: value for name, value in event.items() if value is not None}) + b"\n"
