@@ -1,0 +1,249 @@
+"""A scenario says who does what when: rates, timing, faults, seed. It is one TOML file and one frozen value.
+
+`from = "early-reply"` in a file takes another scenario's fields and changes some.
+"""
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+SHIPPED = Path(__file__).parent / "scenarios"
+
+Range = tuple[float, float]  # drawn evenly between the two; a single number stands for both
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be played; the message is one line that names the field and the mend."""
+
+
+FAULTS = MappingProxyType(
+    {
+        "drop": "the widget's connection is reset and its network is away for for_s",
+        "kill-server": "the server gets SIGKILL and is started again on the same port after for_s",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that happens at a time to correct software; `name` is one of FAULTS."""
+
+    name: str
+    at_s: Range  # from the session's opening; for the server from the run's start
+    for_s: Range
+    share: float = 1.0  # of the widgets it happens to; of no meaning for the server
+
+
+def _of(meaning: str, default: Any, unit: str = "s") -> Any:
+    return field(default=default, metadata={"meaning": meaning, "unit": unit})
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Fields ending in _s are seconds; a Range is drawn once per session or message from the seed."""
+
+    name: str = _of("how it is called", "unnamed", "")
+    sentence: str = _of("what it varies, and what a correct server shows", "", "")
+    widgets: int = _of("customers, each with a session of its own", 20, "")
+    agents: int = _of("support agents; session i is assumed by agent i modulo agents", 2, "")
+    run_time_s: float = _of("from the start until sending ends", 30.0)
+    arrivals_per_s: float = _of("sessions opened a second", 10.0, "1/s")
+    settle_s: float = _of("from the last agent's start to the first session", 2.0)
+    connect_after_s: Range = _of("from the opening until the widget connects and joins", (0.1, 0.5))
+    escalate_after_s: Range = _of("from the opening until the customer asks for a human", (0.5, 0.5))
+    assume_after_s: Range = _of("from the agent's notice of that until the assume", (0.5, 0.5))
+    agent_first_s: Range = _of("from the assume until the agent's first message", (2.0, 3.0))
+    agent_every_s: Range = _of("between two messages of the agent", (1.5, 2.5))
+    widget_first_s: Range = _of("from the opening until the widget's first message", (3.5, 5.0))
+    widget_every_s: Range = _of("between two messages of the widget", (3.0, 5.0))
+    agent_sends: str = _of("how agents send: rest or socket", "rest", "")
+    ping_interval_s: float = _of("Engine.IO pingInterval asked of a started server", 5.0)
+    ping_timeout_s: float = _of("Engine.IO pingTimeout asked of a started server", 4.0)
+    connect_deadline_s: float = _of("a connection attempt that takes longer has failed", 3.0)
+    join_deadline_s: float = _of("a join without an ack for longer has failed", 3.0)
+    answer_deadline_s: float = _of("a request or send without an answer for longer is unanswered", 5.0)
+    backoff_s: float = _of("first delay before a new attempt, doubled each time, +/- 50 %", 1.0)
+    backoff_max_s: float = _of("longest delay before a new attempt", 5.0)
+    late_after_s: float = _of("a display later than this after the due is late", 2.0)
+    quiet_s: float = _of("from the end of sending until parties leave at the latest; 0: horizon + 2 s", 0.0)
+    warm_up_s: float = _of("messages due before this count in everything but latency", 0.0)
+    seed: int = _of("every random choice comes from it", 1, "")
+    faults: tuple[Fault, ...] = _of("tables [faults.NAME] with at_s, for_s, share", (), "")
+    goals: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict, metadata={"meaning": "tables [goals.FIGURE] with max, for the gate", "unit": ""}
+    )
+
+    @property
+    def horizon_s(self) -> float:
+        """How long after its acceptance a message may still come: detection, back-off, deadlines, lateness."""
+        detection_s = self.ping_interval_s + self.ping_timeout_s
+        return detection_s + self.backoff_max_s + self.connect_deadline_s + self.join_deadline_s + self.late_after_s
+
+    @property
+    def quiet_phase_s(self) -> float:
+        return self.quiet_s or self.horizon_s + 2.0
+
+    def fault(self, name: str) -> Fault | None:
+        return next((fault for fault in self.faults if fault.name == name), None)
+
+    def table(self) -> dict[str, Any]:
+        """As it stands in run.json and in a TOML file: `load` of it gives the same scenario."""
+        table = dataclasses.asdict(self)
+        table["faults"] = {fault.pop("name"): fault for fault in table["faults"]}
+        return table
+
+
+def shipped() -> dict[str, Path]:
+    """Name -> file of the scenarios that entrega brings along."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+
+
+def load(name: str, changes: Mapping[str, Any] | None = None) -> Scenario:
+    """The scenario of that name or file (TOML, or a run.json to play again), with `changes` (dotted field -> value).
+
+    Raises ScenarioError for an unknown name, field or value.
+    """
+    table = _table(name)
+    for dotted, value in (changes or {}).items():
+        _put(table, dotted, value)
+    return from_table(table)
+
+
+def from_table(table: Mapping[str, Any]) -> Scenario:
+    """The checked scenario of a table as TOML or JSON gives it."""
+    known = {each.name: each for each in dataclasses.fields(Scenario)}
+    for name in table:
+        if name not in known:
+            raise ScenarioError(f"no field {name!r} in a scenario; known are {', '.join(known)}")
+    scenario = Scenario(**{name: _checked(known[name], value) for name, value in table.items()})
+    _check_sense(scenario)
+    return scenario
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`FIELD=VALUE` of --set; VALUE is TOML (5, [1, 2.5], true) or else the bare string."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ScenarioError(f"--set takes FIELD=VALUE, not {text!r}")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value
+
+
+def _table(name: str) -> dict[str, Any]:
+    path = shipped().get(name, Path(name))
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(
+            f"no scenario {name!r}: neither one of {', '.join(shipped())} nor a readable file ({error})"
+        ) from None
+    return _run_json(path, text) if path.suffix == ".json" else _toml(path, text)
+
+
+def _toml(path: Path, text: str) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{path} is not TOML: {error}") from None
+    base = table.pop("from", None)
+    if base is None:
+        return {"name": path.stem, **table}
+    if base not in shipped():
+        raise ScenarioError(f'{path}: from = "{base}" names no shipped scenario ({", ".join(shipped())})')
+    merged = _table(base)
+    for field_name, value in table.items():
+        old = merged.get(field_name)
+        merged[field_name] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    return {**merged, "name": table.get("name", path.stem)}
+
+
+def _run_json(path: Path, text: str) -> dict[str, Any]:
+    try:
+        table = json.loads(text)["scenario"]
+    except (ValueError, KeyError, TypeError):
+        raise ScenarioError(f"{path} holds no scenario; give a run.json of a run, or a TOML file") from None
+    return dict(table)
+
+
+def _put(table: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise ScenarioError(f"{dotted}: {parent} is not a table")
+    table[last] = value
+
+
+def _checked(spec: "dataclasses.Field[Any]", value: Any) -> Any:
+    if spec.name == "faults":
+        return tuple(_fault(name, table) for name, table in _mapping("faults", value).items())
+    if spec.name == "goals":
+        return {name: dict(_mapping(f"goals.{name}", goal)) for name, goal in _mapping("goals", value).items()}
+    if spec.type is Range:
+        return _range(spec.name, value)
+    if spec.type is float:
+        return _number(spec.name, value)
+    if spec.type is int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ScenarioError(f"{spec.name} takes a whole number from 0 on, not {value!r}")
+        return value
+    if not isinstance(value, str):
+        raise ScenarioError(f"{spec.name} takes text, not {value!r}")
+    return value
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+        raise ScenarioError(f"{name} takes a number from 0 on, not {value!r}")
+    return float(value)
+
+
+def _range(name: str, value: Any) -> Range:
+    low, high = value if isinstance(value, list | tuple) and len(value) == 2 else (value, value)
+    low, high = _number(name, low), _number(name, high)
+    if low > high:
+        raise ScenarioError(f"{name} = [{low}, {high}] begins after its end; swap the two")
+    return low, high
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ScenarioError(f"{name} takes a table, not {value!r}")
+    return value
+
+
+def _fault(name: str, table: Any) -> Fault:
+    if name not in FAULTS:
+        raise ScenarioError(f"no fault {name!r}; known are {', '.join(FAULTS)}")
+    fields = dict(_mapping(f"faults.{name}", table))
+    share = _number(f"faults.{name}.share", fields.pop("share", 1.0))
+    if unknown := set(fields) - {"at_s", "for_s"}:
+        raise ScenarioError(f"faults.{name} has no field {sorted(unknown)[0]!r}; known are at_s, for_s, share")
+    if missing := {"at_s", "for_s"} - set(fields):
+        raise ScenarioError(f"faults.{name} lacks {sorted(missing)[0]}; give at_s and for_s in seconds")
+    if share > 1:
+        raise ScenarioError(f"faults.{name}.share is a share from 0 to 1, not {share}")
+    at_s, for_s = (_range(f"faults.{name}.{key}", fields[key]) for key in ("at_s", "for_s"))
+    return Fault(name, at_s, for_s, share)
+
+
+def _check_sense(scenario: Scenario) -> None:
+    if scenario.agent_sends not in ("rest", "socket"):
+        raise ScenarioError(f"agent_sends is rest or socket, not {scenario.agent_sends!r}")
+    for name in ("widgets", "agents", "run_time_s", "arrivals_per_s", "ping_interval_s", "ping_timeout_s"):
+        if not getattr(scenario, name):
+            raise ScenarioError(f"{name} must be above 0")
+    if min(scenario.agent_every_s[0], scenario.widget_every_s[0]) < 0.001:
+        raise ScenarioError("agent_every_s and widget_every_s must be at least 0.001")
+    if 0 < scenario.quiet_s < scenario.horizon_s:
+        raise ScenarioError(
+            f"quiet_s = {scenario.quiet_s} is shorter than the horizon of {scenario.horizon_s} s, which would make "
+            "false losses; raise it, or leave it 0"
+        )
