@@ -1,0 +1,13 @@
+"""What every test may rely on. The fixture names `session` and `fastsession` are Locust's; leave them free."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unpatched_process() -> Iterator[None]:
+    """Locust patches the process that imports it, so it runs in subprocesses; the tests' own process stays clean."""
+    yield
+    assert "gevent" not in sys.modules, "a test imported gevent or locust into the tests' own process"
