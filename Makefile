@@ -22,7 +22,7 @@ check: $(READY) ## format, lint, types, who imports whom, lines per house
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet .; echo 'mend it: $(BIN)/ruff format .' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tests.lines
 
 bench: $(READY) ## print measurements; WHAT=name for one of them
@@ -53,8 +53,8 @@ $(READY): pyproject.toml constraints.txt
 		{ echo 'this Python comes without its venv module; mend it: apt-get install python3-venv' >&2; exit 2; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo 'making .venv' && $(PYTHON) -m venv --clear .venv; }
 	@echo 'installing entrega and its tools into .venv'
-	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
+	@{ $(BIN)/python -m pip install -qq --disable-pip-version-check uv \
 		&& $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'; } \
 		|| { echo 'uv did not get through; pip does it, which takes a minute or two' \
-		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; }
+		&& $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'; }
 	@touch $@
