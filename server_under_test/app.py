@@ -1,0 +1,53 @@
+"""The server's parts put together."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import socketio
+from starlette.types import ASGIApp
+
+from server_under_test.body_limit import BodyLimit
+from server_under_test.conversations import Conversations
+from server_under_test.defects import Defects
+from server_under_test.engine import ChatServer
+from server_under_test.journal import Journal, Lines
+from server_under_test.origins import Origins
+from server_under_test.publisher import Publisher
+from server_under_test.rest import Rest
+from server_under_test.settings import Settings
+from server_under_test.sockets import Sockets
+from server_under_test.storage import Storage
+from server_under_test.tokens import Tokens
+
+LAG_EVERY_S = 0.5
+LAG_TICK_S = 0.05
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, storage: Storage, journal: Journal, key: Lines) -> AsyncIterator[ASGIApp]:
+    """The ASGI app, with its writer and its watch on the loop at work until the end."""
+    defects = Defects(settings.defect_values(), settings.seed, key)
+    server = ChatServer(
+        journal, Origins(settings.origins, journal, defects), settings.ping_interval_s, settings.ping_timeout_s
+    )
+    conversations = Conversations(storage, Publisher(server, journal, defects), journal, defects)
+    tokens = Tokens(storage.token_key)
+    Sockets(server, conversations, tokens, journal, defects)
+    async with asyncio.TaskGroup() as tasks:
+        at_work = [tasks.create_task(conversations.write()), tasks.create_task(_watch_loop(journal))]
+        yield socketio.ASGIApp(server, BodyLimit(Rest(conversations, tokens).app()))
+        for task in at_work:
+            task.cancel()
+
+
+async def _watch_loop(journal: Journal) -> None:
+    """Twice a second write the longest that the loop was late."""
+    while True:
+        lag_s = 0.0
+        until = time.monotonic() + LAG_EVERY_S
+        while (now := time.monotonic()) < until:
+            await asyncio.sleep(LAG_TICK_S)
+            lag_s = max(lag_s, time.monotonic() - now - LAG_TICK_S)
+        journal.write("loop_lag", lag_ms=round(lag_s * 1000, 3))

@@ -1,0 +1,67 @@
+"""How a server is started: one frozen value, checked before anything is opened."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+
+from server_under_test.defects import DefectError, parse
+
+
+class StartError(Exception):
+    """The server cannot start; the message is one line that says why, and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`defects` are `server.NAME[=VALUE]`; `origins` are allowed beside the server's own. Port 0: any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database: str = "sqlite:///entrega.db"
+    defects: tuple[str, ...] = ()
+    seed: int = 0
+    journal: Path | None = None
+    injected: Path | None = None
+    ping_interval_s: float = 25.0
+    ping_timeout_s: float = 20.0
+    origins: tuple[str, ...] = ("https://shop.example",)
+
+    def defect_values(self) -> dict[str, float]:
+        """Name -> value of the defects that are on. Raises StartError."""
+        try:
+            return parse(self.defects)
+        except DefectError as error:
+            raise StartError(str(error)) from None
+
+    def check(self) -> None:
+        """Raises StartError for what can be seen to be wrong without opening anything."""
+        if not 0 <= self.port <= 65_535:
+            raise StartError(f"--port {self.port} is no port; take 0 (any free one) to 65535")
+        if self.ping_interval_s < 1 or self.ping_interval_s % 1:
+            raise StartError(
+                f"--ping-interval {self.ping_interval_s:g} cannot be told to clients; take whole seconds, at least 1"
+            )
+        if self.ping_timeout_s <= 0:
+            raise StartError(f"--ping-timeout {self.ping_timeout_s:g} is too short; take more than 0 seconds")
+        delay_ms = self.defect_values().get("server.join-delay", 0.0)
+        if delay_ms >= self.ping_timeout_s * 1000:
+            raise StartError("server.join-delay must be shorter than --ping-timeout, or no join would ever end")
+        self._check_database()
+        for origin in self.origins:
+            parts = urlsplit(origin)
+            if f"{parts.scheme}://{parts.netloc}" != origin or not parts.scheme or not parts.netloc:
+                raise StartError(f"--origin {origin!r} is no origin; write SCHEME://HOST[:PORT] and nothing after it")
+
+    def _check_database(self) -> None:
+        mend = "write sqlite:///FILE"
+        try:
+            url = sa.make_url(self.database)
+        except ArgumentError:
+            raise StartError(f"--database {self.database!r} is no database URL; {mend}") from None
+        if url.get_backend_name() != "sqlite":
+            raise StartError(f"--database {self.database!r}: only SQLite is known; {mend}")
+        if url.database in (None, "", ":memory:"):
+            raise StartError(f"--database {self.database!r} names no file; {mend}")

@@ -1,0 +1,115 @@
+"""What clients do on a socket: connect, join, leave, send."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from socketio.exceptions import ConnectionRefusedError as SocketRefused
+
+from server_under_test.chat import Bearer, Draft, Refused, room_of
+from server_under_test.conversations import Conversations
+from server_under_test.defects import Defects
+from server_under_test.engine import ChatServer
+from server_under_test.journal import Journal
+from server_under_test.publisher import AGENTS
+from server_under_test.shapes import Room, SocketMessage, read
+from server_under_test.tokens import Tokens
+
+Handler = Callable[[str, Bearer, Any], Awaitable[dict[str, Any]]]
+
+
+class Sockets:
+    def __init__(
+        self, server: ChatServer, conversations: Conversations, tokens: Tokens, journal: Journal, defects: Defects
+    ) -> None:
+        self._server = server
+        self._conversations = conversations
+        self._tokens = tokens
+        self._journal = journal
+        self._defects = defects
+        self._bearers: dict[str, Bearer] = {}
+        self._handlers: dict[str, Handler] = {
+            "join-chat" if defects.join_event else "join": self.join,
+            "leave": self.leave,
+            "send-message": self.send,
+        }
+        server.on("connect", self.connect)
+        server.on("disconnect", self.disconnect)
+        server.on_event = self.event
+
+    def connect(self, sid: str, _environ: Any, auth: Any) -> None:
+        # Not a coroutine: were it to wait, a client that closes meanwhile would stay in its rooms as a ghost.
+        try:
+            bearer = self._tokens.bearer(auth.get("token") if isinstance(auth, dict) else None)
+        except Refused as refusal:
+            self._journal.write("auth_refused", sid=sid, reason=refusal.error)
+            raise SocketRefused(refusal.error) from None
+        self._bearers[sid] = bearer
+        self._journal.write("sid_connected", sid=sid, session=_session_of(bearer))
+        if bearer.role == "agent":
+            self._enter(sid, AGENTS, None)
+
+    def disconnect(self, sid: str, reason: str) -> None:
+        bearer = self._bearers.pop(sid)
+        for room in self._server.rooms(sid):
+            if room != sid:
+                self._left(sid, room)
+        self._journal.write("sid_disconnected", sid=sid, session=_session_of(bearer), reason=reason)
+
+    async def event(self, sid: str, data: Any) -> dict[str, Any]:
+        """The ack of any event: {ok: true, ...} or {ok: false, error}."""
+        name, payload = _name_and_payload(data)
+        bearer = self._bearers[sid]
+        handler = self._handlers.get(name)
+        if handler is None:
+            if self._defects.join_event and name == "join":
+                self._defects.did("server.join-event", "connection", _session_of(bearer))
+            self._journal.write("unknown_event", sid=sid, session=_session_of(bearer), event=name)
+            return {"ok": False, "error": f"There is no event {name!r}; there are {', '.join(self._handlers)}."}
+        try:
+            return {"ok": True, **await handler(sid, bearer, payload)}
+        except Refused as refusal:
+            return {"ok": False, "error": refusal.error}
+
+    async def join(self, sid: str, bearer: Bearer, payload: Any) -> dict[str, Any]:
+        """Enter first and read what was missed then: what comes in between is seen twice rather than never."""
+        wanted = read(Room, {"room": payload} if isinstance(payload, str) else payload)
+        if self._defects.join_delay_ms:
+            self._defects.did("server.join-delay", "connection", wanted.session_id, for_ms=self._defects.join_delay_ms)
+            await asyncio.sleep(self._defects.join_delay_ms / 1000)
+        await self._conversations.check_member(wanted.session_id, bearer)
+        if sid not in self._bearers:
+            raise Refused(409, "The connection ended while it joined.")
+        self._enter(sid, wanted.room, wanted.session_id)
+        members = len(self._server.sids_in(wanted.room))
+        missed = await self._conversations.missed(wanted.session_id, wanted.after)
+        return {"room": wanted.room, "members": members, **missed.as_json()}
+
+    async def leave(self, sid: str, _bearer: Bearer, payload: Any) -> dict[str, Any]:
+        room = room_of(read(Room, {"room": payload} if isinstance(payload, str) else payload).session_id)
+        if room in self._server.rooms(sid):
+            self._left(sid, room)
+            await self._server.leave_room(sid, room)
+        return {"room": room}
+
+    async def send(self, _sid: str, bearer: Bearer, payload: Any) -> dict[str, Any]:
+        sent = read(SocketMessage, payload)
+        draft = Draft(sent.session_id, sent.client_id, sent.text, sent.metadata, bearer)
+        return {"message": (await self._conversations.send(draft)).message.as_json()}
+
+    def _enter(self, sid: str, room: str, session_id: str | None) -> None:
+        self._journal.write("room_entered", sid=sid, room=room, session=session_id)
+        self._server.manager.basic_enter_room(sid, "/", room)
+
+    def _left(self, sid: str, room: str) -> None:
+        self._journal.write("room_left", sid=sid, room=room, session=room.partition(":")[2] or None)
+
+
+def _session_of(bearer: Bearer) -> str | None:
+    return bearer.name if bearer.role == "widget" else None
+
+
+def _name_and_payload(data: Any) -> tuple[str, Any]:
+    """An event is [name, payload]; a name that is none becomes one that no handler has."""
+    name, payload = (*data, None, None)[:2] if isinstance(data, list) else (data, None)
+    return (name if isinstance(name, str) else str(name)).encode(errors="replace").decode()[:64], payload
