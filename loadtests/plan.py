@@ -50,9 +50,7 @@ def plan(scenario: Scenario, index: int) -> SessionPlan:
         escalates_s=escalates_s,
         assume_after_s=assume_after_s,
         widget_dues_s=_dues(dice, scenario.widget_first_s, scenario.widget_every_s, talk_s),
-        agent_dues_s=_dues(
-            dice, scenario.agent_first_s, scenario.agent_every_s, talk_s - escalates_s - assume_after_s
-        ),
+        agent_dues_s=_dues(dice, scenario.agent_first_s, scenario.agent_every_s, talk_s - escalates_s - assume_after_s),
         drops=drops,
         sending_ends_s=scenario.run_time_s,
         leaves_s=scenario.run_time_s + scenario.quiet_phase_s,

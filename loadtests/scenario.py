@@ -12,12 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from loadtests.bad_input import BadInput
+
 SHIPPED = Path(__file__).parent / "scenarios"
 
 Range = tuple[float, float]  # drawn evenly between the two; a single number stands for both
 
 
-class ScenarioError(ValueError):
+class ScenarioError(BadInput):
     """A scenario that cannot be played; the message is one line that names the field and the mend."""
 
 

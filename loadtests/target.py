@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadtests.bad_input import BadInput
+
 SHIPPED = Path(__file__).parent / "targets"
 
 
-class TargetError(ValueError):
+class TargetError(BadInput):
     """A target that cannot be used; the message is one line that names file, key and mend."""
 
 
@@ -59,6 +61,8 @@ class Fields:
     listed_session: str
     listed_metadata: str
     agent_token: str
+    ok: str
+    error: str
     sent_message: str
     live_message: str
     missed: str

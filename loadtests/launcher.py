@@ -1,0 +1,256 @@
+"""launch(order) -> a run folder: server and swarm as processes of their own, watched until they have ended."""
+
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loadtests import run_folder, run_info
+from loadtests.bad_input import BadInput
+from loadtests.events import Recorder
+from loadtests.plan import outages, plan
+from loadtests.progress import Progress, Tail
+from loadtests.scenario import Scenario
+from loadtests.server_process import ServerProcess
+from loadtests.target import Target
+
+LOCUSTFILE = Path(__file__).parent / "locustfile.py"
+TICK_S = 0.1
+GRACE_S = 60.0  # beyond the plan's end, until a swarm that does not end is ended
+INTERRUPT_S = 4.0  # for everybody to close the books after a signal
+SPARE_FILES = 700  # descriptors of a process beside one a user: the REST pool, files, libraries
+
+Watch = Callable[[Progress], None]
+
+
+class LaunchError(BadInput):
+    """The run cannot be had as ordered; the message is one line with the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run. `url` None: the target is started; `defects` with their values, both server.* and widget.*."""
+
+    scenario: Scenario
+    target: Target
+    url: str | None = None
+    defects: tuple[str, ...] = ()
+    processes: int = 1
+    out: Path | None = None
+    locust_options: tuple[str, ...] = ()
+
+
+def launch(order: Order, watch: Watch) -> Path:
+    """Play the order and return its sealed run folder; run.json's `end` says how it went.
+
+    Raises LaunchError, ServerError or RunFolderError before a run began, KeyboardInterrupt after the books are
+    closed (then nothing is sealed: the next reader does it).
+    """
+    _check(order)
+    folder = order.out or run_folder.new_path(Path("runs"), order.scenario.name, order.scenario.seed)
+    info = run_info.describe(order.scenario, order.target, order.url or "", order.processes)
+    run_folder.create(folder, info)
+    (folder / "logs").mkdir()
+    run = _Run(order, folder, watch)
+    with run.server(), contextlib.ExitStack() as stack:
+        swarm = stack.enter_context(run.swarm())
+        run.follow(swarm)
+    run_folder.seal_run(folder)
+    return folder
+
+
+class _Run:
+    def __init__(self, order: Order, folder: Path, watch: Watch) -> None:
+        self._order = order
+        self._folder = folder
+        self._watch = watch
+        self._server: ServerProcess | None = None
+        self._server_gone = False
+        self._recorder = Recorder(folder / "events" / "launcher.jsonl")
+        self._plan = [(gap.at_s, gap.for_s) for gap in outages(order.scenario)]
+        self._back_s: float | None = None  # when a killed server is to be started again
+
+    # -- processes
+
+    @contextlib.contextmanager
+    def server(self) -> Iterator[None]:
+        """The target's server while the run lasts; its database is thrown away with it (it holds tokens)."""
+        database = tempfile.mkdtemp(prefix="entrega-")
+        try:
+            if self._order.url is None:
+                self._server = ServerProcess(
+                    self._order.target.start or "", self._environment(database), self._folder / "logs"
+                )
+                self._ready(self._server.launch())
+                run_folder.update(self._folder, url=self._server.url)
+            yield
+        finally:
+            if self._server is not None and not self._server_gone:
+                self._record("server_ended", status=self._server.stop())
+            self._recorder.close()
+            shutil.rmtree(database)
+
+    def _environment(self, database: str) -> dict[str, str]:
+        scenario = self._order.scenario
+        return {
+            "ENTREGA_PORT": "0",
+            "ENTREGA_DATABASE": f"sqlite:///{database}/chat.db",
+            "ENTREGA_DEFECT": ",".join(name for name in self._order.defects if name.startswith("server.")),
+            "ENTREGA_SEED": str(scenario.seed),
+            "ENTREGA_INJECTED": str(self._folder / "injected.jsonl"),
+            "ENTREGA_PING_INTERVAL": str(scenario.ping_interval_s),
+            "ENTREGA_PING_TIMEOUT": str(scenario.ping_timeout_s),
+        }
+
+    @contextlib.contextmanager
+    def swarm(self) -> "Iterator[subprocess.Popen[bytes]]":
+        """Locust as a process group of its own, which ends when this process does: it holds the lifeline's far end."""
+        far, near = os.pipe()
+        environment = {
+            **os.environ,
+            "ENTREGA_RUN": str(self._folder.resolve()),
+            "ENTREGA_LIFELINE": str(far),
+            "ENTREGA_DEFECT": ",".join(name for name in self._order.defects if name.startswith("widget.")),
+        }
+        with (self._folder / "logs" / "locust.log").open("wb") as log:
+            swarm = subprocess.Popen(
+                self._locust(), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, pass_fds=(far,),
+            )  # fmt: skip
+        os.close(far)
+        try:
+            yield swarm
+        except BaseException:
+            self._end("interrupted", "a signal")
+            raise
+        finally:
+            _end_group(swarm)
+            os.close(near)
+
+    def _locust(self) -> list[str]:
+        scenario = self._order.scenario
+        users = scenario.widgets + scenario.agents
+        command = [sys.executable, "-P", "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+        command += ["-u", str(users), "-r", str(scenario.arrivals_per_s), "-t", f"{round(scenario.run_time_s)}s"]
+        command += ["--exit-code-on-error", "0"]
+        if self._order.processes > 1:
+            command += ["--processes", str(self._order.processes), "--master-bind-port", str(_free_port())]
+        return [*command, *self._order.locust_options]
+
+    # -- while it lasts
+
+    def follow(self, swarm: "subprocess.Popen[bytes]") -> None:
+        scenario = self._order.scenario
+        planned_s = scenario.run_time_s + scenario.quiet_phase_s
+        tail = Tail(self._folder / "events", scenario.late_after_s)
+        began_s, next_look_s = time.monotonic(), 0.0
+        while swarm.poll() is None:
+            elapsed_s = time.monotonic() - began_s
+            if elapsed_s > planned_s + GRACE_S:
+                return self._end("failed", f"the swarm had not ended {GRACE_S:.0f} s after its plan")
+            if elapsed_s >= next_look_s:
+                next_look_s = elapsed_s + 0.5
+                self._watch(tail.look(elapsed_s, planned_s))
+                self._recorder.flush()
+            self._hurt_server()
+            time.sleep(TICK_S)
+        self._watch(tail.look(time.monotonic() - began_s, planned_s))
+        if swarm.returncode:
+            return self._end("failed", f"Locust ended with {swarm.returncode}; see {self._folder}/logs/locust.log")
+        return self._end("complete", None)
+
+    def _hurt_server(self) -> None:
+        if self._server is None:
+            return
+        now_s = time.monotonic()
+        if self._back_s is not None and now_s >= self._back_s:
+            self._back_s = None
+            self._server_gone = False
+            self._ready(self._server.launch())
+            self._update_window()
+        elif not self._server_gone and self._server.ended() is not None:
+            self._gone(self._server.ended())
+        elif self._plan and (t0_s := self._t0_s()) is not None and now_s >= t0_s + self._plan[0][0]:
+            _, for_s = self._plan.pop(0)
+            self._gone(self._server.kill())
+            self._back_s = time.monotonic() + for_s
+
+    def _gone(self, status: int | None) -> None:
+        self._server_gone = True
+        self._record("server_ended", status=status)
+
+    def _ready(self, url: str) -> None:
+        self._record("server_ready", url=url)
+
+    def _t0_s(self) -> float | None:
+        t0_ns = run_folder.read_info(self._folder)["t0_ns"]
+        return None if t0_ns is None else t0_ns / 1e9
+
+    def _update_window(self) -> None:
+        """The outage lasted until the server was ready, a bit longer than planned: horizons count from there."""
+        windows = run_folder.read_info(self._folder)["fault_windows"]
+        for window in windows:
+            if window["name"] == "kill-server":
+                window["end_ns"] = time.monotonic_ns()
+                key = {"t": window["end_ns"], "kind": "fault", "scope": "all", **window}
+                with (self._folder / "injected.jsonl").open("a") as answers:
+                    answers.write(json.dumps(key) + "\n")
+        run_folder.update(self._folder, fault_windows=windows)
+
+    def _record(self, kind: str, **fields: Any) -> None:
+        self._recorder.append(kind, **fields)
+
+    def _end(self, state: str, reason: str | None) -> None:
+        run_folder.update(self._folder, end={"state": state, "reason": reason})
+
+
+def _check(order: Order) -> None:
+    scenario = order.scenario
+    if order.url is None and order.target.start is None:
+        raise LaunchError(f"target {order.target.name} has no `start`; say where it is with -H URL")
+    last_s = plan(scenario, scenario.widgets - 1).opens_s
+    if last_s >= scenario.run_time_s:
+        raise LaunchError(
+            f"at {scenario.arrivals_per_s:g} arrivals a second the last session would open after {last_s:.0f} s, "
+            f"but sending ends after {scenario.run_time_s:g} s; raise -r or -t"
+        )
+    _raise_file_limit(scenario.widgets + scenario.agents + SPARE_FILES)
+
+
+def _raise_file_limit(needed: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise LaunchError(f"{needed} file descriptors are needed and {hard} are allowed; `ulimit -Hn`, or fewer users")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _end_group(swarm: "subprocess.Popen[bytes]") -> None:
+    """End Locust and its workers, politely first; nothing happens to a group that has ended."""
+    for name, wait_s in ((signal.SIGTERM, INTERRUPT_S), (signal.SIGKILL, INTERRUPT_S)):
+        try:
+            os.killpg(swarm.pid, name)
+        except ProcessLookupError:
+            break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            swarm.wait(wait_s)
+    swarm.wait(INTERRUPT_S)
+
+
+def _free_port() -> int:
+    """A port for Locust's master, so that two runs at once do not meet."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,84 @@
+"""What run.json says of a run before it begins and once it has begun. Pure but for the look at the machine."""
+
+import dataclasses
+import os
+import platform
+import secrets
+import subprocess
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from loadtests.events import FORMAT
+from loadtests.plan import outages, plan
+from loadtests.scenario import Scenario
+from loadtests.target import Target
+
+SAID = ("entrega", "locust", "python-socketio", "python-engineio", "gevent", "duckdb")
+
+
+def describe(scenario: Scenario, target: Target, url: str, workers: int) -> dict[str, Any]:
+    """run.json of a run that has not begun: `t0_ns` and `end` are still null."""
+    plans = [plan(scenario, index) for index in range(scenario.widgets)]
+    messages = sum(len(each.widget_dues_s) + len(each.agent_dues_s) for each in plans)
+    return {
+        "format": FORMAT,
+        "run": secrets.token_hex(4),
+        "scenario": scenario.table(),
+        "target": dataclasses.asdict(target),
+        "url": url,
+        "seed": scenario.seed,
+        "planned": {"widgets": scenario.widgets, "agents": scenario.agents, "messages": messages},
+        "horizon_s": scenario.horizon_s,
+        "late_after_s": scenario.late_after_s,
+        "warm_up_s": scenario.warm_up_s,
+        "workers": workers,
+        "t0_ns": None,
+        "fault_windows": [],
+        "clocks": [],
+        "end": {"state": None, "reason": None},
+        "git_commit": _git_commit(),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in SAID}},
+        "machine": {
+            "system": platform.platform(),
+            "cores": len(os.sched_getaffinity(0)),
+            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        },
+    }
+
+
+def begun(scenario: Scenario, t0_ns: int) -> dict[str, Any]:
+    """What run.json learns when the run begins: its start, and the plan's fault windows in monotonic ns."""
+    windows = [
+        _window("drop", f"widget-{index}", t0_ns, each.opens_s + gap.at_s, gap.for_s)
+        for index, each in ((index, plan(scenario, index)) for index in range(scenario.widgets))
+        for gap in each.drops
+    ]
+    windows += [_window("kill-server", None, t0_ns, gap.at_s, gap.for_s) for gap in outages(scenario)]
+    return {"t0_ns": t0_ns, "fault_windows": windows, "clocks": [clock("start")]}
+
+
+def clock(process: str) -> dict[str, Any]:
+    """One (monotonic, UTC) pair, so that UTC can be shown for every event."""
+    return {"process": process, "monotonic_ns": time.monotonic_ns(), "utc": datetime.now(UTC).isoformat()}
+
+
+def _window(name: str, party: str | None, t0_ns: int, at_s: float, for_s: float) -> dict[str, Any]:
+    start_ns = t0_ns + round(at_s * 1e9)
+    return {"name": name, "party": party, "start_ns": start_ns, "end_ns": start_ns + round(for_s * 1e9)}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None

@@ -1,0 +1,107 @@
+"""A server that the run starts, kills and starts again, by the one line of its target."""
+
+import ctypes
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtests.bad_input import BadInput
+
+READY_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 5.0
+ADDRESS = re.compile(rb"https?://[\w.\-\[\]:]+:(\d+)")
+PR_SET_PDEATHSIG = 1
+
+
+class ServerError(BadInput):
+    """The server did not start; the message is one line with its last words."""
+
+
+@dataclass(slots=True)
+class ServerProcess:
+    """`environment` is what the run wants of it (DESIGN's ENTREGA_*); logs go to `logs`, one pair a boot."""
+
+    start: str
+    environment: dict[str, str]
+    logs: Path
+    url: str = ""
+    boot: int = 0
+    _process: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def launch(self) -> str:
+        """Start it and wait for the ready line; returns its address, and keeps the port for the next boot."""
+        self.boot += 1
+        self.environment["ENTREGA_JOURNAL"] = str(self.logs.parent / "events" / f"journal-{self.boot}.jsonl")
+        out, err = (self.logs / f"server-{self.boot}.{stream}" for stream in ("out", "err"))
+        with out.open("wb") as out_file, err.open("wb") as err_file:
+            try:
+                self._process = subprocess.Popen(
+                    self._command(),
+                    env={**os.environ, **self.environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=out_file,
+                    stderr=err_file,
+                    start_new_session=True,  # a terminal's Ctrl-C is for the launcher, which ends it in order
+                    preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls prctl and nothing else
+                )
+            except OSError as error:
+                raise ServerError(f"cannot start {self.start!r}: {error}; mend `start` in the target") from None
+        self.url, port = self._await_ready(out, err)
+        self.environment["ENTREGA_PORT"] = port
+        return self.url
+
+    def ended(self) -> int | None:
+        """Its exit status, once it is gone (negative: a signal)."""
+        return None if self._process is None else self._process.poll()
+
+    def kill(self) -> int:
+        """SIGKILL, as when the machine takes it."""
+        assert self._process is not None
+        self._process.kill()
+        return self._process.wait(STOP_DEADLINE_S)
+
+    def stop(self) -> int | None:
+        """SIGTERM, then SIGKILL after the deadline; None when it never ran."""
+        if self._process is None:
+            return None
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def _command(self) -> list[str]:
+        first, *rest = shlex.split(self.start)
+        return [sys.executable if first == "python" else first, *rest]
+
+    def _await_ready(self, out: Path, err: Path) -> tuple[str, str]:
+        deadline_s = time.monotonic() + READY_DEADLINE_S
+        while time.monotonic() < deadline_s:
+            found = ADDRESS.search(out.read_bytes())
+            if found:
+                return found[0].decode(), found[1].decode()
+            if self.ended() is not None:
+                raise ServerError(f"the server ended at once ({self.ended()}): {_last_words(err)}")
+            time.sleep(0.02)
+        self.kill()
+        raise ServerError(f"no ready line with an address within {READY_DEADLINE_S:.0f} s: {_last_words(err)}")
+
+
+def _last_words(err: Path) -> str:
+    lines = err.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,174 @@
+"""Between Locust and a run: when a test starts there is a folder, a stage and a rig; when it ends the books are closed.
+
+The same code serves `locust -f loadtests/locustfile.py`, with web UI or without, and the launcher, which hands over
+a prepared folder in ENTREGA_RUN. Without one, ENTREGA_SCENARIO, ENTREGA_TARGET and Locust's -u -r -t -H say what
+to play.
+"""
+
+import dataclasses
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.runners import MasterRunner, Runner, WorkerRunner
+from locust.user.users import User
+
+from loadtests import run_folder, run_info
+from loadtests import scenario as scenarios
+from loadtests import target as targets
+from loadtests.bad_input import BadInput
+from loadtests.events import Recorder
+from loadtests.scenario import Scenario
+from loadtests.swarm.rig import Rig, lifeline
+from loadtests.swarm.stage import Stage
+
+LAST_READ_S = 30.0  # after the quiet phase: for the audits and the farewells
+
+
+class Director:
+    """One process of Locust: local, master or worker."""
+
+    def __init__(self, environment: Environment, runner: Runner, agent: type[User]) -> None:
+        self.environment = environment
+        self.runner = runner
+        self._options: Any = environment.parsed_options
+        self._agent = agent  # the user class whose number the scenario fixes
+        self._handed = os.environ.get("ENTREGA_RUN")
+        environment.events.test_start.add_listener(self._test_start)
+        environment.events.test_stopping.add_listener(self._test_stopping)
+        environment.events.test_stop.add_listener(self._test_stop)
+        self._ended_by_signal = False
+        gevent.signal_handler(signal.SIGINT, self._signal)
+        gevent.signal_handler(signal.SIGTERM, self._signal)
+        if isinstance(runner, WorkerRunner):
+            runner.register_message("entrega", lambda msg, **_: self._play(**msg.data))
+        self._take_over_run_time()
+
+    @property
+    def rig(self) -> Rig | None:
+        return getattr(self.environment, "entrega", None)
+
+    # -- the start
+
+    def _take_over_run_time(self) -> None:
+        """-t is the end of sending, not of the test: parties leave after the quiet phase, and with them the test."""
+        self._run_time_s: float | None = self._options.run_time
+        if self._options.headless:
+            self._options.run_time = None
+
+    def _test_start(self, **_: Any) -> None:
+        if not isinstance(self.runner, WorkerRunner):
+            try:
+                self._begin(*(self._prepared() if self._handed else self._prepare()))
+            except (BadInput, OSError) as error:
+                self._refuse(str(error))
+
+    def _begin(self, folder: Path, scenario: Scenario) -> None:
+        self._agent.fixed_count = scenario.agents
+        self.environment.stop_timeout = max(self.environment.stop_timeout, scenario.quiet_phase_s + LAST_READ_S)
+        t0_ns = time.monotonic_ns()
+        run_folder.update(folder, **run_info.begun(scenario, t0_ns))
+        self._folder = folder
+        limit = scenario.widgets if self._options.headless else None
+        call: dict[str, Any] = {"folder": str(folder), "t0_ns": t0_ns, "limit": limit}
+        if isinstance(self.runner, MasterRunner):
+            self.runner.send_message("entrega", call)
+        else:
+            self._play(**call)
+        if limit is not None:
+            gevent.spawn(self._quit_when_all_have_left, scenario)
+
+    def _prepared(self) -> tuple[Path, Scenario]:
+        folder = Path(str(self._handed))
+        return folder, scenarios.from_table(run_folder.read_info(folder)["scenario"])
+
+    def _prepare(self) -> tuple[Path, Scenario]:
+        target = targets.load(os.environ.get("ENTREGA_TARGET", "bundled"))
+        url = targets.check_url(self.environment.host or target.url)
+        scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
+        users = self.runner.target_user_count
+        agents = max(1, round(users * scenario.agents / (scenario.agents + scenario.widgets)))
+        scenario = dataclasses.replace(
+            scenario,
+            agents=agents,
+            widgets=max(1, users - agents),
+            arrivals_per_s=float(self._options.spawn_rate or 1.0),
+            run_time_s=float(self._run_time_s or scenario.run_time_s),
+        )
+        info = run_info.describe(scenario, target, url, self._workers())
+        folder = run_folder.new_path(Path("runs"), scenario.name, scenario.seed)
+        run_folder.create(folder, info)
+        return folder, scenario
+
+    def _workers(self) -> int:
+        return len(self.runner.clients.ready) if isinstance(self.runner, MasterRunner) else 1
+
+    def _play(self, folder: str, t0_ns: int, limit: int | None) -> None:
+        """Set the stage in a process that has users."""
+        number = self.runner.worker_index + 1 if isinstance(self.runner, WorkerRunner) else 1
+        info = run_folder.read_info(Path(folder))
+        stage = Stage(
+            folder=Path(folder),
+            run=info["run"],
+            url=info["url"],
+            scenario=scenarios.from_table(info["scenario"]),
+            target=targets.from_table(info["target"]),
+            t0_ns=t0_ns,
+            limit=limit,
+            defects=frozenset(filter(None, os.environ.get("ENTREGA_DEFECT", "").split(","))),
+            recorder=Recorder(Path(folder) / "events" / f"swarm-{number}.jsonl"),
+            row=self._row,
+        )
+        self.environment.entrega = Rig(self.environment, stage, lifeline())  # type: ignore[attr-defined]
+
+    def _row(self, request_type: str, name: str, took_ms: float, failed: str | None) -> None:
+        self.environment.events.request.fire(
+            request_type=request_type,
+            name=name,
+            response_time=took_ms,
+            response_length=0,
+            exception=RuntimeError(failed) if failed else None,
+            context={},
+        )
+
+    # -- the end
+
+    def _quit_when_all_have_left(self, scenario: Scenario) -> None:
+        latest_s = scenario.run_time_s + scenario.quiet_phase_s + LAST_READ_S
+        deadline_s = time.monotonic() + latest_s
+        gevent.sleep(min(scenario.run_time_s, latest_s))
+        while self.runner.user_count and time.monotonic() < deadline_s:
+            gevent.sleep(0.2)
+        self.runner.quit()
+
+    def _test_stopping(self, **_: Any) -> None:
+        if self.rig is not None:
+            self.rig.stop_sending()
+
+    def _test_stop(self, **_: Any) -> None:
+        if self.rig is not None:
+            self.rig.close()
+        if not self._handed and not isinstance(self.runner, WorkerRunner):
+            state = "interrupted" if self._ended_by_signal else "complete"
+            end = {"state": state, "reason": "a signal" if self._ended_by_signal else None}
+            run_folder.update(self._folder, end=end)
+            print(self._folder, flush=True)
+
+    def _signal(self) -> None:
+        """Signals do not wait for the quiet phase."""
+        self._ended_by_signal = True
+        self.environment.stop_timeout = 0.0
+        if self.rig is not None:
+            self.rig.interrupt("interrupted")
+        else:
+            gevent.spawn(self.runner.quit)
+
+    def _refuse(self, why: str) -> None:
+        print(f"entrega: {why}", file=sys.stderr, flush=True)
+        self.environment.process_exit_code = 2
+        gevent.spawn(self.runner.quit)

@@ -1,0 +1,47 @@
+"""What can be read off a message in a payload, whatever its shape."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from loadtests.target import Fields, getter
+
+TOKEN = re.compile(r"\[([0-9a-z]+:\d+\.[wa]\.\d+) (\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as a payload has it; None where the payload does not say. `whole`: a screen can show it."""
+
+    mid: str | None
+    id: str | None
+    seq: int | None
+    session: str | None
+    due_ns: int | None
+    whole: bool
+
+
+def text_of(mid: str, due_ns: int) -> str:
+    """A text that carries mid and due, so that any server which relays text can be measured."""
+    return f"How can I help you today? [{mid} {due_ns}]"
+
+
+class Reader:
+    """Reads messages by a target's field names."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._id, self._mid, self._seq = getter(fields.id), getter(fields.mid), getter(fields.seq)
+        self._session, self._text = getter(fields.session), getter(fields.text)
+
+    def read(self, raw: Any) -> Message:
+        text, number, seq = self._text(raw), self._id(raw), self._seq(raw)
+        token = TOKEN.search(text) if isinstance(text, str) else None
+        mid = self._mid(raw) or (token[1] if token else None)
+        return Message(
+            mid=mid if isinstance(mid, str) else None,
+            id=str(number) if number is not None else None,
+            seq=seq if isinstance(seq, int) else None,
+            session=self._session(raw),
+            due_ns=int(token[2]) if token else None,
+            whole=isinstance(text, str) and number is not None and self._session(raw) is not None,
+        )

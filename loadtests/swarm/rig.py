@@ -1,0 +1,118 @@
+"""The load process watches itself: is its loop late, its sends late, its disk full, its launcher gone?"""
+
+import os
+import select
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from loadtests.swarm.chat import Party
+from loadtests.swarm.stage import Stage
+
+TICK_S = 0.1
+TICKS_A_WINDOW = 5  # half a second: how often it reports, flushes, and looks for its launcher
+
+
+class Rig:
+    """One load process: its stage, the parties on it, and their recorder's upkeep."""
+
+    def __init__(self, environment: Any, stage: Stage, lifeline: int | None) -> None:
+        self.stage = stage
+        self.parties: set[Party] = set()
+        self._environment = environment
+        self._lifeline = lifeline  # readable at its end when the launcher is gone
+        self._watching = gevent.spawn(self._watch)
+        self._closed = False
+
+    def stop_sending(self) -> None:
+        """From now on nobody begins anything; the quiet phase counts from here."""
+        self.stage.end_sending()
+
+    def interrupt(self, reason: str) -> None:
+        """Close the books within the moment, and ask Locust to end without waiting for anybody."""
+        for party in list(self.parties):
+            party.withdraw(reason)
+        self.close()
+        self._environment.stop_timeout = 0.0
+        gevent.spawn(self._environment.runner.quit)
+
+    def close(self) -> None:
+        """Write the rest and the sentinel."""
+        if not self._closed:
+            self._closed = True
+            self._watching.kill(block=False)
+            self._saved(self.stage.recorder.close)
+
+    def _watch(self) -> None:
+        cpu_s, steal = time.process_time(), _Steal()
+        while True:
+            began_ns = time.monotonic_ns()
+            lag_ms = max(self._tick_lag_ms() for _ in range(TICKS_A_WINDOW))
+            window_s = (time.monotonic_ns() - began_ns) / 1e9
+            used_s, cpu_s = time.process_time() - cpu_s, time.process_time()
+            self._report(lag_ms, used_s / window_s, steal.share())
+            if not self._saved(self.stage.recorder.flush):
+                self.interrupt("the recorder failed")
+            if self._lifeline is not None and select.select([self._lifeline], [], [], 0)[0]:
+                self.interrupt("the launcher is gone")
+
+    def _tick_lag_ms(self) -> float:
+        due_ns = time.monotonic_ns() + round(TICK_S * 1e9)
+        gevent.sleep(TICK_S)
+        return max(0.0, (time.monotonic_ns() - due_ns) / 1e6)
+
+    def _report(self, lag_ms: float, cpu: float, steal: float | None) -> None:
+        counts = self.stage.counts
+        slip_ns, counts.slip_ns = counts.slip_ns, 0
+        self.stage.recorder.append(
+            "rig",
+            lag_ms=round(lag_ms, 3),
+            slip_ms=slip_ns / 1e6 if slip_ns else None,
+            cpu=round(cpu, 4),
+            steal=steal,
+            asked=counts.asked,
+            connected=counts.connected,
+            joined=counts.joined,
+            sent=counts.sent,
+            accepted=counts.accepted,
+            displayed=counts.displayed,
+        )
+
+    def _saved(self, write: Any) -> bool:
+        try:
+            write()
+        except OSError as error:
+            folder = self.stage.folder
+            print(f"entrega: recording in {folder} stopped: {error.strerror}; free space there", file=sys.stderr)
+            return False
+        return True
+
+
+class _Steal:
+    """The share of the machine's time that its host took away since the last look (/proc/stat)."""
+
+    def __init__(self) -> None:
+        self._last = _cpu_times()
+
+    def share(self) -> float | None:
+        last, self._last = self._last, _cpu_times()
+        if last is None or self._last is None:
+            return None
+        total = sum(self._last) - sum(last)
+        return round((self._last[7] - last[7]) / total, 4) if total else 0.0
+
+
+def _cpu_times() -> list[int] | None:
+    try:
+        return [int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except OSError:
+        return None
+
+
+def lifeline() -> int | None:
+    """The descriptor that the launcher handed over."""
+    number = os.environ.get("ENTREGA_LIFELINE")
+    return int(number) if number else None

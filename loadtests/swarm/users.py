@@ -1,0 +1,144 @@
+"""Locust's users, told as stories. What happens on the network and what is written down is chat's matter."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+from locust import User, task
+from locust.exception import StopUser
+
+from loadtests.plan import SessionPlan, plan
+from loadtests.swarm.chat import Party, Seat
+from loadtests.swarm.parties import Customer, Desk
+from loadtests.swarm.rig import Rig
+from loadtests.swarm.stage import Stage
+
+Line = tuple[int, Callable[[], object], Callable[[], object]]  # when (ns), what to do, what if the run stops before
+
+
+class Player(User):
+    """A user who plays a party on the process's stage."""
+
+    abstract = True
+
+    def on_start(self) -> None:
+        self.rig: Rig = self.environment.entrega
+        self.stage: Stage = self.rig.stage
+        self.party: Party | None = None
+        self.beside = Group()  # what a person does at the same time
+
+    def on_stop(self) -> None:
+        """Also when Locust ends the user in the middle: then what is owed to it is unjudged from here on."""
+        self.beside.kill()
+        if self.party is not None:
+            self.party.withdraw("stopped")
+            self.party.client.close()
+            self.rig.parties.discard(self.party)
+
+    def takes_part(self, party: Party) -> None:
+        self.party = party
+        self.rig.parties.add(party)
+
+    def follow(self, script: list[Line]) -> None:
+        for t_ns, act, otherwise in sorted(script, key=lambda line: line[0]):
+            if self.stage.wait_until(t_ns):
+                act()
+            else:
+                otherwise()
+
+    def says(self, party: Party, seat: Seat, from_ns: int, dues_s: tuple[float, ...], via: str) -> list[Line]:
+        """The script's lines of a plan's dues."""
+
+        def line(number: int, due_ns: int) -> Line:
+            return (
+                due_ns,
+                lambda: party.say(seat, number, due_ns, via),
+                lambda: party.never_say(seat, number, due_ns, "stopped"),
+            )
+
+        return [line(number, from_ns + round(due_s * 1e9)) for number, due_s in enumerate(dues_s)]
+
+    def linger(self, seat: Seat) -> None:
+        """Stay until all that was planned has come, and then for late copies; at most the quiet phase."""
+        while (left_s := self.stage.quiet_left_s()) > 0:
+            if seat.done.wait(min(left_s, 0.5)):
+                gevent.sleep(self.stage.scenario.late_after_s)
+                return
+
+
+class Widget(Player):
+    """A customer opens a session, connects, asks for a human, talks, and stays until all has come."""
+
+    weight = 10
+
+    @task
+    def visit(self) -> None:
+        index = self.stage.claim("widget")
+        if self.stage.limit is None or index < self.stage.limit:
+            session_plan = plan(self.stage.scenario, index)
+            self.stage.wait_until(self.stage.at_ns(session_plan.opens_s))
+            opened = Customer.open(self.stage, session_plan)
+            if opened is not None:
+                self.talk(*opened, session_plan)
+        raise StopUser
+
+    def talk(self, customer: Customer, seat: Seat, session_plan: SessionPlan) -> None:
+        self.takes_part(customer)
+        opened_ns = time.monotonic_ns()
+
+        def at(offset_s: float, act: Callable[[], object]) -> Line:
+            return opened_ns + round(offset_s * 1e9), act, lambda: None
+
+        self.follow(
+            [
+                at(session_plan.connects_s, customer.client.start),
+                at(session_plan.escalates_s, lambda: self.beside.spawn(customer.escalate, seat)),
+                *(at(gap.at_s, partial(customer.lose_network, gap)) for gap in session_plan.drops),
+                *self.says(customer, seat, opened_ns, session_plan.widget_dues_s, "socket"),
+            ]
+        )
+        self.linger(seat)
+        customer.audit(seat)
+        customer.leave(seat)
+        customer.close_session(seat)
+
+
+class Agent(Player):
+    """An agent comes to the desk, takes the sessions that are theirs, and answers in each."""
+
+    weight = 1
+
+    @task
+    def shift(self) -> None:
+        number = self.stage.claim("agent")
+        token = self.stage.log_in(f"agent-{number}") if number < self.stage.scenario.agents else None
+        if token is not None:
+            self.over = Event()
+            self.to_come = self.stage.sessions_of(number)
+            self.desk = Desk(self.stage, number, token, self.notice)
+            self.takes_part(self.desk)
+            self.desk.client.start()
+            while self.stage.quiet_left_s() > 0 and not self.over.wait(0.5):
+                pass
+        raise StopUser
+
+    def notice(self, session: str, index: int) -> None:
+        self.beside.spawn(self.attend, session, plan(self.stage.scenario, index))
+
+    def attend(self, session: str, session_plan: SessionPlan) -> None:
+        gevent.sleep(session_plan.assume_after_s)
+        seat = self.desk.assume(session_plan, session)
+        if seat is not None:
+            assumed_ns = time.monotonic_ns()
+            self.desk.read_history(seat)
+            self.desk.enter(seat)
+            sends = self.stage.scenario.agent_sends
+            self.follow(self.says(self.desk, seat, assumed_ns, session_plan.agent_dues_s, sends))
+            self.linger(seat)
+            self.desk.leave(seat)
+        self.to_come -= 1
+        if not self.to_come:
+            self.over.set()
