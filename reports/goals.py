@@ -1,0 +1,105 @@
+"""What a run may be held to: the names of goals, what each measures, and reading them from a file.
+
+A goal is `NAME = { max = NUMBER }`; a scenario's file has them under [goals], `--goals FILE` replaces those. Rates are
+shares from 0 to 1, latencies ms. `max = inf` says that a figure is of no concern.
+"""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from loadtests.bad_input import BadInput
+from reports.intervals import SHARES
+
+
+class GoalsError(BadInput):
+    """Goals that cannot be judged; the message is one line that names the goal and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A figure of the summary that a goal may name. `kind`: rate, count or latency; `default`: its max unless said."""
+
+    name: str
+    kind: str
+    meaning: str
+    default: float | None = None
+
+
+def _latencies() -> tuple[Measure, ...]:
+    series = {
+        "latency_ms": "due to first display by any way",
+        "live_latency_ms": "due to display as it was emitted",
+        "time_to_join_ms": "a widget's first connection attempt to its first join ack",
+    }
+    return tuple(
+        Measure(f"{name}.{quantile}", "latency", meaning)
+        for name, meaning in series.items()
+        for quantile in (*SHARES, "max")
+    )
+
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        measure.name: measure
+        for measure in (
+            Measure("permanent_loss", "rate", "lost / owed; 0 where the target promises a history"),
+            Measure("live_miss", "rate", "(recovered + lost) / owed"),
+            Measure("duplicates", "count", "messages shown more than once on one view", 0),
+            Measure("reorders", "count", "messages received or shown out of order", 0),
+            Measure("leaks", "count", "messages that reached another session's party", 0),
+            Measure("phantoms", "count", "messages accepted or shown, and not stored", 0),
+            Measure("unexpected", "count", "messages of this run that nobody sent", 0),
+            Measure("unexplained", "count", "missed messages without a cause", 0),
+            Measure("acked_and_lost", "count", "lost messages whose sender was told that it went well"),
+            Measure("view_misses", "count", "pages that missed what another page of the party showed"),
+            Measure("false_connected_s", "count", "s for which the indicator said connected and messages were missing"),
+            Measure("refused", "count", "messages that the server refused"),
+            Measure("unanswered", "count", "messages without an answer"),
+            Measure("unsent", "count", "planned messages that were never sent"),
+            *_latencies(),
+        )
+    }
+)
+
+
+def check_goals(table: Any) -> dict[str, float]:
+    """Name -> max of a goals table such as {"permanent_loss": {"max": 0}}. Raises GoalsError."""
+    if not isinstance(table, Mapping):
+        raise GoalsError(f"goals are a table of NAME = {{ max = NUMBER }}, not {table!r}")
+    return {str(name): _max(str(name), goal) for name, goal in table.items()}
+
+
+def load_goals(path: Path) -> dict[str, Any]:
+    """The goals table of a TOML file: its [goals], or the whole file, checked. Raises GoalsError."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise GoalsError(f"no goals in {path}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise GoalsError(f"{path} is not TOML: {error}") from None
+    goals = table.get("goals", table)
+    check_goals(goals)
+    return dict(goals)
+
+
+def default_goals(promises: Mapping[str, Any]) -> dict[str, float]:
+    """What every run is held to unless its goals say otherwise; a target that promises a history loses nothing."""
+    goals = {measure.name: measure.default for measure in MEASURES.values() if measure.default is not None}
+    return {"permanent_loss": 0, **goals} if promises.get("history") else goals
+
+
+def _max(name: str, goal: Any) -> float:
+    measure = MEASURES.get(name)
+    if measure is None:
+        raise GoalsError(f"no goal {name!r}; known are {', '.join(MEASURES)}")
+    most = goal.get("max") if isinstance(goal, Mapping) and set(goal) == {"max"} else None
+    if isinstance(most, bool) or not isinstance(most, int | float) or math.isnan(most) or most < 0:
+        raise GoalsError(f"goal {name} takes {{ max = NUMBER }} with a number from 0 on, not {goal!r}")
+    if measure.kind == "rate" and 1 < most < math.inf:
+        raise GoalsError(f"goal {name} is a share from 0 to 1, not {most}; 5 % is 0.05")
+    return float(most)

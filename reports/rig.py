@@ -1,0 +1,170 @@
+"""Was the load generator itself the bottleneck? It watches itself; this judges what it saw.
+
+Past a limit a window of 5 s says nothing about latency. Losses stay losses: a slow load generator does not make a
+server forget. The run is invalid only when evidence is missing or the generator was short of CPU for half of the time.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reports.words import percent, plural
+
+if TYPE_CHECKING:
+    from reports.ledger import Ledger
+
+WINDOW_S = 5
+MOST_ROWS = 2  # or MOST_SHARE of the owed messages, whichever is more, may be spoiled by the rig
+MOST_SHARE = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that a figure of the load generator may be, and why that much."""
+
+    name: str
+    called: str
+    most: float
+    unit: str
+    reason: str
+
+
+LIMITS = (
+    Limit("lag_ms_p99", "loop lag p99", 20.0, "ms", "it adds itself to every latency that is taken meanwhile"),
+    Limit("lag_ms_max", "loop lag max", 250.0, "ms", "nobody can tell such a stall from a slow server"),
+    Limit("slip_ms_p99", "schedule slip p99", 50.0, "ms", "messages that leave later are not the planned load"),
+    Limit("cpu", "CPU of a load process", 0.85, "of a core over 5 s", "beyond it everything waits for the processor"),
+    Limit("steal", "time stolen by the host", 0.02, "of the machine's time", "the clock ran on while nothing else did"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """A window, in s from the run's start, whose latency counts for nothing, and the limits it went past."""
+
+    start_s: float
+    end_s: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """How the load generator did; each figure is its worst process's (cpu, steal: worst window), null: not measured.
+
+    `server_lag_ms_p99` is the server's own loop, shown beside it; it is a finding, never the rig's.
+    """
+
+    valid: bool
+    reasons: tuple[str, ...]
+    lag_ms_p99: float | None
+    lag_ms_max: float | None
+    slip_ms_p99: float | None
+    cpu: float | None
+    steal: float | None
+    windows: int
+    voided: tuple[Voided, ...]
+    server_lag_ms_p99: float | None
+
+    def voids(self, at_s: "pd.Series[float]") -> "pd.Series[bool]":
+        """Which of these times (s from the run's start) lie in a voided window."""
+        starts = {window.start_s for window in self.voided}
+        return (at_s // WINDOW_S * WINDOW_S).isin(starts)
+
+
+def judge_rig(ledger: "Ledger") -> Rig:
+    """The load generator's own figures and whether the run is valid, from the run's events and the ledger's rows."""
+    measured = ledger.query(_windows_sql(ledger.run.info.get("t0_ns") or 0))
+    windows, whole_run = measured[measured["slot"].notna()], measured[measured["slot"].isna()]
+    reasons = (*_recorders(ledger), *_spoiled_rows(ledger), *_short_of_cpu(windows))
+    return Rig(
+        valid=not reasons,
+        reasons=reasons,
+        lag_ms_p99=_worst(whole_run["lag_ms_p99"]),
+        lag_ms_max=_worst(whole_run["lag_ms_max"]),
+        slip_ms_p99=_worst(whole_run["slip_ms_p99"]),
+        cpu=_worst(windows["cpu"]),
+        steal=_worst(windows["steal"]),
+        windows=int(windows["slot"].nunique()),
+        voided=_voided(windows),
+        server_lag_ms_p99=_worst(
+            ledger.query("SELECT quantile_disc(lag_ms, 0.99) AS lag FROM events WHERE kind = 'loop_lag'")["lag"]
+        ),
+    )
+
+
+def _windows_sql(t0_ns: int) -> str:
+    """Figures per process and 5 s window, and per process over the whole run (slot null).
+
+    A late loop reports after the fact, so its sample counts in every window that the lateness spans. Of a message's
+    attempts only the first is due; later ones wait for the server.
+    """
+    slot = f"(({{}} - {t0_ns}) // {WINDOW_S * 1_000_000_000})"
+    began, ended = slot.format("t - CAST(coalesce(lag_ms, 0) * 1e6 AS BIGINT)"), slot.format("t")
+    return f"""
+        WITH samples AS (
+            SELECT source, {ended} AS slot, NULL AS lag_ms, cpu, steal, NULL AS slip_ms
+            FROM events WHERE kind = 'rig'
+            UNION ALL
+            SELECT source, unnest(range({began}, {ended} + 1)), lag_ms, NULL, NULL, NULL
+            FROM events WHERE kind = 'rig'
+            UNION ALL
+            SELECT source, {slot.format("min(t)")}, NULL, NULL, NULL, greatest(min(t) - due_ns, 0) / 1e6
+            FROM events WHERE kind = 'sent' AND due_ns IS NOT NULL GROUP BY source, mid, due_ns
+        )
+        SELECT source, slot, quantile_disc(lag_ms, 0.99) AS lag_ms_p99, max(lag_ms) AS lag_ms_max,
+            quantile_disc(slip_ms, 0.99) AS slip_ms_p99, avg(cpu) AS cpu, avg(steal) AS steal
+        FROM samples GROUP BY GROUPING SETS ((source, slot), (source)) ORDER BY source, slot"""
+
+
+def _voided(windows: pd.DataFrame) -> tuple[Voided, ...]:
+    past = pd.DataFrame({limit.called: windows[limit.name] > limit.most for limit in LIMITS})
+    by_slot = past.groupby(windows["slot"].astype("int64")).any()
+    return tuple(
+        Voided(float(slot * WINDOW_S), float((slot + 1) * WINDOW_S), ", ".join(by_slot.columns[row]))
+        for slot, row in zip(by_slot.index.tolist(), by_slot.to_numpy(), strict=True)
+        if row.any()
+    )
+
+
+def _recorders(ledger: "Ledger") -> list[str]:
+    """A recorder that was cut, or is missing altogether, may have seen what now looks lost."""
+    swarm = ledger.query(
+        "SELECT source, bool_or(kind = 'sentinel') AS whole FROM events WHERE source LIKE 'swarm%' GROUP BY source"
+    )
+    reasons = [
+        f"The recording of load process {source} breaks off: the process died or was killed."
+        for source in sorted(swarm.loc[~swarm["whole"].astype(bool), "source"])
+    ]
+    missing = (ledger.run.info.get("workers") or 0) - len(swarm)
+    if missing > 0:
+        reasons.append(f"{plural(missing, 'load process', 'load processes')} left no recording: it never got to work.")
+    return reasons
+
+
+def _spoiled_rows(ledger: "Ledger") -> list[str]:
+    counts = ledger.query(
+        "SELECT count(*) FILTER (reason = 'rig') AS spoiled, count(*) FILTER (owed) AS owed FROM ledger"
+    )
+    spoiled, owed = int(counts["spoiled"].iloc[0]), int(counts["owed"].iloc[0])
+    if spoiled <= max(MOST_ROWS, MOST_SHARE * owed):
+        return []
+    return [f"{plural(spoiled, 'message')} could not be judged because of the load generator itself."]
+
+
+def _short_of_cpu(windows: pd.DataFrame) -> list[str]:
+    limit = next(limit for limit in LIMITS if limit.name == "cpu")
+    reasons = []
+    for source, of_source in windows[windows["cpu"].notna()].groupby("source"):
+        over, of = int((of_source["cpu"] > limit.most).sum()), len(of_source)
+        if over * 2 >= of:
+            reasons.append(
+                f"Load process {source} used more than {percent(limit.most)} of its core in {over} of {of} windows of "
+                f"{WINDOW_S} s, so it may have been slower than the server; use more --processes or fewer users."
+            )
+    return reasons
+
+
+def _worst(figures: Any) -> float | None:
+    worst = figures.max()
+    return None if pd.isna(worst) else round(float(worst), 3)

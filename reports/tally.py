@@ -1,0 +1,92 @@
+"""From the ledger's rows to counts, per-session samples and latencies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reports.intervals import Quantiles, quantiles
+from reports.rig import Rig
+
+SHOWN = ("live", "late", "recovered")
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """One place per session: its KEY index, its agent, its messages that were owed, judged, missed, lost."""
+
+    index: tuple[int, ...]
+    agent: tuple[str | None, ...]
+    owed: tuple[int, ...]
+    judged: tuple[int, ...]
+    missed: tuple[int, ...]
+    lost: tuple[int, ...]
+
+
+def message_counts(rows: pd.DataFrame) -> dict[str, int]:
+    """sent = accepted + refused + unanswered; owed = live + late + recovered + lost + unjudged."""
+    view, outcome, owed = rows["sender_view"], rows["outcome"], rows["owed"]
+    outcomes = {name: int((outcome == name).sum()) for name in ("live", "late", "recovered", "lost", "unjudged")}
+    views = {name: int((view == name).sum()) for name in ("unsent", "accepted", "refused", "unanswered")}
+    return {
+        **views,
+        **outcomes,
+        "sent": len(rows) - views["unsent"],
+        "owed": int(owed.sum()),
+        "not_owed": int(((view == "accepted") & ~owed).sum()),
+        "acked_and_lost": int(((view == "accepted") & (outcome == "lost")).sum()),
+        "unexplained": int((rows["missed_because"] == "unexplained").sum()),
+    }
+
+
+def sessions(rows: pd.DataFrame) -> Sessions:
+    widget_sent = rows["sender"].str.startswith("widget")
+    each = pd.DataFrame(
+        {
+            "index": rows["key"].str.split(".").str[0].astype("int64"),
+            "agent": rows["recipient"].where(widget_sent, rows["sender"]),
+            "owed": rows["owed"],
+            "judged": rows["owed"] & (rows["outcome"] != "unjudged"),
+            "missed": rows["outcome"].isin(["recovered", "lost"]),
+            "lost": rows["outcome"] == "lost",
+        }
+    )
+    counts = ["owed", "judged", "missed", "lost"]
+    table = each.groupby("index").agg({"agent": "first", **dict.fromkeys(counts, "sum")}).reset_index()
+    agents = tuple(None if pd.isna(agent) else str(agent) for agent in table["agent"])
+    return Sessions(
+        tuple(table["index"].tolist()), agents, *(tuple(table[name].astype(int).tolist()) for name in counts)
+    )
+
+
+def latencies(rows: pd.DataFrame, rig: Rig, info: Mapping[str, Any]) -> dict[str, Quantiles]:
+    """Rows due in the warm-up or in a window that the rig voided are left out, here and nowhere else.
+
+    By its due and not by its display, so that slow messages are no likelier to be left out than fast ones.
+    """
+    due_s = (rows["due_ns"] - (info.get("t0_ns") or 0)) / 1e9
+    rows = rows[rows["owed"] & (due_s >= (info.get("warm_up_s") or 0.0)) & ~rig.voids(due_s)]
+    lost = int((rows["outcome"] == "lost").sum())
+    live = rows[rows["live_latency_ms"].notna()]
+    return {
+        "latency_ms": quantiles(rows.loc[rows["outcome"].isin(SHOWN), "latency_ms"].dropna(), lost),
+        "live_latency_ms": quantiles(live["live_latency_ms"]),
+        "slip_ms": quantiles(((rows["sent_ns"] - rows["due_ns"]) / 1e6).dropna()),
+        "acceptance_ms": quantiles(((rows["accepted_ns"] - rows["sent_ns"]) / 1e6).dropna()),
+        "delivery_ms": quantiles((live["live_latency_ms"] - (live["sent_ns"] - live["due_ns"]) / 1e6).dropna()),
+    }
+
+
+def by_cause(rows: pd.DataFrame, column: str) -> dict[str, int]:
+    """Cause -> messages, the commonest first."""
+    return {str(name): int(n) for name, n in rows[column].value_counts().items()}
+
+
+def samples(rows: pd.DataFrame) -> dict[str, str]:
+    """Cause -> the mid of one message it explains, for `entrega trace`."""
+    return {
+        str(name): str(mid)
+        for column in ("missed_because", "not_recovered_because")
+        for name, mid in rows.dropna(subset=[column]).groupby(column)["mid"].first().items()
+    }

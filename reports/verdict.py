@@ -1,0 +1,148 @@
+"""The only judge: a summary and goals make pass, fail or unknown, each with its reasons. Pure.
+
+Fail beats unknown beats pass. What was seen to go wrong has gone wrong, however short or disturbed the run; that
+nothing went wrong needs a whole run, a valid load generator and enough sessions to have shown it.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reports.goals import MEASURES, check_goals, default_goals
+from reports.intervals import SHARES, Quantiles, Rate, difference, samples_needed
+from reports.words import count, interval, listed, ms, percent, plural
+
+if TYPE_CHECKING:
+    from reports.summary import Summary
+
+FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
+SESSIONS_FOR_ZERO = 30  # fewer sessions without an event leave more than 10 % possible
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of one goal, or, where `goal` is empty, of a condition that all of them rest on."""
+
+    goal: str
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """pass, fail or unknown; `reasons` are sentences, those that decided it first."""
+
+    verdict: str
+    reasons: tuple[str, ...]
+    judgements: tuple[Judgement, ...]
+
+
+def judge(summary: "Summary", goals: Mapping[str, Any], against: "Summary | None" = None) -> Verdict:
+    """Hold a run to goals (a table NAME -> {max}), which come on top of the defaults, and to a baseline if given.
+
+    Raises GoalsError for a goal that does not exist or has no sensible value.
+    """
+    limits = {**default_goals(summary.promises), **check_goals(goals)}
+    found = [
+        *_conditions(summary),
+        *(_judged(summary, name, most) for name, most in limits.items() if most < math.inf),
+        *(_compared(summary, against) if against else ()),
+    ]
+    verdict = next((worst for worst in (FAIL, UNKNOWN) if any(each.verdict == worst for each in found)), PASS)
+    order = (PASS,) if verdict == PASS else (FAIL, UNKNOWN)
+    return Verdict(verdict, tuple(reason for each in order for reason in _said(found, each)), tuple(found))
+
+
+def _said(judgements: list[Judgement], verdict: str) -> Iterator[str]:
+    """One sentence per reason, with the names of all goals that share it in front."""
+    goals: dict[str, list[str]] = {}
+    for each in judgements:
+        if each.verdict == verdict:
+            goals.setdefault(each.reason, []).append(each.goal)
+    for reason, names in goals.items():
+        yield f"{listed(names)}: {reason}" if all(names) else reason
+
+
+def _conditions(summary: "Summary") -> Iterator[Judgement]:
+    """What a run must be before the absence of trouble means anything."""
+    if summary.end.state != "complete":
+        state = summary.end.state or "cut off"
+        why = f" ({summary.end.reason})" if summary.end.reason else ""
+        yield Judgement("", UNKNOWN, f"The run was {state}{why}: what it would have shown later is not known.")
+    yield from (Judgement("", UNKNOWN, reason) for reason in summary.rig.reasons)
+    if not summary.sent:
+        yield Judgement("", UNKNOWN, "Nothing was sent, so nothing was tested.")
+    elif not summary.owed:
+        yield Judgement("", UNKNOWN, f"None of {plural(summary.sent, 'sent message')} was accepted by the server.")
+
+
+def _judged(summary: "Summary", name: str, most: float) -> Judgement:
+    if MEASURES[name].kind == "latency":
+        return _latency(summary, name, most)
+    value: Rate | float | None = getattr(summary, name)
+    if value is None:
+        return Judgement(name, UNKNOWN, "not measured; `max = inf` among the goals accepts that.")
+    if most == 0 and (value.k if isinstance(value, Rate) else value) == 0:
+        return _none_seen(summary, name)
+    if isinstance(value, Rate):
+        return _rate(name, value, most)
+    return Judgement(name, PASS if value <= most else FAIL, f"{count(value)}, at most {count(most)} allowed.")
+
+
+def _none_seen(summary: "Summary", name: str) -> Judgement:
+    """Zero events pass only where sessions enough could have shown one; the bound says how much may be hidden."""
+    sessions = sum(judged > 0 for judged in summary.sessions.judged)
+    least = summary.smallest_detectable_loss
+    if sessions >= SESSIONS_FOR_ZERO:
+        bounds = f"below {percent(least.session)} of sessions and {percent(least.message)} of messages"
+        return Judgement(name, PASS, f"none in {plural(sessions, 'session')}, which means {bounds} at 95 %.")
+    hidden = f", which leaves up to {percent(least.session)} of sessions possible" if sessions else ""
+    few = f"none, but of {plural(sessions, 'judged session')} only; {SESSIONS_FOR_ZERO} are needed{hidden}."
+    return Judgement(name, UNKNOWN, few)
+
+
+def _rate(name: str, rate: Rate, most: float) -> Judgement:
+    if rate.rate is None:
+        return Judgement(name, UNKNOWN, "nothing was owed, so there is no rate.")
+    said = f"{percent(rate.rate)}, {rate.k:,} of {plural(rate.n, 'message')} ({interval(rate)} at 95 %)"
+    if most == 0 or (rate.low is not None and rate.low > most):
+        return Judgement(name, FAIL, f"{said}; at most {percent(most)} allowed.")
+    if rate.high is not None and rate.high <= most:
+        return Judgement(name, PASS, f"{said}; at most {percent(most)} allowed.")
+    return Judgement(name, UNKNOWN, f"{said}; that does not settle the limit of {percent(most)}: more sessions do.")
+
+
+def _latency(summary: "Summary", name: str, most: float) -> Judgement:
+    series, _, quantile = name.partition(".")
+    found: Quantiles = getattr(summary, series)
+    value: float | None = getattr(found, quantile)
+    if value is None:
+        needed = samples_needed(SHARES[quantile]) if quantile in SHARES else 1
+        few = f"not known: it takes {plural(needed, 'sample')}, there are {found.n:,}."
+        return Judgement(name, UNKNOWN, few if found.n < needed else "not known: it falls among the lost messages.")
+    if summary.rig.lag_ms_p99 is None or not summary.rig.valid:
+        return Judgement(name, UNKNOWN, f"{ms(value)}, which this load generator cannot vouch for.")
+    return Judgement(
+        name,
+        PASS if value <= most else FAIL,
+        f"{ms(value)} of {plural(found.n, 'sample')}, at most {ms(most)} allowed.",
+    )
+
+
+def _compared(summary: "Summary", against: "Summary") -> Iterator[Judgement]:
+    """Worse than the baseline, beyond what the sessions of both runs leave open?"""
+    if summary.scenario != against.scenario:
+        other = f"The baseline played {against.scenario}, this run {summary.scenario}: they cannot be compared."
+        yield Judgement("", UNKNOWN, other)
+        return
+    for name in ("permanent_loss", "live_miss"):
+        ours, theirs = getattr(summary, name), getattr(against, name)
+        between = difference(ours, theirs)
+        said = f"{percent(ours.rate)} against the baseline's {percent(theirs.rate)}"
+        if between is None:
+            yield Judgement(f"against.{name}", UNKNOWN, f"{said}: too few sessions to compare.")
+        elif between[0] > 0:
+            yield Judgement(f"against.{name}", FAIL, f"{said}: worse by {percent(between[0])} at least, at 95 %.")
+        else:
+            yield Judgement(f"against.{name}", PASS, f"{said}: not worse beyond chance.")

@@ -1,0 +1,149 @@
+"""Fail beats unknown beats pass, and a pass says what it rests on."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reports.goals import MEASURES, GoalsError, check_goals, load_goals
+from reports.summary import Summary
+from reports.verdict import judge
+from tests.small_ledger import SmallLedger, healthy_rig, lost, message
+
+
+def healthy(sessions: int = 60, **changes: Any) -> Summary:
+    return replace(SmallLedger([message(f"{index}.a.0") for index in range(sessions)]).summary, **changes)
+
+
+def lossy(hit: int, sessions: int = 60, **info: Any) -> Summary:
+    rows = [lost(f"{index}.a.0") if index < hit else message(f"{index}.a.0") for index in range(sessions)]
+    return SmallLedger(rows, **info).summary
+
+
+def test_nothing_lost_in_sixty_sessions_passes_and_says_what_may_be_hidden() -> None:
+    verdict = judge(healthy(), {})
+    assert verdict.verdict == "pass"
+    assert verdict.reasons == (
+        "permanent_loss, duplicates, reorders, leaks, phantoms, unexpected and unexplained: none in 60 sessions, which "
+        "means below 4.9 % of sessions and 4.9 % of messages at 95 %.",
+    )
+
+
+def test_nothing_lost_in_a_dozen_sessions_is_unknown() -> None:
+    verdict = judge(healthy(12), {})
+    assert verdict.verdict == "unknown"
+    assert (
+        "12 judged sessions only; 30 are needed, which leaves up to 22.1 % of sessions possible" in verdict.reasons[0]
+    )
+
+
+def test_one_loss_fails_even_where_rig_and_run_are_not_to_be_trusted() -> None:
+    summary = lossy(1, end={"state": "interrupted", "reason": "SIGINT"}, workers=2)
+    verdict = judge(summary, {})
+    assert verdict.verdict == "fail"
+    assert verdict.reasons[0].startswith("permanent_loss: 1.7 %, 1 of 60 messages (")
+    assert any("interrupted (SIGINT)" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("counter", ["duplicates", "reorders", "leaks", "phantoms", "unexpected", "unexplained"])
+def test_every_counter_is_held_to_zero_unless_said_otherwise(counter: str) -> None:
+    summary = healthy(**{counter: 2})
+    assert judge(summary, {}).reasons == (f"{counter}: 2, at most 0 allowed.",)
+    assert judge(summary, {counter: {"max": 2}}).verdict == "pass"
+    assert judge(summary, {counter: {"max": float("inf")}}).verdict == "pass"
+
+
+def test_what_was_not_measured_is_unknown_never_zero() -> None:
+    verdict = judge(healthy(leaks=None), {})
+    assert verdict.verdict == "unknown"
+    assert verdict.reasons[0].startswith("leaks: not measured")
+    assert judge(healthy(leaks=None), {"leaks": {"max": float("inf")}}).verdict == "pass"
+
+
+def test_loss_is_no_default_goal_where_the_target_promises_no_history() -> None:
+    summary = lossy(5, target={"promises": {"ack": True, "history": False, "order": True}})
+    assert judge(summary, {}).verdict == "pass"
+    assert judge(summary, {"permanent_loss": {"max": 0}}).verdict == "fail"
+
+
+@pytest.mark.parametrize(("hit", "verdict"), [(0, "pass"), (1, "pass"), (6, "unknown"), (30, "fail")])
+def test_a_limit_above_zero_is_judged_by_the_interval(hit: int, verdict: str) -> None:
+    assert judge(lossy(hit), {"permanent_loss": {"max": 0.1}}).verdict == verdict
+
+
+def test_an_invalid_rig_or_an_unfinished_run_passes_nothing() -> None:
+    rows = [message(f"{index}.a.0") for index in range(60)]
+    starved = SmallLedger(rows, healthy_rig(cpu=0.99)).summary
+    assert judge(starved, {}).verdict == "unknown"
+    assert "used more than 85 % of its core" in judge(starved, {}).reasons[0]
+    cut = SmallLedger(rows, end={"state": None, "reason": None}).summary
+    assert judge(cut, {}).reasons == ("The run was cut off: what it would have shown later is not known.",)
+
+
+def test_nothing_sent_or_nothing_accepted_is_unknown() -> None:
+    assert "Nothing was sent, so nothing was tested." in judge(SmallLedger([]).summary, {}).reasons
+    refused = [message(f"{n}.a.0", None, sender_view="refused", accepted_ns=None) for n in range(60)]
+    verdict = judge(SmallLedger(refused).summary, {"live_miss": {"max": 0.1}})
+    assert "None of 60 sent messages was accepted by the server." in verdict.reasons
+    assert "live_miss: nothing was owed, so there is no rate." in verdict.reasons
+
+
+def test_latency_needs_samples_and_a_rig_that_can_vouch_for_it() -> None:
+    goals = {"latency_ms.p95": {"max": 500}}
+    assert judge(healthy(60), goals).reasons == ("latency_ms.p95: not known: it takes 200 samples, there are 60.",)
+    assert judge(healthy(200), goals).verdict == "pass"
+    assert judge(healthy(200), {"latency_ms.p95": {"max": 10}}).verdict == "fail"
+    unwatched = SmallLedger([message(f"{n}.a.0") for n in range(200)], healthy_rig()[-1:]).summary
+    assert judge(unwatched, goals).verdict == "unknown"
+    assert judge(lossy(100, 300), {"permanent_loss": {"max": 1}, **goals}).reasons == (
+        "latency_ms.p95: not known: it falls among the lost messages.",
+    )
+
+
+def test_a_baseline_fails_what_is_worse_beyond_chance() -> None:
+    free = {"permanent_loss": {"max": 1}}
+    assert judge(lossy(30), free, against=lossy(3)).verdict == "fail"
+    assert judge(lossy(3), free, against=lossy(2)).verdict == "pass"
+    assert judge(lossy(3), free, against=lossy(30)).verdict == "pass"
+    other = replace(lossy(2), scenario="steady")
+    assert "The baseline played steady" in judge(lossy(3), free, against=other).reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"loss": {"max": 0}}, "no goal 'loss'; known are permanent_loss, live_miss"),
+        ({"permanent_loss": 0}, "goal permanent_loss takes { max = NUMBER }"),
+        ({"permanent_loss": {"max": "0"}}, "goal permanent_loss takes { max = NUMBER }"),
+        ({"permanent_loss": {"max": True}}, "goal permanent_loss takes { max = NUMBER }"),
+        ({"duplicates": {"max": -1}}, "goal duplicates takes { max = NUMBER }"),
+        ({"duplicates": {"max": float("nan")}}, "goal duplicates takes { max = NUMBER }"),
+        ({"duplicates": {"min": 1}}, "goal duplicates takes { max = NUMBER }"),
+        ({"live_miss": {"max": 5}}, "goal live_miss is a share from 0 to 1, not 5; 5 % is 0.05"),
+        ([], "goals are a table"),
+    ],
+)
+def test_goals_that_cannot_be_judged_are_named_in_one_line(table: Any, said: str) -> None:
+    with pytest.raises(GoalsError) as raised:
+        check_goals(table)
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_goals_file_has_them_under_goals_or_at_its_top(tmp_path: Any) -> None:
+    file = tmp_path / "goals.toml"
+    for text in ('"latency_ms.p95" = { max = 300 }\n', '[goals]\n"latency_ms.p95" = { max = 300 }\n'):
+        file.write_text(text)
+        assert load_goals(file) == {"latency_ms.p95": {"max": 300}}
+    file.write_text("goals = [")
+    with pytest.raises(GoalsError, match="is not TOML"):
+        load_goals(file)
+    with pytest.raises(GoalsError, match="no goals in"):
+        load_goals(tmp_path / "absent.toml")
+
+
+def test_every_goal_measures_something_in_the_summary() -> None:
+    summary = healthy(1)
+    for name in MEASURES:
+        series, _, quantile = name.partition(".")
+        assert hasattr(getattr(summary, series), quantile) if quantile else hasattr(summary, name)
