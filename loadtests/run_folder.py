@@ -1,16 +1,33 @@
-"""The folder of one run: its run.json, written by whole replacement."""
+"""The folder of one run: its run.json, written by whole replacement, and its evidence, sealed by who reads first."""
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from loadtests.bad_input import BadInput
+from loadtests.events import FORMAT
 
 
 class RunFolderError(BadInput):
-    """A folder that is no readable run."""
+    """A folder that is no readable run, or that holds one already."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A run that can be read: its folder, and `info`, what its run.json says."""
+
+    path: Path
+    info: dict[str, Any]
+
+    @property
+    def events(self) -> Path:
+        """The sealed evidence."""
+        return self.path / "events.parquet"
 
 
 def new_path(runs: Path, scenario: str, seed: int) -> Path:
@@ -19,26 +36,104 @@ def new_path(runs: Path, scenario: str, seed: int) -> Path:
 
 
 def create(path: Path, info: dict[str, Any]) -> None:
+    """A new run folder with its run.json. Raises RunFolderError where one is already."""
     if (path / "run.json").exists():
         raise RunFolderError(f"{path} holds a run already; name another folder with --out")
-    (path / "events").mkdir(parents=True)
+    (path / "events").mkdir(parents=True, exist_ok=True)
     _write(path, info)
 
 
+def remove(path: Path) -> None:
+    """Take back what `create` and a start that failed have left, and nothing else."""
+    for name in ("events", "logs"):
+        shutil.rmtree(path / name, ignore_errors=True)
+    for file in path.glob("*.json*"):
+        file.unlink()
+    if not any(path.iterdir()):
+        path.rmdir()
+
+
 def read_info(path: Path) -> dict[str, Any]:
-    info: dict[str, Any] = json.loads((path / "run.json").read_text())
+    """run.json of this format. Raises RunFolderError with the mend."""
+    file = path / "run.json"
+    try:
+        info = json.loads(file.read_bytes())
+    except OSError as error:
+        raise RunFolderError(f"{file} cannot be read ({error.strerror}); give a folder that a run has made") from None
+    except ValueError:
+        raise RunFolderError(f"{file} is truncated or not JSON; restore it or play the run again") from None
+    if not isinstance(info, dict) or not isinstance(info.get("run"), str):
+        raise RunFolderError(f"{file} does not describe a run (it has no `run`); give a folder that a run has made")
+    if info.get("format") != FORMAT:
+        raise RunFolderError(
+            f"{file} has format {info.get('format')!r} and this entrega reads {FORMAT}; "
+            "read it with the entrega that wrote it, or play the run again"
+        )
     return info
 
 
 def update(path: Path, **changes: Any) -> None:
+    """Replace those keys of run.json; a reader sees all of them or none."""
     _write(path, {**read_info(path), **changes})
+
+
+def open_run(path: Path | str) -> RunFolder:
+    """The run in that folder, or the newest one below it; sealed first if nobody has.
+
+    Raises RunFolderError, one line with the mend, for whatever cannot be read.
+    """
+    folder = _find(Path(path))
+    read_info(folder)
+    seal_run(folder)
+    if not (folder / "events.parquet").is_file():
+        raise RunFolderError(f"{folder} holds no events; it was never played, or its events were deleted")
+    return RunFolder(folder, read_info(folder))
+
+
+def seal_run(path: Path) -> None:
+    """Make events.parquet of what was recorded, if that was not done. Raises RunFolderError."""
+    if not any((path / "events").glob("*.jsonl")):
+        return
+    from loadtests.seal import seal  # DuckDB is loaded by who reads, never by who records
+
+    try:
+        seal(path)
+    except OSError as error:
+        raise RunFolderError(
+            f"{path} cannot be sealed ({error.strerror or error}); mend that and read it again"
+        ) from None
+
+
+def _find(path: Path) -> Path:
+    if not path.exists():
+        raise RunFolderError(f"{path} does not exist; `entrega run` makes runs, by default below runs/")
+    if not path.is_dir():
+        raise RunFolderError(f"{path} is a file; give the folder that holds run.json")
+    if (path / "run.json").exists() or (path / "events").is_dir() or (path / "events.parquet").exists():
+        return path
+    latest = path / "latest"
+    if (latest / "run.json").exists():
+        return latest.resolve()
+    found = max(_runs_below(path), key=_newness, default=None)
+    if found is None:
+        raise RunFolderError(f"{path} holds no run; `entrega run` makes one")
+    return found
+
+
+def _runs_below(path: Path, levels: int = 3) -> Iterator[Path]:
+    for child in path.iterdir():
+        if child.is_dir() and not child.is_symlink():
+            if (child / "run.json").exists():
+                yield child
+            elif levels > 1:
+                yield from _runs_below(child, levels - 1)
+
+
+def _newness(folder: Path) -> tuple[float, str]:
+    return (folder / "run.json").stat().st_mtime, folder.name
 
 
 def _write(path: Path, info: dict[str, Any]) -> None:
     temporary = path / f".run.json.{os.getpid()}"
     temporary.write_text(json.dumps(info, indent=1))
     temporary.replace(path / "run.json")
-
-
-def seal_run(path: Path) -> None:
-    """Placeholder."""
