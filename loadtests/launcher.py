@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -12,61 +11,46 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loadtests import run_folder, run_info
-from loadtests.bad_input import BadInput
 from loadtests.events import Recorder
-from loadtests.plan import outages, plan
+from loadtests.order import Order
+from loadtests.plan import outages
 from loadtests.progress import Progress, Tail
-from loadtests.scenario import Scenario
-from loadtests.server_process import ServerProcess
-from loadtests.target import Target
+from loadtests.seal import seal
+from loadtests.server_process import ServerError, ServerProcess
 
 LOCUSTFILE = Path(__file__).parent / "locustfile.py"
 TICK_S = 0.1
 GRACE_S = 60.0  # beyond the plan's end, until a swarm that does not end is ended
 INTERRUPT_S = 4.0  # for everybody to close the books after a signal
-SPARE_FILES = 700  # descriptors of a process beside one a user: the REST pool, files, libraries
 
 Watch = Callable[[Progress], None]
-
-
-class LaunchError(BadInput):
-    """The run cannot be had as ordered; the message is one line with the mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One run. `url` None: the target is started; `defects` with their values, both server.* and widget.*."""
-
-    scenario: Scenario
-    target: Target
-    url: str | None = None
-    defects: tuple[str, ...] = ()
-    processes: int = 1
-    out: Path | None = None
-    locust_options: tuple[str, ...] = ()
 
 
 def launch(order: Order, watch: Watch) -> Path:
     """Play the order and return its sealed run folder; run.json's `end` says how it went.
 
-    Raises LaunchError, ServerError or RunFolderError before a run began, KeyboardInterrupt after the books are
+    Raises BadInput before a run began, KeyboardInterrupt after the books are
     closed (then nothing is sealed: the next reader does it).
     """
-    _check(order)
     folder = order.out or run_folder.new_path(Path("runs"), order.scenario.name, order.scenario.seed)
     info = run_info.describe(order.scenario, order.target, order.url or "", order.processes)
     run_folder.create(folder, info)
     (folder / "logs").mkdir()
     run = _Run(order, folder, watch)
-    with run.server(), contextlib.ExitStack() as stack:
-        swarm = stack.enter_context(run.swarm())
+    try:
+        run.start_server()
+    except ServerError:
+        run_folder.remove(folder)  # nothing was played: the next try may have the same --out
+        raise
+    with run.server(), run.swarm() as swarm:
+        if order.out is None:
+            run_folder.point_latest(folder)
         run.follow(swarm)
-    run_folder.seal_run(folder)
+    seal(folder)
     return folder
 
 
@@ -77,35 +61,36 @@ class _Run:
         self._watch = watch
         self._server: ServerProcess | None = None
         self._server_gone = False
+        self._database = tempfile.mkdtemp(prefix="entrega-")  # holds tokens and texts: never in the run folder
         self._recorder = Recorder(folder / "events" / "launcher.jsonl")
         self._plan = [(gap.at_s, gap.for_s) for gap in outages(order.scenario)]
         self._back_s: float | None = None  # when a killed server is to be started again
 
     # -- processes
 
+    def start_server(self) -> None:
+        """Start the target's server, if the run is to have one of its own. Raises ServerError."""
+        if self._order.url is None:
+            self._server = ServerProcess(self._order.target.start or "", self._environment(), self._folder / "logs")
+            self._ready(self._server.launch())
+            run_folder.update(self._folder, url=self._server.url)
+
     @contextlib.contextmanager
     def server(self) -> Iterator[None]:
-        """The target's server while the run lasts; its database is thrown away with it (it holds tokens)."""
-        database = tempfile.mkdtemp(prefix="entrega-")
+        """End the server and the launcher's books with the run."""
         try:
-            if self._order.url is None:
-                self._server = ServerProcess(
-                    self._order.target.start or "", self._environment(database), self._folder / "logs"
-                )
-                self._ready(self._server.launch())
-                run_folder.update(self._folder, url=self._server.url)
             yield
         finally:
             if self._server is not None and not self._server_gone:
                 self._record("server_ended", status=self._server.stop())
             self._recorder.close()
-            shutil.rmtree(database)
+            shutil.rmtree(self._database)
 
-    def _environment(self, database: str) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         scenario = self._order.scenario
         return {
             "ENTREGA_PORT": "0",
-            "ENTREGA_DATABASE": f"sqlite:///{database}/chat.db",
+            "ENTREGA_DATABASE": f"sqlite:///{self._database}/chat.db",
             "ENTREGA_DEFECT": ",".join(name for name in self._order.defects if name.startswith("server.")),
             "ENTREGA_SEED": str(scenario.seed),
             "ENTREGA_INJECTED": str(self._folder / "injected.jsonl"),
@@ -145,7 +130,8 @@ class _Run:
         command += ["-u", str(users), "-r", str(scenario.arrivals_per_s), "-t", f"{round(scenario.run_time_s)}s"]
         command += ["--exit-code-on-error", "0"]
         if self._order.processes > 1:
-            command += ["--processes", str(self._order.processes), "--master-bind-port", str(_free_port())]
+            port = str(_free_port())
+            command += ["--processes", str(self._order.processes), "--master-bind-port", port, "--master-port", port]
         return [*command, *self._order.locust_options]
 
     # -- while it lasts
@@ -213,27 +199,6 @@ class _Run:
 
     def _end(self, state: str, reason: str | None) -> None:
         run_folder.update(self._folder, end={"state": state, "reason": reason})
-
-
-def _check(order: Order) -> None:
-    scenario = order.scenario
-    if order.url is None and order.target.start is None:
-        raise LaunchError(f"target {order.target.name} has no `start`; say where it is with -H URL")
-    last_s = plan(scenario, scenario.widgets - 1).opens_s
-    if last_s >= scenario.run_time_s:
-        raise LaunchError(
-            f"at {scenario.arrivals_per_s:g} arrivals a second the last session would open after {last_s:.0f} s, "
-            f"but sending ends after {scenario.run_time_s:g} s; raise -r or -t"
-        )
-    _raise_file_limit(scenario.widgets + scenario.agents + SPARE_FILES)
-
-
-def _raise_file_limit(needed: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise LaunchError(f"{needed} file descriptors are needed and {hard} are allowed; `ulimit -Hn`, or fewer users")
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _end_group(swarm: "subprocess.Popen[bytes]") -> None:

@@ -43,6 +43,13 @@ def create(path: Path, info: dict[str, Any]) -> None:
     _write(path, info)
 
 
+def point_latest(path: Path) -> None:
+    """Let `latest` in the folder of runs be this one of runs/<scenario>/<run>."""
+    draft = path.parent.parent / f".latest-{os.getpid()}"
+    draft.symlink_to(Path(path.parent.name, path.name))
+    draft.replace(path.parent.parent / "latest")
+
+
 def remove(path: Path) -> None:
     """Take back what `create` and a start that failed have left, and nothing else."""
     for name in ("events", "logs"):

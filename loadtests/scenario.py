@@ -105,6 +105,17 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
 
 
+def described(scenario: Scenario) -> list[str]:
+    """The sentence, then a line for every field: name, value, unit, meaning."""
+    lines = [scenario.sentence, ""]
+    for each in dataclasses.fields(scenario):
+        value = scenario.table()[each.name]
+        if each.name not in ("name", "sentence"):
+            unit = each.metadata["unit"] and f" {each.metadata['unit']}"
+            lines.append(f"{each.name} = {json.dumps(value)}{unit}  # {each.metadata['meaning']}")
+    return lines
+
+
 def load(name: str, changes: Mapping[str, Any] | None = None) -> Scenario:
     """The scenario of that name or file (TOML, or a run.json to play again), with `changes` (dotted field -> value).
 
@@ -136,6 +147,15 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return name.strip(), value
+
+
+def parse_time_s(text: str) -> float:
+    """Seconds of 20, 20s, 1.5m or 1h."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
+    try:
+        return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError:
+        raise ScenarioError(f"{text!r} is no time; write 20s, 5m or 1h") from None
 
 
 def _table(name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ READY_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 5.0
 ADDRESS = re.compile(rb"https?://[\w.\-\[\]:]+:(\d+)")
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be
 
 
 class ServerError(BadInput):
@@ -104,4 +105,4 @@ def _last_words(err: Path) -> str:
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

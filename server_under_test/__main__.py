@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 from server_under_test.settings import Settings, StartError
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    """Serve until a signal; the exit code."""
     try:
-        settings = _settings(sys.argv[1:])
+        settings = _settings(arguments)
         settings.check()
         from server_under_test.main import serve  # takes a moment, which wrong options need not wait for
 
@@ -68,4 +69,4 @@ def _settings(arguments: list[str]) -> Settings:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -103,6 +103,7 @@ class Director:
         info = run_info.describe(scenario, target, url, self._workers())
         folder = run_folder.new_path(Path("runs"), scenario.name, scenario.seed)
         run_folder.create(folder, info)
+        run_folder.point_latest(folder)
         return folder, scenario
 
     def _workers(self) -> int:

@@ -1,0 +1,382 @@
+"""The front door: the command line, and what `import entrega` gives.
+
+run    = entrega.run("early-reply", widgets=60, agents=6, seconds=20, defects=["server.no-history"])
+ledger = entrega.open_ledger(run)
+ledger.deliveries                                 # pandas, one row per message
+entrega.figures.loss_by_join_offset(ledger)       # a matplotlib Figure
+entrega.judge(ledger.summary, goals)              # pass, fail or unknown, with reasons
+"""
+
+import importlib
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from reports.ledger import Ledger
+    from reports.verdict import Verdict
+
+HERE = str(Path(__file__).resolve().parent)
+HOUSES = frozenset({"loadtests", "reports", "server_under_test"})
+
+
+class _Houses:
+    """Finds our houses beside this file, before a user's own folder of the same name is looked at."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        return PathFinder.find_spec(name, [HERE]) if name in HOUSES else None
+
+
+sys.meta_path.insert(0, _Houses)
+
+PASS, FAIL, WRONG_USAGE, UNKNOWN = range(4)  # exit codes everywhere
+
+# What `import entrega` gives beside run() and runs(); a house is imported when its first name is asked for.
+_PUBLIC = {
+    "open_ledger": ("reports.ledger", "open_ledger"),
+    "judge": ("reports.verdict", "judge"),
+    "trace": ("reports.trace", "trace"),
+    "figures": ("reports.figures", None),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'entrega' has no attribute {name!r}")
+    house, member = _PUBLIC[name]
+    module = importlib.import_module(house)
+    return module if member is None else getattr(module, member)
+
+
+def run(
+    scenario: str,
+    *,
+    widgets: int | None = None,
+    agents: int | None = None,
+    seconds: float | None = None,
+    seed: int | None = None,
+    defects: Iterable[str] = (),
+    target: str = "bundled",
+    host: str | None = None,
+    processes: int = 1,
+    out: str | Path | None = None,
+    settings: "dict[str, Any] | None" = None,
+) -> Path:
+    """Play a scenario in subprocesses, with a progress bar; returns the run folder.
+
+    `settings` are scenario fields by (dotted) name; `seconds` is run_time_s. Raises BadInput (one line with the mend).
+    """
+    from loadtests.launcher import launch
+    from loadtests.order import order
+    from loadtests.progress_bar import ProgressBar
+
+    asked = {"widgets": widgets, "agents": agents, "run_time_s": seconds, "seed": seed}
+    changes = {name: value for name, value in asked.items() if value is not None}
+    wanted = order(
+        scenario,
+        {**(settings or {}), **changes},
+        defects=tuple(defects),
+        target=target,
+        host=host,
+        processes=processes,
+        out=out,
+    )
+    with ProgressBar() as watch:
+        return launch(wanted, watch)
+
+
+def runs(folder: str | Path = "runs/") -> Any:
+    """A pandas table with a row per run below `folder`: path, scenario, seed, how it ended, and its main figures."""
+    import pandas as pd
+
+    from reports.ledger import open_ledger
+
+    rows = []
+    for path in sorted(Path(folder).glob("**/run.json")):
+        summary = open_ledger(path.parent).summary
+        rows.append(
+            {
+                "run": str(path.parent),
+                "scenario": summary.scenario,
+                "seed": summary.seed,
+                "owed": summary.owed,
+                "recovered": summary.recovered,
+                "lost": summary.lost,
+                "live_miss": summary.live_miss.rate,
+                "permanent_loss": summary.permanent_loss.rate,
+                "verdict": summary.verdict,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+# -- the command line
+
+app = typer.Typer(
+    name="entrega",
+    help="Is every message that an agent sends shown in the customer's widget, and if not, why?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _option(*flags: str, help: str, **more: Any) -> Any:  
+    """An option with its ENTREGA_* variable."""
+    long = next(flag for flag in flags if flag.startswith("--"))
+    return typer.Option(*flags, help=help, envvar=f"ENTREGA_{long[2:].replace('-', '_').upper()}", **more)
+
+
+Run = Annotated[Path, typer.Argument(help="a run folder, or a folder of runs: then the newest", show_default=True)]
+LATEST = Path("runs")
+GoalsFile = Annotated[Path | None, _option("--goals", help="goals (TOML) instead of the scenario's own")]
+Against = Annotated[Path | None, _option("--against", help="a baseline: another run, or a committed summary.json")]
+
+
+@app.command(name="run", context_settings={"allow_extra_args": True})
+def run_command(
+    context: typer.Context,
+    scenario: Annotated[str, typer.Argument(help="a shipped scenario, a TOML file, or a run.json to play again")],
+    users: Annotated[int | None, _option("-u", "--users", help="widgets + agents, in the scenario's ratio")] = None,
+    widgets: Annotated[int | None, _option("--widgets", help="customers")] = None,
+    agents: Annotated[int | None, _option("--agents", help="support agents")] = None,
+    spawn_rate: Annotated[float | None, _option("-r", "--spawn-rate", help="sessions opened a second")] = None,
+    run_time: Annotated[str | None, _option("-t", "--run-time", help="end of sending: 20s, 5m, 1h")] = None,
+    seed: Annotated[int | None, _option("--seed", help="of every random choice")] = None,
+    set_: Annotated[list[str], _option("--set", help="FIELD=VALUE of the scenario, as often as needed")] = [],  # noqa: B006
+    defect: Annotated[list[str], _option("--defect", help="NAME[=VALUE] of wrong code, see `list defects`")] = [],  # noqa: B006
+    target: Annotated[str, _option("--target", help="a shipped target or a TOML file")] = "bundled",
+    host: Annotated[str | None, _option("-H", "--host", help="where the server is; it is not started then")] = None,
+    allow_host: Annotated[list[str], _option("--allow-host", help="a host beside loopback that may get load")] = [],  # noqa: B006
+    processes: Annotated[int, _option("--processes", help="load processes")] = 1,
+    out: Annotated[Path | None, _option("--out", help="the run folder itself; it must hold no run yet")] = None,
+) -> None:
+    """Play a scenario against a server and leave a run folder, whose path is the last line on stdout.
+
+    Options behind -- go to Locust. Example:
+
+    entrega run early-reply --widgets 60 --agents 6 -t 20s --seed 7 --defect server.no-history
+    """
+    from loadtests.launcher import launch
+    from loadtests.order import order
+    from loadtests.progress_bar import ProgressBar
+    from loadtests.scenario import parse_setting, parse_time_s
+
+    asked = {
+        "widgets": widgets,
+        "agents": agents,
+        "arrivals_per_s": spawn_rate,
+        "run_time_s": parse_time_s(run_time) if run_time else None,
+        "seed": seed,
+    }
+    changes = dict(map(parse_setting, set_)) | {name: value for name, value in asked.items() if value is not None}
+    wanted = order(
+        scenario,
+        changes,
+        users=users,
+        defects=defect,
+        target=target,
+        host=host,
+        allowed_hosts=allow_host,
+        processes=processes,
+        out=out,
+        locust_options=context.args,
+    )
+    with ProgressBar() as watch:
+        folder = launch(wanted, watch)
+    valid = _say_validity(folder)
+    print(folder)
+    raise typer.Exit(PASS if valid else UNKNOWN)
+
+
+def _say_validity(folder: Path) -> bool:
+    from reports.ledger import open_ledger
+
+    rig = open_ledger(folder).summary.rig
+    for reason in rig.reasons:
+        print(f"entrega: {reason}", file=sys.stderr)
+    return rig.valid
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def serve(context: typer.Context) -> None:
+    """Run the bundled chat server, with the defects that are asked for; `entrega serve --help` lists its options."""
+    from server_under_test.__main__ import main as serve_chat
+
+    raise typer.Exit(serve_chat(context.args))
+
+
+@app.command()
+def report(run: Run = LATEST, against: Against = None, goals: GoalsFile = None) -> None:
+    """Print what became of every message, and write report/ (ledger, summary, page, figures) into the run folder.
+
+    Example: entrega report runs/latest --against baseline/summary.json
+    """
+    from rich.console import Console
+
+    from reports.ledger import open_ledger
+    from reports.page import write_report
+    from reports.terminal import print_report
+
+    ledger = open_ledger(run)
+    verdict = _judged(ledger, against, goals)
+    page = write_report(ledger, verdict)
+    print_report(ledger, verdict, Console())
+    print(page)
+
+
+@app.command()
+def gate(run: Run = LATEST, against: Against = None, goals: GoalsFile = None) -> None:
+    """Judge a run by its scenario's goals: exit 0 pass, 1 fail, 3 not enough evidence.
+
+    Example: entrega gate runs/latest --goals goals.toml || exit 1
+    """
+    from reports.ledger import open_ledger
+
+    verdict = _judged(open_ledger(run), against, goals)
+    print(verdict.verdict)
+    for reason in verdict.reasons:
+        print(f"  {reason}")
+    raise typer.Exit({"pass": PASS, "fail": FAIL, "unknown": UNKNOWN}[verdict.verdict])
+
+
+@app.command(name="trace")
+def trace_command(mid: Annotated[str, typer.Argument(help="RUN:KEY, or KEY alone")], run: Run = LATEST) -> None:
+    """One message's whole timeline, the stage where it went missing, and the cause in words.
+
+    Example: entrega trace 17.a.3 runs/latest
+    """
+    from rich.console import Console
+
+    from reports.ledger import open_ledger
+    from reports.trace import print_trace, trace
+
+    print_trace(trace(open_ledger(run), mid), Console())
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[str, typer.Argument(help="scenarios, targets, defects, faults or causes")],
+    name: Annotated[str | None, typer.Argument(help="one of them, in full")] = None,
+) -> None:
+    """What there is to play with.
+
+    Examples: entrega list scenarios; entrega list scenarios early-reply; entrega list defects
+    """
+    tables = {"scenarios": _scenarios, "targets": _targets, "defects": _defects, "faults": _faults, "causes": _causes}
+    if what not in tables:
+        raise typer.BadParameter(f"{what!r}; there are {', '.join(tables)}")
+    table = tables[what]()
+    if name is not None and name not in table:
+        raise typer.BadParameter(f"no {what.removesuffix('s')} {name!r}; there are {', '.join(table)}")
+    if name is not None:
+        print("\n".join(table[name]))
+    else:
+        width = max(map(len, table))
+        print("\n".join(f"{each:{width}}  {lines[0]}" for each, lines in table.items()))
+
+
+def _scenarios() -> dict[str, list[str]]:
+    """Name -> the sentence, then every field with its value, unit and meaning."""
+    from loadtests import scenario as scenarios
+
+    return {name: scenarios.described(scenarios.load(name)) for name in scenarios.shipped()}
+
+
+def _targets() -> dict[str, list[str]]:
+    from loadtests import target as targets
+
+    return {name: [targets.load(name).sentence, "", path.read_text()] for name, path in targets.shipped().items()}
+
+
+def _defects() -> dict[str, list[str]]:
+    from loadtests.defects import WIDGET_DEFECTS
+    from server_under_test.defects import DEFECTS
+
+    server = {each.name: [each.sentence, f"value: {each.unit or 'none'}"] for each in DEFECTS.values()}
+    return server | {name: [sentence, "value: none"] for name, sentence in WIDGET_DEFECTS.items()}
+
+
+def _faults() -> dict[str, list[str]]:
+    from loadtests.scenario import FAULTS
+
+    return {
+        name: [sentence, f"--set faults.{name}.at_s=5 --set faults.{name}.for_s=2"] for name, sentence in FAULTS.items()
+    }
+
+
+def _causes() -> dict[str, list[str]]:
+    from reports.causes import CAUSES
+
+    return {cause.name: [cause.sentence, cause.cure] for cause in CAUSES}
+
+
+@app.command()
+def selftest(
+    quick: Annotated[bool, _option("--quick", help="small runs, in less than two minutes")] = False,
+    json_file: Annotated[Path | None, _option("--json", help="write the matrix there")] = None,
+) -> None:
+    """Break one thing at a time and see that it is found and rightly named; and that a healthy server is left alone.
+
+    Example: entrega selftest --quick --json selftest.json
+    """
+    from reports.selftest import selftest as test_self
+
+    raise typer.Exit(PASS if test_self(quick, json_file) else FAIL)
+
+
+@app.command()
+def demo() -> None:
+    """Two short runs: replies that go missing for ever, and the same on the healthy server. About two minutes."""
+    from rich.console import Console
+
+    from reports.ledger import open_ledger
+    from reports.page import write_report
+    from reports.terminal import print_report
+
+    pages = []
+    for title, defects in (("with the defect server.no-history", ["server.no-history"]), ("on the healthy server", [])):
+        print(f"early-reply {title}: 60 widgets, 6 agents, 20 s of talk", file=sys.stderr)
+        ledger = open_ledger(run("early-reply", widgets=60, agents=6, seconds=20, seed=7, defects=defects))
+        verdict = _judged(ledger, None, None)
+        pages.append(write_report(ledger, verdict))
+        Console().rule(f"early-reply {title}")
+        print_report(ledger, verdict, Console())
+    print("\nThe pages:", *pages, "The notebook: notebooks/01_first_run.ipynb (make lab)", sep="\n  ")
+
+
+def _judged(ledger: "Ledger", against: Path | None, goals: Path | None) -> "Verdict":
+    from reports.goals import load_goals
+    from reports.summary import load_summary
+    from reports.verdict import judge
+
+    own = ledger.run.info["scenario"]["goals"]
+    return judge(ledger.summary, load_goals(goals) if goals else own, load_summary(against) if against else None)
+
+
+def main() -> None:
+    """Commands end with an exit code and at most one line on stderr; a traceback is a bug of ours."""
+    from loadtests.bad_input import BadInput
+
+    try:
+        app()
+    except BadInput as error:
+        print(f"entrega: {error}", file=sys.stderr)
+        sys.exit(WRONG_USAGE)
+    except OSError as error:
+        about = f" {error.filename}" if error.filename else ""
+        print(f"entrega:{about}: {error.strerror}", file=sys.stderr)
+        sys.exit(WRONG_USAGE)
+    except KeyboardInterrupt:
+        sys.exit(UNKNOWN)
+
+
+if __name__ == "__main__":
+    main()

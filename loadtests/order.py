@@ -1,0 +1,98 @@
+"""What is to be run, checked as far as it can be before anything starts."""
+
+import resource
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loadtests import scenario as scenarios
+from loadtests import target as targets
+from loadtests.bad_input import BadInput
+from loadtests.defects import check as check_defects
+from loadtests.plan import plan
+from loadtests.scenario import Scenario
+from loadtests.target import Target
+
+SPARE_FILES = 700  # descriptors of a process beside one a user: the REST pool, files, libraries
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run. `url` None: the target is started; `defects` with their values, both server.* and widget.*."""
+
+    scenario: Scenario
+    target: Target
+    url: str | None = None
+    defects: tuple[str, ...] = ()
+    processes: int = 1
+    out: Path | None = None
+    locust_options: tuple[str, ...] = ()
+
+
+def order(
+    scenario: str,
+    changes: Mapping[str, Any],
+    *,
+    users: int | None = None,
+    defects: Iterable[str] = (),
+    target: str = "bundled",
+    host: str | None = None,
+    allowed_hosts: Iterable[str] = (),
+    processes: int = 1,
+    out: str | Path | None = None,
+    locust_options: Iterable[str] = (),
+) -> Order:
+    """The order in the words of a command; `changes` are scenario fields by dotted name. Raises BadInput."""
+    described = targets.load(target)
+    check_defects(tuple(defects), described)
+    url = targets.check_url(host or described.url, tuple(allowed_hosts)) if host or described.start is None else None
+    if url is not None and any(defect.startswith("server.") for defect in defects):
+        raise BadInput(
+            "a server's defect needs a server that the run starts; leave out -H, or start it with the defect"
+        )
+    if processes < 1:
+        raise BadInput("--processes takes a whole number from 1 on")
+    wanted = scenarios.load(scenario, _in_ratio(scenario, changes, users))
+    _check(wanted)
+    return Order(
+        scenario=wanted,
+        target=described,
+        url=url,
+        defects=tuple(defects),
+        processes=processes,
+        out=Path(out) if out else None,
+        locust_options=tuple(locust_options),
+    )
+
+
+def _in_ratio(scenario: str, changes: Mapping[str, Any], users: int | None) -> dict[str, Any]:
+    """-u counts both: widgets and agents in the scenario's ratio, at least one of each."""
+    if users is None:
+        return dict(changes)
+    if users < 2:
+        raise BadInput("-u counts widgets and agents together; it must be at least 2")
+    base = scenarios.load(scenario, changes)
+    agents = max(1, round(users * base.agents / (base.agents + base.widgets)))
+    return {**changes, "widgets": users - agents, "agents": agents}
+
+
+def _check(scenario: Scenario) -> None:
+    last_s = plan(scenario, scenario.widgets - 1).opens_s
+    if last_s >= scenario.run_time_s:
+        raise BadInput(
+            f"at {scenario.arrivals_per_s:g} arrivals a second the last session would open after {last_s:.0f} s, "
+            f"but sending ends after {scenario.run_time_s:g} s; raise -r or -t"
+        )
+    _raise_file_limit(scenario.widgets + scenario.agents + SPARE_FILES)
+
+
+def _raise_file_limit(needed: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise BadInput(
+            f"so many users need {needed} file descriptors and {hard} are allowed; "
+            f"raise it with `ulimit -Hn {needed}`, or ask for fewer users"
+        )
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
