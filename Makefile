@@ -19,7 +19,7 @@ test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -q --durations=10
 
 check: $(READY) ## format, lint, types, who imports whom, lines per house
-	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet .; echo 'mend it: $(BIN)/ruff format .' >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet . || { echo 'mend it: $(BIN)/ruff format .' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
