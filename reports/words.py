@@ -6,6 +6,16 @@ from reports.intervals import Rate
 
 NOT_MEASURED = "not measured"
 
+# The latency series of a summary: the whole, the part that came as it was emitted, and its three parts.
+LATENCIES = {
+    "latency_ms": "due to display",
+    "live_latency_ms": "due to live display",
+    "slip_ms": "  due to sent",
+    "acceptance_ms": "  sent to accepted",
+    "delivery_ms": "  sent to live display",
+    "time_to_join_ms": "connecting to joined",
+}
+
 
 def count(n: float | None) -> str:
     """1,234, or not measured."""
@@ -31,7 +41,12 @@ def percent(share: float | None) -> str:
 
 def ms(value: float | None) -> str:
     """12.3 ms, 1,234 ms, or not measured."""
-    return NOT_MEASURED if value is None else f"{value:,.0f} ms" if abs(value) >= 100 else f"{value:.3g} ms"
+    return NOT_MEASURED if value is None else f"{figure(value)} ms"
+
+
+def figure(value: float | None) -> str:
+    """Three figures of a bare number; - where the samples do not carry one."""
+    return "-" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def seconds(value: float) -> str:

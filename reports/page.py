@@ -1,0 +1,77 @@
+"""report.html: one file without references to anything outside it, readable by somebody who never saw entrega."""
+
+import base64
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reports import figures, found, words
+from reports.rig import LIMITS, Limit
+
+if TYPE_CHECKING:
+    from reports.ledger import Ledger
+    from reports.verdict import Verdict
+
+FIGURES = (figures.latency_over_time, figures.loss_by_join_offset, figures.causes)
+
+
+def write_report(ledger: "Ledger", verdict: "Verdict") -> Path:
+    """Write summary.json, figures/*.svg and report.html into the run's report/; returns the page's path.
+
+    summary.json holds the verdict by the scenario's own goals, the page the given one.
+    """
+    folder = ledger.run.path / "report"
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    ledger.summary.write(folder / "summary.json")
+    pictures = {draw.__name__: figures.drawn(draw(ledger), "svg") for draw in FIGURES}
+    for name, picture in pictures.items():
+        (folder / "figures" / f"{name}.svg").write_bytes(picture)
+    page = folder / "report.html"
+    page.write_text(_html(ledger, verdict, pictures), encoding="utf-8")
+    return page
+
+
+def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes]) -> str:
+    summary, info = ledger.summary, ledger.run.info
+    clocks = info.get("clocks") or []
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            summary=summary,
+            verdict=verdict,
+            info=info,
+            began=f"{datetime.fromisoformat(clocks[0]['utc']):%Y-%m-%d %H:%M} UTC" if clocks else None,
+            missed=found.missed(summary),
+            not_recovered=found.not_recovered(summary),
+            figures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
+            latencies=words.LATENCIES,
+            limits=LIMITS,
+            limit_said=_limit_said,
+            sample=next(iter(summary.samples.values()), None) or next(iter(ledger.deliveries["mid"]), "MID"),
+            folder=ledger.run.path,
+        )
+    )
+
+
+def _limit_said(limit: Limit, value: float | None) -> str:
+    return words.ms(value) if limit.unit == "ms" else words.percent(value)
+
+
+def _environment() -> Environment:
+    """Everything is escaped, whatever people typed into a scenario; an unknown name is an error, not a blank."""
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    said: dict[str, Any] = {
+        each.__name__: each
+        for each in (words.count, words.figure, words.interval, words.ms, words.percent, words.seconds)
+    }
+    environment.filters.update(said)
+    return environment

@@ -1,0 +1,130 @@
+"""`entrega report` in a terminal: 80 columns are enough, and no colour is needed to read it."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from reports import found
+from reports.intervals import SHARES
+from reports.rig import LIMITS, WINDOW_S
+from reports.words import LATENCIES, count, figure, interval, ms, percent, plural, seconds
+
+if TYPE_CHECKING:
+    from reports.ledger import Ledger
+    from reports.summary import Summary
+    from reports.verdict import Verdict
+
+STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
+MESSAGES = (
+    ("planned", "unsent", "sent", "unreached"),
+    ("accepted", "refused", "unanswered", "not_owed"),
+    ("owed", "live", "late", "recovered"),
+    ("", "lost", "acked_and_lost", "unjudged"),
+)
+COUNTERS = (
+    ("duplicates", "reorders", "leaks", "phantoms"),
+    ("unexpected", "unexplained", "foreign", "view_misses"),
+)
+
+
+def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None:
+    """What happened, whether it is good enough, how much, how fast, why, and how far to trust it."""
+    summary = ledger.summary
+    console.print(f"[bold]{escape(summary.scenario)}[/], run {summary.run}, seed {summary.seed}", highlight=False)
+    console.print(f"{summary.headline}.\n", highlight=False)
+    console.print(f"[{STYLES[verdict.verdict]}]{verdict.verdict.upper()}[/]")
+    for reason in verdict.reasons:
+        console.print(Padding(escape(reason), (0, 0, 0, 2)), highlight=False)
+    for table in (_counts("Messages", summary, MESSAGES), _rates(summary), _latencies(summary)):
+        console.print("", table, sep="\n", highlight=False)
+    _print_causes("Why messages were missed", found.missed(summary), console)
+    _print_causes("Why those were not shown later", found.not_recovered(summary), console)
+    for table in (_counts("Counters", summary, COUNTERS), _parties(summary), _rig(summary)):
+        console.print("", table, sep="\n", highlight=False)
+    for sample in list(summary.samples.values())[:1]:
+        console.print(f"\nOne message in full: entrega trace {escape(sample)} {ledger.run.path}", highlight=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """The first column is words, the others are figures."""
+    table = Table(box=None, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left", header_style="dim")
+    return table
+
+
+def _grid(title: str, rows: Iterable[Iterable[str]]) -> Table:
+    table = _table(title)
+    table.show_header = False
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _counts(title: str, summary: "Summary", rows: Iterable[Iterable[str]]) -> Table:
+    def said(name: str) -> str:
+        return f"{name.replace('_', ' ')} {count(getattr(summary, name))}" if name else ""
+
+    return _grid(title, [[said(name) for name in row] for row in rows])
+
+
+def _rates(summary: "Summary") -> Table:
+    table = _table("Rates", "of owed messages", "share", "95 % interval", "messages", "sessions")
+    for name, rate in (("missed as emitted", summary.live_miss), ("lost for good", summary.permanent_loss)):
+        table.add_row(name, percent(rate.rate), interval(rate), f"{rate.k:,} of {rate.n:,}", f"{rate.sessions:,}")
+    least = summary.smallest_detectable_loss
+    if least.session is not None:
+        hidden = f"{percent(least.session)} of sessions, {percent(least.message)} of messages"
+        table.caption, table.caption_justify = f"a run of this size can hide a loss in {hidden}", "left"
+    return table
+
+
+def _latencies(summary: "Summary") -> Table:
+    table = _table("Latency, ms (- where the samples do not carry it)", "", *SHARES, "max", "of", "never")
+    for name, called in LATENCIES.items():
+        series = getattr(summary, name)
+        table.add_row(
+            called,
+            *(figure(getattr(series, quantile)) for quantile in (*SHARES, "max")),
+            f"{series.n:,}",
+            f"{series.lost:,}",
+        )
+    return table
+
+
+def _print_causes(title: str, causes: list[found.Found], console: Console) -> None:
+    if causes:
+        console.print(f"\n[italic bold]{title}[/]")
+    for cause in causes:
+        console.print(f"[bold]{cause.n:>6,}  {cause.name}[/]", highlight=False)
+        for line in (cause.sentence, f"Cure: {cause.cure}", f"e.g. {cause.sample}"):
+            console.print(Padding(escape(line), (0, 0, 0, 8)), highlight=False)
+
+
+def _parties(summary: "Summary") -> Table:
+    who, asked = summary.parties, summary.escalations
+    cells = (
+        f"asked for {who.asked:,}, connected {who.connected:,}, joined {who.joined:,}, never back {who.never_back:,}",
+        f"escalations {asked.asked:,}, assumed {asked.assumed:,}, never {asked.never:,}",
+        "indicator falsely said connected: "
+        + (count(None) if summary.false_connected_s is None else seconds(summary.false_connected_s)),
+    )
+    return _grid("Widgets and agents", [[cell] for cell in cells])
+
+
+def _rig(summary: "Summary") -> Table:
+    """The load generator's figures beside their limits."""
+    rig = summary.rig
+    state = "valid" if rig.valid else "NOT VALID"
+    table = _table(f"Load generator: {state}", "", "measured", "at most")
+    for limit in LIMITS:
+        said = ms if limit.unit == "ms" else percent
+        table.add_row(limit.called, said(getattr(rig, limit.name)), said(limit.most))
+    void = f"{len(rig.voided):,} of {plural(rig.windows, 'window')} of {WINDOW_S} s"
+    table.add_row("void for latency", void, "")
+    table.add_row("the server's loop lag p99", ms(rig.server_lag_ms_p99), "")
+    return table
