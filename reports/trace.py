@@ -62,7 +62,7 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
     seen = _events(ledger, row)
     clock = ledger.run.info["clocks"][0]
     missing = _missing(row, seen)
-    steps = [_step(event, int(row["due_ns"]), clock) for event in seen]
+    steps = [_step(event, _zero_ns(row), clock) for event in seen]
     if missing:
         before = STAGES[: STAGES.index(missing)]
         place = max((n for n, event in enumerate(seen) if event["kind"] in ("due", *before)), default=-1) + 1
@@ -110,7 +110,7 @@ def _row(ledger: "Ledger", mid: str) -> dict[str, Any]:
 def _events(ledger: "Ledger", row: dict[str, Any]) -> list[dict[str, Any]]:
     """The due, what names this message by mid or the server's id, and what its recipient's connection did around it."""
     mid, party, session = (_quoted(row[name]) for name in ("mid", "recipient", "session"))
-    due_ns = row["due_ns"]
+    due_ns = _zero_ns(row)
     found = ledger.query(f"""
         WITH ids AS (SELECT DISTINCT id FROM events WHERE mid = {mid} AND id IS NOT NULL),
         around AS (
@@ -123,7 +123,13 @@ def _events(ledger: "Ledger", row: dict[str, Any]) -> list[dict[str, Any]]:
         ORDER BY t, source, line""")
     events = [{str(name): _known(value) for name, value in event.items()} for event in found.to_dict("records")]
     place = sum(event["t"] < due_ns for event in events)
-    return [*events[:place], {"t": due_ns, "kind": "due", "party": row["sender"]}, *events[place:]]
+    due = [{"t": due_ns, "kind": "due", "party": row["sender"]}] if row["due_ns"] is not None else []
+    return [*events[:place], *due, *events[place:]]
+
+
+def _zero_ns(row: dict[str, Any]) -> int:
+    """When it was due, or, where the plan's time is not known, when it was first sent."""
+    return int(row["due_ns"] or row["sent_ns"] or 0)
 
 
 def _missing(row: dict[str, Any], seen: list[dict[str, Any]]) -> str | None:
