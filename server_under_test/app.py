@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import socketio
 from starlette.types import ASGIApp
 
-from server_under_test.body_limit import BodyLimit
 from server_under_test.conversations import Conversations
 from server_under_test.defects import Defects
 from server_under_test.engine import ChatServer
@@ -37,7 +36,7 @@ async def running(settings: Settings, storage: Storage, journal: Journal, key: L
     Sockets(server, conversations, tokens, journal, defects)
     async with asyncio.TaskGroup() as tasks:
         at_work = [tasks.create_task(conversations.write()), tasks.create_task(_watch_loop(journal))]
-        yield socketio.ASGIApp(server, BodyLimit(Rest(conversations, tokens).app()))
+        yield socketio.ASGIApp(server, Rest(conversations, tokens).app())
         for task in at_work:
             task.cancel()
 

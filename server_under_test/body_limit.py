@@ -1,4 +1,4 @@
-"""No request body larger than the limit is read, whatever its headers say."""
+"""No request body larger than the limit is taken in, whatever its headers say."""
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def _config(app: Any) -> uvicorn.Config:
         lifespan="off",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         ws_ping_interval=None,  # Engine.IO has pings of its own; two kinds would hide which one noticed
         ws_max_size=MAX_PACKET_BYTES,
         ws_per_message_deflate=False,
@@ -59,6 +61,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        gc.freeze()  # what was imported stays; the collector need not walk through it in the middle of a message
         print(f"entrega server ready at {self._url}", flush=True)
 
     @contextlib.contextmanager

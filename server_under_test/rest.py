@@ -3,11 +3,12 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from server_under_test.body_limit import BodyLimit
 from server_under_test.chat import Bearer, Draft, Refused, Status
 from server_under_test.conversations import Conversations
 from server_under_test.shapes import Login, NewMessage, NewSession, Seq, sentence
@@ -23,17 +24,16 @@ class Rest:
 
     def app(self) -> FastAPI:
         app = FastAPI(title="entrega's chat server", docs_url=None, redoc_url=None)
-        routes = APIRouter()
-        routes.add_api_route("/healthz", self.health, methods=["GET"])
-        routes.add_api_route("/api/agents/token", self.log_in, methods=["POST"])
-        routes.add_api_route("/api/chat/sessions", self.open, methods=["POST"], status_code=201)
-        routes.add_api_route("/api/chat/sessions", self.list, methods=["GET"])
-        routes.add_api_route(f"{SESSION}/escalate", self.escalate, methods=["POST"])
-        routes.add_api_route(f"{SESSION}/assume", self.assume, methods=["POST"])
-        routes.add_api_route(f"{SESSION}/close", self.close, methods=["POST"])
-        routes.add_api_route(f"{SESSION}/messages", self.history, methods=["GET"])
-        routes.add_api_route(f"{SESSION}/messages", self.send, methods=["POST"], status_code=201)
-        app.include_router(routes)
+        app.add_api_route(f"{SESSION}/messages", self.send, methods=["POST"], status_code=201)
+        app.add_api_route(f"{SESSION}/messages", self.history, methods=["GET"])
+        app.add_api_route("/healthz", self.health, methods=["GET"])
+        app.add_api_route("/api/agents/token", self.log_in, methods=["POST"])
+        app.add_api_route("/api/chat/sessions", self.open, methods=["POST"], status_code=201)
+        app.add_api_route("/api/chat/sessions", self.list, methods=["GET"])
+        app.add_api_route(f"{SESSION}/escalate", self.escalate, methods=["POST"])
+        app.add_api_route(f"{SESSION}/assume", self.assume, methods=["POST"])
+        app.add_api_route(f"{SESSION}/close", self.close, methods=["POST"])
+        app.add_middleware(BodyLimit)
         app.add_exception_handler(Refused, _refused)
         app.add_exception_handler(HTTPException, _http_error)
         app.add_exception_handler(RequestValidationError, _malformed)
@@ -95,7 +95,8 @@ async def _refused(_request: Request, error: Any) -> Response:
 
 
 async def _http_error(_request: Request, error: Any) -> Response:
-    return _answer(error.status_code, {"error": f"{error.detail}."})
+    # FastAPI's 400 is for a body that cannot even be decoded; to its sender that is malformed like any other.
+    return _answer(422 if error.status_code == 400 else error.status_code, {"error": f"{error.detail}."})
 
 
 async def _malformed(_request: Request, error: Any) -> Response:

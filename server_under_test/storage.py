@@ -1,11 +1,13 @@
 """Sessions and messages in a database. One connection writes, in groups; any number read beside it."""
 
+import dataclasses
 import itertools
 import secrets
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server_under_test.chat import Draft, Message, Refused, Session, Status, Step, Stored, utc_now
@@ -14,6 +16,7 @@ Change: TypeAlias = Session | Step | Draft  # a new session, a session's next st
 Outcome: TypeAlias = Session | Stored | Refused
 
 LISTED_AT_MOST = 1_000
+REMEMBERED_AT_MOST = 50_000  # sessions
 
 schema = sa.MetaData()
 sessions = sa.Table(
@@ -26,15 +29,14 @@ sessions = sa.Table(
     sa.Column("status", sa.String, nullable=False, index=True),
     sa.Column("agent", sa.String),
     sa.Column("created_at", sa.String, nullable=False),
-    sa.Column("seq", sa.Integer, nullable=False),
 )
 messages = sa.Table(
     "messages",
     schema,
+    sa.Column("session_id", sa.String, primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("id", sa.String, nullable=False),
     sa.Column("client_id", sa.String, nullable=False),
-    sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("session_id", sa.String, primary_key=True),
     sa.Column("text", sa.String, nullable=False),
     sa.Column("sender", sa.String, nullable=False),
     sa.Column("metadata", sa.JSON, nullable=False),
@@ -44,12 +46,17 @@ messages = sa.Table(
 token_keys = sa.Table("token_keys", schema, sa.Column("key", sa.LargeBinary, nullable=False))
 
 
+_seq = sa.select(sa.func.coalesce(sa.func.max(messages.c.seq), 0)).where(messages.c.session_id == sessions.c.id)
+_with_seq = sa.select(sessions, _seq.scalar_subquery().label("seq"))
+
+
 class Storage:
     """An open database. Every method may raise sqlalchemy.exc.SQLAlchemyError."""
 
     def __init__(self, engine: AsyncEngine, writer: AsyncConnection, token_key: bytes) -> None:
         self._engine = engine
         self._writer = writer
+        self._sessions: dict[str, Session] = {}  # as committed; nobody else writes, so they need not be read again
         self.token_key = token_key
 
     async def close(self) -> None:
@@ -58,23 +65,37 @@ class Storage:
 
     async def commit(self, changes: Sequence[Change]) -> list[Outcome]:
         """Make the changes in their order, in one transaction; one outcome each. Nothing is made when it raises."""
+        try:
+            return await self._commit(changes, look_up_known=False)
+        except IntegrityError:  # a client_id that is known: too rare to look each one up beforehand
+            return await self._commit(changes, look_up_known=True)
+
+    async def _commit(self, changes: Sequence[Change], look_up_known: bool) -> list[Outcome]:
         outcomes: list[Outcome] = []
         async with self._writer.begin():
-            for kind, group in itertools.groupby(changes, type):
-                if kind is Draft:
-                    outcomes += await self._store([draft for draft in group if isinstance(draft, Draft)])
+            touched = await self._touched(changes)
+            for is_draft, group in itertools.groupby(changes, lambda change: isinstance(change, Draft)):
+                if is_draft:
+                    drafts = [change for change in group if isinstance(change, Draft)]
+                    outcomes += await self._store(drafts, touched, look_up_known)
                 else:
-                    outcomes += [await self._change(change) for change in group if not isinstance(change, Draft)]
+                    steps = [change for change in group if not isinstance(change, Draft)]
+                    outcomes += [await self._change(change, touched) for change in steps]
+        if len(self._sessions) > REMEMBERED_AT_MOST:
+            self._sessions.clear()
+        self._sessions |= touched
         return outcomes
 
     async def session(self, session_id: str) -> Session:
         """Raises Refused(404)."""
+        if session_id in self._sessions:
+            return self._sessions[session_id]
         async with self._engine.connect() as connection:
-            return _found(await _sessions(connection, {session_id}), session_id)
+            return _found(await _read_sessions(connection, {session_id}), session_id)
 
     async def sessions(self, status: Status) -> list[Session]:
         """The sessions in that status, oldest first, at most LISTED_AT_MOST."""
-        oldest = sa.select(sessions).where(sessions.c.status == status).order_by(sessions.c.created_at)
+        oldest = _with_seq.where(sessions.c.status == status).order_by(sessions.c.created_at)
         async with self._engine.connect() as connection:
             return [Session(**row) for row in (await connection.execute(oldest.limit(LISTED_AT_MOST))).mappings()]
 
@@ -85,32 +106,39 @@ class Storage:
             rows = await connection.execute(missed.order_by(messages.c.seq))
             return [Message(**row) for row in rows.mappings()]
 
-    async def _change(self, change: Session | Step) -> Session | Refused:
+    async def _touched(self, changes: Sequence[Change]) -> dict[str, Session]:
+        """The sessions that the changes are about, as far as they exist."""
+        ids = {change.session_id for change in changes if not isinstance(change, Session)}
+        remembered = {session_id: self._sessions[session_id] for session_id in ids & self._sessions.keys()}
+        missing = ids - remembered.keys()
+        return remembered | (await _read_sessions(self._writer, missing) if missing else {})
+
+    async def _change(self, change: Session | Step, touched: dict[str, Session]) -> Session | Refused:
         if isinstance(change, Session):
-            await self._writer.execute(sa.insert(sessions), _row(change))
-            return change
-        try:
-            found = _found(await _sessions(self._writer, {change.session_id}), change.session_id)
-            changed = found.after(change.verb, change.bearer)
-        except Refused as refusal:
-            return refusal
-        new = {"status": changed.status, "agent": changed.agent}
-        await self._writer.execute(sa.update(sessions).where(sessions.c.id == changed.id).values(**new))
+            await self._insert(sessions, [change])
+            changed = change
+        else:
+            try:
+                changed = _found(touched, change.session_id).after(change.verb, change.bearer)
+            except Refused as refusal:
+                return refusal
+            new = {"status": changed.status, "agent": changed.agent}
+            await self._writer.execute(sa.update(sessions).where(sessions.c.id == changed.id).values(**new))
+        touched[changed.id] = changed
         return changed
 
-    async def _store(self, drafts: list[Draft]) -> list[Outcome]:
-        """A whole batch in four statements, however many messages it holds."""
-        found = await _sessions(self._writer, {draft.session_id for draft in drafts})
-        known = await self._known(drafts)
-        seqs = {session.id: session.seq for session in found.values()}
-        outcomes: list[Outcome] = [_outcome(draft, found, known, seqs) for draft in drafts]
-        stored = [outcome.message for outcome in outcomes if isinstance(outcome, Stored) and outcome.new]
-        if stored:
-            await self._writer.execute(sa.insert(messages), [_row(message) for message in stored])
-            latest = {message.session_id: message.seq for message in stored}
-            raise_seq = sa.update(sessions).where(sessions.c.id == sa.bindparam("of")).values(seq=sa.bindparam("to"))
-            await self._writer.execute(raise_seq, [{"of": of, "to": to} for of, to in latest.items()])
+    async def _store(self, drafts: list[Draft], touched: dict[str, Session], look_up_known: bool) -> list[Outcome]:
+        """A whole batch in one statement, however many messages it holds."""
+        of_closed = any(session.status == "closed" for session in touched.values())  # insert will not find known ones
+        known = await self._known(drafts) if look_up_known or of_closed else {}
+        outcomes: list[Outcome] = [_outcome(draft, touched, known) for draft in drafts]
+        await self._insert(messages, [each.message for each in outcomes if isinstance(each, Stored) and each.new])
         return outcomes
+
+    async def _insert(self, table: sa.Table, nouns: Sequence[Session | Message]) -> None:
+        if nouns:
+            rows = [{column.name: getattr(noun, column.name) for column in table.c} for noun in nouns]
+            await self._writer.execute(sa.insert(table), rows)
 
     async def _known(self, drafts: list[Draft]) -> dict[tuple[str, str], Message]:
         wanted = sa.select(messages).where(messages.c.client_id.in_([draft.client_id for draft in drafts]))
@@ -118,27 +146,22 @@ class Storage:
         return {(row["session_id"], row["client_id"]): Message(**row) for row in rows.mappings()}
 
 
-def _outcome(
-    draft: Draft,
-    found: dict[str, Session],
-    known: dict[tuple[str, str], Message],
-    seqs: dict[str, int],
-) -> Stored | Refused:
-    """Decide on one draft; `known` and `seqs` take in what it becomes, for the drafts after it."""
+def _outcome(draft: Draft, touched: dict[str, Session], known: dict[tuple[str, str], Message]) -> Stored | Refused:
+    """Decide on one draft; `touched` and `known` take in what it becomes, for the drafts after it."""
     key = (draft.session_id, draft.client_id)
     try:
-        session = _found(found, draft.session_id)
+        session = _found(touched, draft.session_id)
         session.check_access(draft.bearer)
         if key in known:
             return Stored(known[key], new=False)
         session.check_open()
     except Refused as refusal:
         return refusal
-    seqs[session.id] += 1
+    touched[session.id] = session = dataclasses.replace(session, seq=session.seq + 1)
     known[key] = Message(
         id=secrets.token_hex(8),
         client_id=draft.client_id,
-        seq=seqs[session.id],
+        seq=session.seq,
         session_id=session.id,
         text=draft.text,
         sender=draft.bearer.role,
@@ -154,12 +177,8 @@ def _found(found: dict[str, Session], session_id: str) -> Session:
     return found[session_id]
 
 
-def _row(noun: Session | Message) -> dict[str, Any]:
-    return {name: getattr(noun, name) for name in noun.__slots__}
-
-
-async def _sessions(connection: AsyncConnection, ids: set[str]) -> dict[str, Session]:
-    rows = await connection.execute(sa.select(sessions).where(sessions.c.id.in_(ids)))
+async def _read_sessions(connection: AsyncConnection, ids: set[str]) -> dict[str, Session]:
+    rows = await connection.execute(_with_seq.where(sessions.c.id.in_(ids)))
     return {row["id"]: Session(**row) for row in rows.mappings()}
 
 
