@@ -1,0 +1,154 @@
+"""Each party's connections and joins, and from them its absences: when nothing that was emitted could reach it.
+
+An absence of a (party, session) runs from the last frame of a connection that ended to the next join ack, the first
+one from the beginning. A frame may be read a little after it came, so an absence begins IN_FLIGHT_NS before the last
+frame: what was written then may have died with the connection.
+"""
+
+import duckdb
+
+IN_FLIGHT_NS = 100_000_000
+
+# One row per connection that came about. `seen_ns`: the last sign of life on it; what came later was lost with it.
+CONNECTIONS = """
+CREATE TABLE connections AS
+WITH attempts AS (
+    SELECT party, conn, any_value(sid) AS sid, any_value(session) AS session,
+        max(t) FILTER (kind = 'connecting') AS begun_ns, min(t) FILTER (kind = 'connected') AS connected_ns,
+        min(t) FILTER (kind = 'disconnected') AS ended_ns, max(last_frame_ns) AS last_frame_ns
+    FROM events
+    WHERE kind IN ('connecting', 'connected', 'disconnected') AND party IS NOT NULL AND conn IS NOT NULL
+    GROUP BY party, conn HAVING bool_or(kind = 'connected')
+),
+heard AS (
+    SELECT party, conn, max(t) AS heard_ns FROM events
+    WHERE kind IN ('received', 'joined') AND conn IS NOT NULL GROUP BY party, conn
+)
+SELECT party, conn, sid, connected_ns, coalesce(begun_ns, connected_ns) AS begun_ns,
+    coalesce(ended_ns, forever()) AS ended_ns,
+    CASE WHEN ended_ns IS NULL THEN forever()
+        ELSE least(greatest(connected_ns, coalesce(last_frame_ns, 0), coalesce(heard_ns, 0)), ended_ns) END AS seen_ns
+FROM attempts LEFT JOIN heard USING (party, conn)"""
+
+# What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
+# says nothing of the newer one. `refusal`: what this attempt ran into.
+LINE = """
+CREATE TABLE line AS
+WITH states AS (
+    SELECT *, max(conn) OVER (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING) AS newest
+    FROM events WHERE kind IN ('connecting', 'connected', 'connect_failed', 'disconnected') AND party IS NOT NULL
+),
+attempts AS (
+    SELECT *, bool_or(kind = 'connected') OVER past AS had_connected,
+        CASE kind WHEN 'connect_failed' THEN t WHEN 'connecting' THEN lead(t) OVER future END AS failed_ns,
+        CASE kind WHEN 'connect_failed' THEN kind WHEN 'connecting' THEN lead(kind) OVER future END AS ending,
+        CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS why,
+        CASE kind WHEN 'connect_failed' THEN status WHEN 'connecting' THEN lead(status) OVER future END AS answer
+    FROM states WHERE kind <> 'disconnected' OR conn IS NULL OR conn >= newest
+    WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING),
+        future AS (PARTITION BY party ORDER BY t, source, "line")
+),
+origins AS (SELECT t FROM events WHERE kind = 'origin_refused')
+SELECT attempts.party, attempts.t AS from_ns, attempts.kind, attempts.conn, attempts.had_connected,
+    CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
+        WHEN why ILIKE '%origin%' THEN 'origin'
+        WHEN answer = 403 THEN CASE WHEN origins.t >= failed_ns - 1_000_000_000 THEN 'origin' ELSE 'handshake' END
+    END AS refusal
+FROM attempts ASOF LEFT JOIN origins ON origins.t <= coalesce(attempts.failed_ns, attempts.t)"""
+
+# One row per join sent, with its answer: acked, refused (an error ack, or a journal line that the event is unknown),
+# timeout; null: the connection or the recording ended first. `first`: on the page's first connection, before any ack.
+JOINS = """
+CREATE TABLE joins AS
+WITH answered AS (
+    SELECT *, lag(kind) OVER talk AS kind_before, lead(kind) OVER talk AS kind_after, lead(t) OVER talk AS t_after,
+        lead(reason) OVER talk AS why, lead(room) OVER talk AS room_acked
+    FROM events WHERE kind IN ('join_sent', 'joined', 'join_failed') AND party IS NOT NULL
+    WINDOW talk AS (PARTITION BY party, session, conn ORDER BY t, source, "line")
+),
+sent AS (
+    SELECT party, session, view, conn, t AS sent_ns, "after", coalesce(room_acked, room) AS room,
+        if(kind_after <> 'join_sent', t_after, NULL) AS answered_ns,
+        CASE kind_after WHEN 'joined' THEN 'acked'
+            WHEN 'join_failed' THEN if(why ILIKE '%time%out%', 'timeout', 'refused') END AS answer
+    FROM answered WHERE kind = 'join_sent'
+    UNION ALL  -- an ack of a join that was not recorded
+    SELECT party, session, view, conn, t, "after", room, t, 'acked'
+    FROM answered WHERE kind = 'joined' AND kind_before IS DISTINCT FROM 'join_sent'
+),
+unknown AS (
+    SELECT connections.party, connections.conn, events.t
+    FROM events JOIN connections USING (sid)
+    WHERE events.kind = 'unknown_event' AND (events.event = join_event() OR join_event() IS NULL)
+)
+SELECT sent.party, sent.session, sent.conn, sent.sent_ns, sent.answered_ns, sent.after, sent.room,
+    CASE WHEN sent.answer = 'acked' THEN sent.answered_ns END AS acked_ns,
+    if(sent.answer IS DISTINCT FROM 'acked' AND unknown.t <= coalesce(sent.answered_ns, connections.ended_ns),
+        'refused', sent.answer) AS answer,
+    connections.ended_ns IS NULL OR connections.ended_ns >= sent.answered_ns AS stayed_up,
+    sent.first
+FROM (
+    SELECT *, conn IS NOT DISTINCT FROM first_value(conn) OVER page
+        AND coalesce(count(*) FILTER (answer = 'acked') OVER (page ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0
+        AS first
+    FROM sent WINDOW page AS (PARTITION BY party, session, view ORDER BY sent_ns)
+) AS sent
+LEFT JOIN connections USING (party, conn)
+ASOF LEFT JOIN unknown ON unknown.party = sent.party AND unknown.conn = sent.conn AND unknown.t >= sent.sent_ns"""
+
+# The absences of every recipient. `dropped_ns` null: it had never joined. `end_ns`: the next join ack.
+ABSENCES = f"""
+CREATE TABLE absences AS
+WITH spans AS (
+    SELECT joins.party, joins.session, acked_ns AS start_ns, coalesce(ended_ns, forever()) AS end_ns,
+        CASE WHEN coalesce(ended_ns, forever()) = forever() THEN forever()
+            ELSE greatest(acked_ns, seen_ns - {IN_FLIGHT_NS}) END AS quiet_ns
+    FROM joins LEFT JOIN connections USING (party, conn) WHERE acked_ns IS NOT NULL
+),
+bounds AS (
+    SELECT party, session, start_ns, max(end_ns) OVER earlier AS dropped_ns, max(quiet_ns) OVER earlier AS quiet_ns
+    FROM (
+        FROM spans
+        UNION ALL  -- whoever is to be reached is absent until the first join, and after the last connection
+        SELECT party, session, forever(), NULL, NULL FROM (
+            SELECT 'widget-' || number AS party, session FROM sessions WHERE session IS NOT NULL
+            UNION
+            SELECT agent, session FROM sessions WHERE agent IS NOT NULL
+        )
+    )
+    WINDOW earlier AS (PARTITION BY party, session ORDER BY start_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+)
+SELECT party, session, coalesce(quiet_ns, -1) AS start_ns, dropped_ns, start_ns AS end_ns
+FROM bounds WHERE dropped_ns IS NULL OR start_ns > dropped_ns"""
+
+# What was tried during an absence, and from when on it is the server's death that explains it: the whole absence if the
+# death began it, else from the death on; a first join that was not even begun before the server was back is only early.
+GAPS = """
+CREATE TABLE gaps AS
+WITH tries AS (
+    SELECT joins.party, joins.session, absences.start_ns,
+        bool_or(answer = 'refused') AS join_refused,
+        count(*) FILTER (answer = 'timeout' AND stayed_up) AS join_timeouts
+    FROM joins ASOF JOIN absences
+        ON joins.party = absences.party AND joins.session = absences.session AND joins.sent_ns >= absences.start_ns
+    WHERE answer IN ('refused', 'timeout') GROUP BY ALL
+),
+firsts AS (SELECT party, min(from_ns) AS begun_ns FROM line GROUP BY party),
+deaths AS (
+    SELECT absences.party, absences.session, absences.start_ns,
+        min(if(dropped_ns BETWEEN outages.start_ns - 1_000_000_000 AND outages.end_ns,
+            absences.start_ns, greatest(absences.start_ns, outages.start_ns))) AS dead_ns
+    FROM absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
+    JOIN firsts ON firsts.party = absences.party AND firsts.begun_ns <= outages.end_ns
+    GROUP BY ALL
+)
+SELECT absences.*, coalesce(join_refused, false) AS join_refused, coalesce(join_timeouts, 0) AS join_timeouts, dead_ns
+FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)"""
+
+STEPS = (CONNECTIONS, LINE, JOINS, ABSENCES, GAPS)
+
+
+def create_connections(con: duckdb.DuckDBPyConnection) -> None:
+    """Tables connections, line, joins, absences, gaps; needs those of reports.witnesses."""
+    for step in STEPS:
+        con.execute(step)

@@ -1,0 +1,110 @@
+"""What is counted over a whole run beside the outcomes; each is gated at 0 unless a goal says otherwise.
+
+Null means that this target or this evidence cannot show it, never 0.
+"""
+
+from typing import Any
+
+import duckdb
+
+# One mid more than once on one page; a display after a removal is no second copy.
+DUPLICATES = """
+SELECT coalesce(sum(displays - removals - 1) FILTER (displays - removals > 1), 0)::BIGINT FROM sightings"""
+
+# At receipt: live frames of one connection whose seq is below one that had come on it before; later copies are duplicates.
+REORDERS = """
+WITH firsts AS (
+    SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS seq FROM frames
+    WHERE kind = 'received' AND via = 'live' AND seq IS NOT NULL AND conn IS NOT NULL GROUP BY ALL
+)
+SELECT count(*) FILTER (seq < highest) FROM (
+    SELECT seq, max(seq) OVER (
+        PARTITION BY party, session, conn ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS highest FROM firsts
+)"""
+
+# A frame of a session at a party that has no part in it, counted at receipt, whatever the screen filters. An agent has
+# part in what it assumed; of sessions whose agent nobody recorded nothing is said.
+LEAKS = """
+WITH frames_of AS (
+    SELECT party, try_cast(split_part(split_part(mid, ':', -1), '.', 1) AS INTEGER) AS number FROM frames
+    WHERE kind = 'received' AND via <> 'audit' AND party IS NOT NULL AND starts_with(mid, run_prefix())
+)
+SELECT count(*) FROM frames_of JOIN sessions USING (number)
+WHERE party <> 'widget-' || number
+    AND if(starts_with(party, 'widget-'), true, coalesce(party <> agent, recorders_whole()))"""
+
+# Accepted or displayed, absent from what is stored.
+PHANTOMS = """
+SELECT if(bool_or(stored <> 'not known') FILTER (sent_ns IS NOT NULL),
+    count(*) FILTER (stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)), NULL)
+FROM judged"""
+
+# A mid of this run that nobody sent. What the sender's recorder lost with its last moment is not held against the server.
+UNEXPECTED = """
+WITH others AS (
+    SELECT DISTINCT mid, split_part(mid, ':', -1) AS key FROM frames ANTI JOIN messages USING (mid)
+    WHERE starts_with(mid, run_prefix())
+)
+SELECT count(*) FROM others
+LEFT JOIN sessions ON sessions.number = try_cast(split_part(key, '.', 1) AS INTEGER)
+LEFT JOIN watched ON watched.party = if(split_part(key, '.', 2) = 'w', 'widget-' || split_part(key, '.', 1), agent)
+WHERE coalesce(watched.whole, recorders_whole())"""
+
+# Messages without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.
+FOREIGN = """
+SELECT count(DISTINCT coalesce(events.id, events.source || ':' || events.line)) FROM events ANTI JOIN named USING (source, line)
+WHERE kind = 'received' AND mid IS NULL AND via <> 'audit'"""
+
+VIEW_MISSES = "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM judged WHERE owed"
+
+# Seconds in which a widget's indicator said connected while a message accepted more than late_after_s ago was not shown.
+FALSE_CONNECTED = """
+WITH owing AS (
+    SELECT recipient AS party, accepted_ns + late_after_ns() AS from_ns,
+        least(coalesce(kept_ns, forever()), coalesce(left_ns, withdrawn_ns, watched_ns, forever())) AS to_ns
+    FROM judged WHERE owed AND accepted_ns IS NOT NULL AND starts_with(recipient, 'widget-')
+),
+ordered AS (
+    SELECT *, max(to_ns) OVER (
+        PARTITION BY party ORDER BY from_ns, to_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS until_ns FROM owing WHERE to_ns > from_ns AND to_ns < forever()
+),
+fresh AS (SELECT party, greatest(from_ns, coalesce(until_ns, from_ns)) AS from_ns, to_ns FROM ordered)
+SELECT if((SELECT count(*) FROM connections) = 0, NULL,
+    coalesce(sum(greatest(0, least(to_ns, ended_ns) - greatest(from_ns, connected_ns))), 0) / 1e9)
+FROM fresh JOIN connections USING (party)"""
+
+COUNTERS = {
+    "duplicates": DUPLICATES,
+    "reorders": REORDERS,
+    "leaks": LEAKS,
+    "phantoms": PHANTOMS,
+    "unexpected": UNEXPECTED,
+    "foreign": FOREIGN,
+    "view_misses": VIEW_MISSES,
+    "false_connected_s": FALSE_CONNECTED,
+}
+
+# What the swarm saw although the journal says it cannot have been.
+CONTRADICTIONS = """
+SELECT if(EXISTS (FROM boots), count(*) FILTER (journal_speaks AND (
+    received_ns IS NOT NULL AND published_ns IS NULL OR in_audit AND stored_ns IS NULL)), NULL) FROM judged"""
+
+
+def count(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> dict[str, float | None]:
+    """Every counter by name; needs the tables of reports.facts and reports.outcomes. `info` is run.json's."""
+    prefix = str(info["run"]).replace("'", "''")
+    con.execute(f"CREATE MACRO run_prefix() AS '{prefix}:'")
+    return {name: _one(con, sql) for name, sql in COUNTERS.items()}
+
+
+def contradictions(con: duckdb.DuckDBPyConnection) -> int | None:
+    """Rows whose journal contradicts the swarm's record; null: there is no journal."""
+    found = _one(con, CONTRADICTIONS)
+    return None if found is None else int(found)
+
+
+def _one(con: duckdb.DuckDBPyConnection, sql: str) -> float | None:
+    row = con.execute(sql).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,146 @@
+"""The ledger: one row per planned message, with one outcome and, if it was missed, one cause.
+
+report/ledger.parquet is derived: it is made anew when the evidence, run.json or this code has changed.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pandas as pd
+
+from loadtests.run_folder import RunFolder, open_run
+from reports.causes import missed_because, not_recovered_because
+from reports.counters import contradictions, count
+from reports.facts import SERVER_KINDS, create_facts
+from reports.outcomes import JUDGED
+from reports.schema import LEDGER
+
+if TYPE_CHECKING:
+    from reports.summary import Summary
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A run's ledger. `path` is its ledger.parquet; `journal`: whether the server's journal was read.
+
+    `counters` are counts over the whole run (reports.counters); null: not observable. `contradictions`: rows whose
+    journal says the opposite of what the swarm recorded; null: no journal.
+    """
+
+    run: RunFolder
+    path: Path
+    journal: bool
+    counters: dict[str, float | None]
+    contradictions: int | None
+
+    @cached_property
+    def deliveries(self) -> pd.DataFrame:
+        """One row per message; the columns are reports.schema.LEDGER. Whole numbers are Int64, so that ns stay exact."""
+        nullable = {"BIGINT": "Int64", "INTEGER": "Int64", "DOUBLE": "Float64", "BOOLEAN": "bool"}
+        rows = pd.read_parquet(self.path, dtype_backend="numpy_nullable")
+        return rows.astype({column.name: nullable.get(column.type, "str") for column in LEDGER})
+
+    @cached_property
+    def summary(self) -> "Summary":
+        """Its figures, judged by the scenario's own goals."""
+        from reports.summary import summarize
+
+        return summarize(self)
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Any SQL (DuckDB) over the views `ledger` and `events`, for what is too large for pandas."""
+        with duckdb.connect() as con:
+            _view_events(con, self.run, self.journal)
+            con.execute(f"CREATE VIEW ledger AS FROM read_parquet({_quoted(self.path)})")
+            return con.sql(sql).df()
+
+
+def open_ledger(path: Path | str) -> Ledger:
+    """The ledger of a run folder (or of the newest run below it), built unless it is there already.
+
+    Raises loadtests.run_folder.RunFolderError with the mend.
+    """
+    run = open_run(path)
+    file = _file(run, journal=True)
+    kept = _kept(file)
+    if kept.get("made_of") != _fingerprint(run):
+        return _build(run, journal=True)
+    return Ledger(run, file, True, kept["counters"], kept["contradictions"])
+
+
+def build_ledger(run_path: Path | str, *, journal: bool = True) -> Ledger:
+    """Build the ledger from the evidence. Without `journal` the run is read as if the server had kept none."""
+    return _build(open_run(run_path), journal)
+
+
+def _build(run: RunFolder, journal: bool) -> Ledger:
+    file = _file(run, journal)
+    file.parent.mkdir(exist_ok=True)
+    with duckdb.connect() as con:
+        _view_events(con, run, journal)
+        create_facts(con, run.info)
+        con.execute(JUDGED)
+        con.execute(_caused())
+        counted, contradicted = count(con, run.info), contradictions(con)
+        columns = ", ".join(f"CAST({column.sql} AS {column.type}) AS {column.name}" for column in LEDGER)
+        con.execute(_macro_promises(run))
+        said = json.dumps({"made_of": _fingerprint(run), "counters": counted, "contradictions": contradicted})
+        draft = file.with_suffix(".draft")
+        con.execute(
+            f"COPY (SELECT {columns} FROM caused ORDER BY due_ns, mid) TO {_quoted(draft)} "
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{entrega: {_quoted(said)}}})"
+        )
+        draft.replace(file)
+    return Ledger(run, file, journal, counted, contradicted)
+
+
+def _caused() -> str:
+    return f"""
+        CREATE TABLE caused AS
+        SELECT *,
+            CASE WHEN outcome IN ('recovered', 'lost') THEN {missed_because()} END AS missed_because,
+            CASE WHEN outcome = 'lost' THEN {not_recovered_because()} END AS not_recovered_because
+        FROM judged"""
+
+
+def _macro_promises(run: RunFolder) -> str:
+    promised = ((run.info.get("target") or {}).get("promises") or {}).get("history", True)
+    return f"CREATE MACRO promises_history() AS {'true' if promised else 'false'}"
+
+
+def _view_events(con: duckdb.DuckDBPyConnection, run: RunFolder, journal: bool) -> None:
+    kinds = ", ".join(_quoted(kind) for kind in SERVER_KINDS)
+    without = "" if journal else f" WHERE kind NOT IN ({kinds})"
+    con.execute(f"CREATE VIEW events AS FROM read_parquet({_quoted(run.events)}){without}")
+
+
+def _file(run: RunFolder, journal: bool) -> Path:
+    return run.path / "report" / ("ledger.parquet" if journal else "ledger-without-journal.parquet")
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    with duckdb.connect() as con:
+        found = con.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = 'entrega'", [str(file)]).fetchone()
+    kept: dict[str, Any] = json.loads(found[0]) if found else {}
+    return kept
+
+
+def _fingerprint(run: RunFolder) -> str:
+    """Of all that a ledger is made of: the evidence, what run.json says, and the code of this house."""
+    evidence = run.events.stat()
+    digest = hashlib.sha256(f"{evidence.st_size} {evidence.st_mtime_ns}".encode())
+    digest.update((run.path / "run.json").read_bytes())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _quoted(value: Path | str) -> str:
+    return "'" + str(value).replace("'", "''") + "'"

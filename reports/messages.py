@@ -1,0 +1,117 @@
+"""Every message's stages as its sender, the server and its recipient's pages saw them; frames are matched to mids here."""
+
+import duckdb
+
+# A frame without a mid is known by the server's id, so that a defect in the payload cannot hide it. An id counts within
+# its session where both sides name one, and only where it names a single message.
+NAMED = """
+CREATE TABLE named AS
+WITH nameless AS (
+    SELECT * FROM events
+    WHERE mid IS NULL AND id IS NOT NULL AND kind IN ('received', 'not_displayed', 'stored', 'published', 'written')
+),
+known AS (
+    SELECT DISTINCT id, session, mid FROM events SEMI JOIN nameless USING (id)
+    WHERE mid IS NOT NULL AND kind IN ('accepted', 'stored', 'published', 'received')
+)
+SELECT nameless.source, nameless.line, min(known.mid) AS mid
+FROM nameless JOIN known USING (id)
+WHERE nameless.session IS NULL OR known.session IS NULL OR nameless.session = known.session
+GROUP BY ALL HAVING count(DISTINCT known.mid) = 1"""
+
+FRAMES = """
+CREATE VIEW frames AS
+SELECT * FROM events WHERE mid IS NOT NULL
+UNION ALL
+SELECT events.* REPLACE (named.mid AS mid) FROM events JOIN named USING (source, line)"""
+
+# One row per planned message: what its sender and the server's journal say. `sender_view`: of several attempts the best.
+MESSAGES = """
+CREATE TABLE messages AS
+WITH told AS (
+    SELECT mid, any_value(session) FILTER (kind IN ('sent', 'unsent')) AS session,
+        arg_min(party, t) FILTER (kind IN ('sent', 'unsent')) AS sender,
+        min(due_ns) FILTER (kind IN ('sent', 'unsent')) AS due_ns,
+        min(t) FILTER (kind = 'sent') AS sent_ns, count(*) FILTER (kind = 'sent') AS attempts,
+        min(t) FILTER (kind = 'accepted') AS accepted_ns,
+        max(t) FILTER (kind = 'unanswered') AS unanswered_ns, max(t) FILTER (kind = 'refused') AS refused_ns,
+        arg_max(status, t) FILTER (kind IN ('unanswered', 'refused')) AS status,
+        arg_max(reason, t) FILTER (kind IN ('unsent', 'unanswered', 'refused')) AS said,
+        coalesce(max(seq) FILTER (kind = 'accepted'), max(seq)) AS seq,
+        min(t) FILTER (kind = 'stored') AS stored_ns,
+        min(t) FILTER (kind = 'published') AS published_ns, arg_min(room, t) FILTER (kind = 'published') AS room,
+        arg_min(coalesce(members, len(sids)), t) FILTER (kind = 'published') AS members,
+        bool_or(kind = 'received' AND via = 'audit') AS in_audit
+    FROM frames
+    WHERE kind IN ('sent', 'unsent', 'accepted', 'unanswered', 'refused', 'stored', 'published')
+        OR kind = 'received' AND via = 'audit'
+    GROUP BY mid HAVING bool_or(kind IN ('sent', 'unsent'))
+),
+keyed AS (
+    SELECT *, split_part(mid, ':', -1) AS key, try_cast(split_part(key, '.', 1) AS INTEGER) AS number,
+        split_part(key, '.', 2) AS letter,
+        CASE WHEN accepted_ns IS NOT NULL THEN 'accepted' WHEN sent_ns IS NULL THEN 'unsent'
+            WHEN unanswered_ns IS NOT NULL OR refused_ns IS NULL THEN 'unanswered' ELSE 'refused' END AS sender_view
+    FROM told
+)
+SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
+    CASE letter WHEN 'a' THEN 'widget-' || number WHEN 'w' THEN agent END AS recipient,
+    if(letter = 'w', assumed_ns, opened_ns) AS held_ns,
+    coalesce(accepted_ns, sent_ns) AS base_ns,
+    coalesce(accepted_ns, greatest(unanswered_ns, refused_ns), sent_ns) AS answered_ns
+FROM keyed LEFT JOIN sessions USING (number)"""
+
+# One row per message, party and page of it that saw the message in any way but the audit's.
+SIGHTINGS = """
+CREATE TABLE sightings AS
+SELECT mid, party, coalesce(view, 0) AS view,
+    min(t) AS seen_ns,
+    min(t) FILTER (kind = 'received' AND via = 'live') AS received_ns,
+    arg_min(conn, t) FILTER (kind = 'received' AND via = 'live') AS received_conn,
+    min(t) FILTER (kind = 'displayed') AS displayed_ns,
+    arg_min(via, t) FILTER (kind = 'displayed') AS via,
+    arg_min(conn, t) FILTER (kind = 'displayed') AS conn,
+    count(*) FILTER (kind = 'displayed') AS displays,
+    count(*) FILTER (kind = 'removed') AS removals,
+    coalesce(max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed'), false) AS wiped,
+    CASE WHEN bool_or(why = 'shape') THEN 'shape' WHEN bool_or(why = 'session') THEN 'session'
+        WHEN bool_or(why = 'no-listener') THEN 'no-listener' WHEN bool_or(why = 'duplicate') THEN 'duplicate' END AS why
+FROM frames
+WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via IS DISTINCT FROM 'audit'
+    AND party IS NOT NULL
+GROUP BY ALL"""
+
+# What the recipient's pages made of it. As it was emitted means: by a live frame on a connection that had begun before
+# the message was accepted (else it is a replay), also where the join ack or the history had shown it a moment earlier.
+# What was stored before the assume the agent can only read, so that its history is as good as live.
+SHOWN = """
+CREATE TABLE shown AS
+WITH pages AS (
+    SELECT sightings.*,
+        CASE WHEN base_ns <= held_ns AND letter = 'w' THEN true
+            WHEN sightings.via = 'live' THEN coalesce(on_display.begun_ns <= base_ns, true)
+            WHEN sent_ns <= held_ns AND letter = 'w' AND sightings.via = 'history' THEN true
+            ELSE why = 'duplicate' AND received_ns IS NOT NULL AND coalesce(on_receipt.begun_ns <= base_ns, true)
+        END AS as_emitted
+    FROM sightings JOIN messages ON messages.mid = sightings.mid AND messages.recipient = sightings.party
+    LEFT JOIN connections AS on_display ON on_display.party = sightings.party AND on_display.conn = sightings.conn
+    LEFT JOIN connections AS on_receipt
+        ON on_receipt.party = sightings.party AND on_receipt.conn = sightings.received_conn
+)
+SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) AS received_ns,
+    min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
+    min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
+    arg_min(via, displayed_ns) AS via,
+    CASE WHEN bool_or(why = 'shape') THEN 'shape' WHEN bool_or(why = 'session') THEN 'session'
+        WHEN bool_or(why = 'no-listener') THEN 'no-listener' WHEN bool_or(why = 'duplicate') THEN 'duplicate' END AS why,
+    max(if(displays > 0, greatest(displays - removals, 1), 0)) AS copies,
+    bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0) AS wiped
+FROM pages GROUP BY mid"""
+
+STEPS = (NAMED, FRAMES, MESSAGES, SIGHTINGS, SHOWN)
+
+
+def create_messages(con: duckdb.DuckDBPyConnection) -> None:
+    """Tables messages, sightings, shown and view frames; needs those of reports.witnesses and reports.connections."""
+    for step in STEPS:
+        con.execute(step)

@@ -1,0 +1,153 @@
+"""The columns of facts and ledger: what each means and what null means in it. docs/ledger.md is made from this.
+
+`facts` is the whole contract of outcomes and causes. Times are ns of CLOCK_MONOTONIC, as in the events.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `sql` is how it is had from the tables that stand behind it."""
+
+    name: str
+    type: str
+    unit: str
+    meaning: str
+    null: str
+    sql: str
+
+
+def _columns(*rows: tuple[str, str, str, str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(*row) for row in rows)
+
+
+FACTS = _columns(
+    # who
+    ("mid", "VARCHAR", "", "RUN:KEY", "never", "moments.mid"),
+    ("key", "VARCHAR", "", "INDEX.w|a.NUMBER, the same in every run of a seed", "never", "key"),
+    ("session", "VARCHAR", "", "the server's session id", "the session never opened", "moments.session"),
+    ("sender", "VARCHAR", "", "the party that was to send it", "not recorded", "sender"),
+    ("recipient", "VARCHAR", "", "the party it is meant for", "no agent held the session", "recipient"),
+    ("seq", "BIGINT", "", "the server's number within the session", "nobody was told", "seq"),
+    # sent and accepted
+    ("due_ns", "BIGINT", "ns", "when the plan wanted it sent", "not known", "due_ns"),
+    ("sent_ns", "BIGINT", "ns", "the first attempt", "never sent", "sent_ns"),
+    ("attempts", "INTEGER", "", "how often it was sent", "never", "attempts::INTEGER"),
+    ("accepted_ns", "BIGINT", "ns", "when the sender was told it went well", "it was not", "accepted_ns"),
+    ("answered_ns", "BIGINT", "ns", "acceptance, else the last answer, else the sending", "never sent", "answered_ns"),
+    ("sender_view", "VARCHAR", "", "unsent, accepted, refused or unanswered; of attempts the best", "never", "sender_view"),
+    ("status", "INTEGER", "", "HTTP status of the last answer that was not good", "there was none", "status"),
+    ("said", "VARCHAR", "", "the reason given with it, or for not sending", "none was given", "said"),
+    ("sender_cut", "BOOLEAN", "", "the sender's recorder broke off", "never", "NOT coalesce(senders.whole, false)"),
+    # stored and published
+    ("in_audit", "BOOLEAN", "", "the audit read it", "never", "coalesce(in_audit, false)"),
+    ("audit_ns", "BIGINT", "ns", "when the session was last audited", "it was not", "audit_ns"),
+    ("stored_ns", "BIGINT", "ns", "when the server committed it", "no journal, or not seen there", "stored_ns"),
+    ("published_ns", "BIGINT", "ns", "when the server emitted it", "no journal, or not seen there", "published_ns"),
+    ("room", "VARCHAR", "", "the room it was emitted to", "no journal, or not seen there", "room"),
+    ("members", "INTEGER", "", "connections in that room then", "no journal, or not told", "members"),
+    ("journal_speaks", "BOOLEAN", "", "what the journal does not show did not happen", "never", "journal_speaks"),
+    ("member", "BOOLEAN", "", "the recipient was among those members", "not told, or not looked up", "member"),
+    ("written_ns", "BIGINT", "ns", "when it was written to the recipient's connection", "not seen", "written_ns"),
+    ("in_flight", "BOOLEAN", "", "emitted to a connection that ended before any later frame", "never",
+     "coalesce(in_flight, false)"),
+    # received and displayed by the recipient
+    ("seen_ns", "BIGINT", "ns", "first sign of it at the recipient", "there was none", "seen_ns"),
+    ("received_ns", "BIGINT", "ns", "first live frame of it", "none came", "received_ns"),
+    ("why", "VARCHAR", "", "why a page did not show it: shape, session, no-listener, duplicate", "no page said so", "why"),
+    ("displayed_ns", "BIGINT", "ns", "first display by any way", "never displayed", "displayed_ns"),
+    ("kept_ns", "BIGINT", "ns", "first display by any way that was not removed for good", "there was none", "kept_ns"),
+    ("live_ns", "BIGINT", "ns", "first kept display as it was emitted (or, stored before the assume, as it was read)",
+     "there was none", "live_ns"),
+    ("via", "VARCHAR", "", "the way of the first display: live, join, history, replay", "never displayed", "via"),
+    ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never", "coalesce(copies, 0)::INTEGER"),
+    ("view_misses", "INTEGER", "", "other pages open at that moment that never showed it", "never",
+     "coalesce(view_misses, 0)::INTEGER"),
+    ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "coalesce(wiped, false)"),
+    # the allowance
+    ("held_ns", "BIGINT", "ns", "since when messages are owed to the recipient: opening, assume", "never", "held_ns"),
+    ("owed_from_ns", "BIGINT", "ns", "due, or the assume where stored before it: latency counts from here", "not known",
+     "if(waited, moments.held_ns, coalesce(due_ns, sent_ns))"),
+    ("horizon_ns", "BIGINT", "ns", "until when it must be displayed", "never sent", "moments.horizon_ns"),
+    ("left_ns", "BIGINT", "ns", "when the recipient was done with the session", "it never was", "left_ns"),
+    ("withdrawn_ns", "BIGINT", "ns", "when the recipient was stopped early", "it was not", "recipients.withdrawn_ns"),
+    ("watched_ns", "BIGINT", "ns", "until when the recipient's recorder wrote", "it has none", "recipients.end_ns"),
+    ("recipient_cut", "BOOLEAN", "", "that recorder broke off, or is missing", "never",
+     "NOT coalesce(recipients.whole, recipient IS NULL AND recorders_whole())"),
+    # the recipient at the moment of publishing
+    ("at_ns", "BIGINT", "ns", "that moment; without a journal the first within sent and answered that explains a miss",
+     "never sent", "at_ns"),
+    ("absent", "BOOLEAN", "", "nothing emitted could reach it: before its first join ack, or from the last frame of a "
+     "connection that ended to the next join ack", "never", "absent"),
+    ("conn_state", "VARCHAR", "", "never, connecting, connected_unjoined, joining, joined, down", "no recipient",
+     "if(recipient IS NULL, NULL, coalesce(conn_state, 'joined'))"),
+    ("dropped_ns", "BIGINT", "ns", "when the connection ended that began the absence", "it had never joined", "dropped_ns"),
+    ("back_ns", "BIGINT", "ns", "the join ack that ended the absence", "not absent, or it never came",
+     "nullif(back_ns, forever())"),
+    ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never", "server_died"),
+    ("refusal", "VARCHAR", "", "what its attempt to connect ran into: origin, handshake (a bare 403)", "neither",
+     "refusal"),
+    ("join_sent", "BOOLEAN", "", "it had sent a join before", "not looked up", "join_sent"),
+    ("first_join", "BOOLEAN", "", "its last join was its page's first", "not looked up", "first_join"),
+    ("join_refused", "BOOLEAN", "", "a join of this absence got an error ack, or the journal says its event is unknown",
+     "never", "coalesce(join_refused, false)"),
+    ("join_timeouts", "INTEGER", "", "joins of this absence that timed out on a connection that stayed up", "never",
+     "coalesce(join_timeouts, 0)::INTEGER"),
+    ("rejoin_ns", "BIGINT", "ns", "the first join sent on the connection of that moment", "none was", "rejoin_ns"),
+    ("conn_ended_ns", "BIGINT", "ns", "when that connection ended", "it did not", "conn_ended_ns"),
+    ("joined_room", "VARCHAR", "", "the room of its last join", "none, or not looked up", "joined_room"),
+    ("entered_room", "VARCHAR", "", "the room its connection had entered", "no journal, none, or not looked up",
+     "entered_room"),
+    ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "first_acks.acked_ns"),
+    # afterwards, for those that were not displayed within the horizon
+    ("joined_after", "BOOLEAN", "", "a join succeeded after it", "not looked up", "joined_after"),
+    ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up", "asked_after"),
+    ("others_offered", "BOOLEAN", "", "a reply after it held others that had been missed", "not looked up",
+     "others_offered"),
+)  # fmt: skip
+
+LEDGER = _columns(
+    ("mid", "VARCHAR", "", "RUN:KEY", "never", "mid"),
+    ("key", "VARCHAR", "", "INDEX.w|a.NUMBER, the same in every run of a seed", "never", "key"),
+    ("session", "VARCHAR", "", "the server's session id", "the session never opened", "session"),
+    ("sender", "VARCHAR", "", "the party that was to send it", "not recorded", "sender"),
+    ("recipient", "VARCHAR", "", "the party it is meant for", "no agent held the session", "recipient"),
+    ("seq", "BIGINT", "", "the server's number within the session", "nobody was told", "seq"),
+    ("due_ns", "BIGINT", "ns", "when the plan wanted it sent", "not known", "due_ns"),
+    ("sent_ns", "BIGINT", "ns", "the first attempt", "never sent", "sent_ns"),
+    ("accepted_ns", "BIGINT", "ns", "when the sender was told it went well", "it was not", "accepted_ns"),
+    ("published_ns", "BIGINT", "ns", "when the server emitted it", "no journal, or not seen there", "published_ns"),
+    ("displayed_ns", "BIGINT", "ns", "first display that stayed, else first display", "never displayed",
+     "coalesce(kept_ns, displayed_ns)"),
+    ("sender_view", "VARCHAR", "", "unsent, accepted, refused or unanswered; of attempts the best", "never", "sender_view"),
+    ("attempts", "INTEGER", "", "how often it was sent", "never", "attempts"),
+    ("owed", "BOOLEAN", "", "the recipient should have got it", "never", "owed"),
+    ("outcome", "VARCHAR", "", "live, late, recovered, lost or unjudged", "not owed", "outcome"),
+    ("via", "VARCHAR", "", "the way of the first display: live, join, history, replay", "never displayed", "via"),
+    ("stored", "VARCHAR", "", "yes, no or not known: by the audit, else by the journal", "never", "stored"),
+    ("by_design", "BOOLEAN", "", "lost where the target promises no history", "never",
+     "coalesce(outcome = 'lost' AND NOT wiped AND NOT promises_history(), false)"),
+    ("missed_because", "VARCHAR", "", "why it did not arrive as it was emitted", "it did, or it is not judged",
+     "missed_because"),
+    ("not_recovered_because", "VARCHAR", "", "why nothing brought it back", "not lost", "not_recovered_because"),
+    ("reason", "VARCHAR", "", "why it was not accepted, is not owed or could not be judged", "none of these", "reason"),
+    ("said", "VARCHAR", "", "the reason in the words of who sent or refused it", "none was given", "said"),
+    ("latency_ms", "DOUBLE", "ms", "due (or the assume, where stored before it) to the first display by any way",
+     "not displayed within the horizon", "if(outcome IN ('live', 'late', 'recovered'), (kept_ns - owed_from_ns) / 1e6, NULL)"),
+    ("live_latency_ms", "DOUBLE", "ms", "the same, of live and late rows only", "neither live nor late",
+     "if(outcome IN ('live', 'late'), (live_ns - owed_from_ns) / 1e6, NULL)"),
+    ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never", "copies"),
+    ("view_misses", "INTEGER", "", "other pages open at that moment that never showed it", "never", "view_misses"),
+    ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "wiped"),
+    ("members", "INTEGER", "", "connections in the room it was emitted to", "no journal, or not told", "members"),
+    ("conn_state", "VARCHAR", "", "the recipient's connection when it was emitted: never, connecting, "
+     "connected_unjoined, joining, joined, down", "no recipient", "conn_state"),
+    ("join_offset_ms", "DOUBLE", "ms", "the recipient's first join ack minus the emit (without a journal: the "
+     "acceptance); negative: it had joined before", "it never joined, or never sent",
+     "(first_acked_ns - coalesce(published_ns, answered_ns)) / 1e6"),
+    ("shown_after_s", "DOUBLE", "s", "due to display, of lost rows that were shown after the horizon", "not shown later",
+     "if(outcome = 'lost' AND kept_ns > horizon_ns, (kept_ns - owed_from_ns) / 1e9, NULL)"),
+    ("evidence", "VARCHAR", "", "what the cause rests on: journal, or swarm where the journal is silent", "never",
+     "if(journal_speaks, 'journal', 'swarm')"),
+)  # fmt: skip

@@ -1,0 +1,123 @@
+"""Who took part, who recorded it and until when, and when there was no server: what every message is judged against.
+
+All are tables of an open DuckDB connection that has the view `events`. Times are ns of CLOCK_MONOTONIC.
+"""
+
+import json
+from typing import Any
+
+import duckdb
+
+# One row per load process. `whole`: its last line is the sentinel; otherwise it was cut at `end_ns`.
+RECORDERS = """
+CREATE TABLE recorders AS
+SELECT source, max(t) AS end_ns, bool_or(kind = 'sentinel') AS whole
+FROM events WHERE starts_with(source, 'swarm') GROUP BY source"""
+
+RECORDERS_WHOLE = """
+CREATE MACRO recorders_whole() AS (SELECT coalesce(bool_and(whole), false) AND count(*) >= workers() FROM recorders)"""
+
+# One row per party: when its recorder ended, and when the party itself was stopped early (null: it was not).
+PARTIES = """
+CREATE TABLE watched AS
+SELECT party, withdrawn_ns, end_ns, whole
+FROM (
+    SELECT party, min(source) AS source, min(t) FILTER (kind = 'withdrawn') AS withdrawn_ns
+    FROM events WHERE party IS NOT NULL AND starts_with(source, 'swarm') GROUP BY party
+) JOIN recorders USING (source)"""
+
+# One row per session of the plan. An agent holds it from `assumed_ns`.
+SESSIONS = """
+CREATE TABLE sessions AS
+SELECT number, any_value(session) AS session, min(opened_ns) AS opened_ns, min(assumed_ns) AS assumed_ns,
+    arg_min(agent, assumed_ns) AS agent
+FROM (
+    SELECT session, min(t) FILTER (kind = 'session_opened') AS opened_ns,
+        coalesce(max("index"), max(try_cast(split_part(party, '-', 2) AS INTEGER)) FILTER (kind = 'session_opened'))
+            AS number,
+        min(t) FILTER (kind = 'assumed') AS assumed_ns, arg_min(party, t) FILTER (kind = 'assumed') AS agent
+    FROM events WHERE kind IN ('session_opened', 'assumed') AND session IS NOT NULL GROUP BY session
+) WHERE number IS NOT NULL GROUP BY number"""
+
+# When a party was done with a session; what is stored later is not owed to it.
+FAREWELLS = """
+CREATE TABLE farewells AS
+SELECT party, session, min(t) AS left_ns FROM events WHERE kind = 'closed' GROUP BY party, session"""
+
+# The lives of the server's process, by its journal's files. Between one's end and the next's start silence proves nothing.
+BOOTS = """
+CREATE TABLE boots AS
+SELECT source, min(t) AS start_ns, max(t) AS end_ns
+FROM events WHERE kind IN (SELECT kind FROM server_kinds) GROUP BY source"""
+
+# When there was no server: as the launcher and the journal say; where neither can know, as the swarm saw it.
+OUTAGES = """
+CREATE TABLE outages AS
+WITH told AS (
+    SELECT t AS start_ns, kind, lead(t) OVER (ORDER BY t) AS end_ns
+    FROM events WHERE kind IN ('server_ready', 'server_ended')
+),
+deaths AS (SELECT end_ns AS start_ns, lead(start_ns) OVER (ORDER BY start_ns) AS end_ns FROM boots),
+ups AS (
+    SELECT t, kind, sum(CASE kind WHEN 'connected' THEN 1 ELSE -1 END) OVER (
+            ORDER BY t, source, line ROWS UNBOUNDED PRECEDING
+        ) AS up,
+        count(*) FILTER (kind = 'disconnected') OVER (
+            ORDER BY t RANGE BETWEEN CURRENT ROW AND 1_000_000_000 FOLLOWING
+        ) AS drops
+    FROM events WHERE kind IN ('connected', 'disconnected')
+),
+-- At least 80 % of the connections that were up dropped within 1 s ...
+mass_drops AS (SELECT t FROM ups WHERE kind = 'disconnected' AND up + 1 >= 2 AND drops >= 0.8 * (up + 1)),
+answers AS (
+    SELECT t, kind FROM events
+    WHERE kind = 'connected' OR kind = 'connect_failed' AND status IS NULL AND reason ILIKE '%refused%'
+),
+-- ... and the next that was heard of the server is that it refuses connections.
+refusals AS (
+    SELECT mass_drops.t AS start_ns, answers.t AS refused_ns, answers.kind
+    FROM mass_drops ASOF JOIN answers ON answers.t > mass_drops.t
+),
+returns AS (SELECT t FROM events WHERE kind = 'connected')
+SELECT start_ns, coalesce(end_ns, forever()) AS end_ns FROM told WHERE kind = 'server_ended'
+UNION ALL
+SELECT start_ns, end_ns FROM deaths WHERE end_ns IS NOT NULL
+UNION ALL
+SELECT min(start_ns), coalesce(returns.t, forever())
+FROM refusals ASOF LEFT JOIN returns ON returns.t > refusals.refused_ns
+WHERE refusals.kind = 'connect_failed'
+    AND NOT EXISTS (FROM told) AND NOT EXISTS (FROM boots)
+GROUP BY returns.t"""
+
+# The windows of run.json; `party` null hits everybody.
+PLANNED_FAULTS = """
+CREATE TABLE planned_faults AS
+SELECT fault.party, fault.start_ns, coalesce(fault.end_ns, fault.start_ns) AS end_ns
+FROM (
+    SELECT unnest(from_json(?, '[{"party": "VARCHAR", "start_ns": "BIGINT", "end_ns": "BIGINT"}]')) AS fault
+)"""
+
+# Faults that follow one another within the allowance are one: as long as they last nobody is expected to be back.
+FAULTS = """
+CREATE TABLE faults AS
+WITH hits AS (
+    SELECT watched.party, planned_faults.start_ns, planned_faults.end_ns
+    FROM planned_faults JOIN watched ON planned_faults.party IS NULL OR planned_faults.party = watched.party
+),
+spaced AS (
+    SELECT *, coalesce(start_ns >= horizon_ns() + max(end_ns) OVER (
+        PARTITION BY party ORDER BY start_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ), true) AS apart
+    FROM hits
+),
+numbered AS (SELECT *, count(*) FILTER (apart) OVER (PARTITION BY party ORDER BY start_ns, end_ns) AS cluster FROM spaced)
+SELECT party, min(start_ns) AS start_ns, max(end_ns) AS end_ns FROM numbered GROUP BY party, cluster"""
+
+STEPS = (RECORDERS, RECORDERS_WHOLE, PARTIES, SESSIONS, FAREWELLS, BOOTS, OUTAGES, FAULTS)
+
+
+def create_witnesses(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
+    """Tables recorders, watched, sessions, farewells, boots, outages, faults. `info` is run.json's."""
+    con.execute(PLANNED_FAULTS, [json.dumps(info.get("fault_windows") or [])])
+    for step in STEPS:
+        con.execute(step)
