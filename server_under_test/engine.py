@@ -9,12 +9,17 @@ from urllib.parse import parse_qs
 import engineio
 import socketio
 from engineio.async_drivers.asgi import WebSocket
+from engineio.packet import Packet, packet_names
+from engineio.payload import Payload
+from socketio.packet import ACK, CONNECT, DISCONNECT, EVENT
 
 from server_under_test.chat import Message
 from server_under_test.journal import Journal
 from server_under_test.origins import Origins
 
 MAX_PACKET_BYTES = 128 * 1024  # 10,000 characters of text fit, even when each is escaped
+
+Payload.max_decode_packets = 256  # beyond it a polling client's whole batch is lost; a flushed buffer easily has 17
 
 _carried: ContextVar[Message | None] = ContextVar("carried", default=None)
 
@@ -47,6 +52,15 @@ class _WebSocket(WebSocket):  # type: ignore[misc]
         super().__init__(handler, engine)
         self._eio_sid = handler.__self__.sid
         self._written = engine.written
+
+    async def wait(self) -> Any:
+        frame = await super().wait()
+        try:
+            packet_names[Packet(encoded_packet=frame).packet_type]
+        except (ValueError, RecursionError, IndexError):
+            # Raised outside of here it would end the library's task, and leave the client in its rooms as a ghost.
+            raise OSError("not an Engine.IO packet") from None
+        return frame
 
     async def send(self, message: Any) -> None:
         await super().send(message)
@@ -89,16 +103,22 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
     def _engineio_server_class(self) -> type[_Engine]:
         return _Engine
 
-    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
-        # The library drops unknown events without a reply, and lets a client call the handlers of connect and
-        # disconnect by sending events of those names; here every event goes one way and every ack is answered.
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
-        if not self.manager.is_connected(sid, namespace or "/"):
-            return
-        answer = await self.on_event(sid, data)
-        if id is not None:
-            ack = self.packet_class(socketio.packet.ACK, namespace=namespace, id=id, data=[answer])
-            await self._send_packet(eio_sid, ack)
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        # The library drops unknown events without a reply, lets a client call the handlers of connect and disconnect
+        # by events of those names, and ends in a traceback where a packet cannot be read. Here every event goes one
+        # way, and is done before the connection's next one is looked at.
+        try:
+            packet = self.packet_class(encoded_packet=data if isinstance(data, str) else "?")
+        except (ValueError, RecursionError):
+            packet = self.packet_class(EVENT)
+        if packet.packet_type == CONNECT:
+            await self._handle_connect(eio_sid, packet.namespace, packet.data)
+        elif packet.packet_type == DISCONNECT:
+            await self._handle_disconnect(eio_sid, packet.namespace, self.reason.CLIENT_DISCONNECT)
+        elif self.manager.is_connected(sid := self.manager.sid_from_eio_sid(eio_sid, "/"), "/"):
+            answer = await self.on_event(sid, packet.data if packet.packet_type == EVENT else None)
+            if packet.id is not None:
+                await self._send_packet(eio_sid, self.packet_class(ACK, id=packet.id, data=[answer]))
 
     async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:
         message = _carried.get()

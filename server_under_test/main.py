@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
 
 def _config(app: Any) -> uvicorn.Config:
+    # uvicorn takes a handshake that was refused with a reason for one that was forgotten, and says so each time.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "completing handshake" not in record.msg)
     return uvicorn.Config(
         app,
         http="httptools",

@@ -57,19 +57,24 @@ class Sockets:
         self._journal.write("sid_disconnected", sid=sid, session=_session_of(bearer), reason=reason)
 
     async def event(self, sid: str, data: Any) -> dict[str, Any]:
-        """The ack of any event: {ok: true, ...} or {ok: false, error}."""
-        name, payload = _name_and_payload(data)
+        """The ack of any event: {ok: true, ...} or {ok: false, error}. `data` is [name, payload], if it is right."""
+        name, payload = (*data, None, None)[:2] if isinstance(data, list) else (None, None)
         bearer = self._bearers[sid]
-        handler = self._handlers.get(name)
+        handler = self._handlers.get(name) if isinstance(name, str) else None
         if handler is None:
-            if self._defects.join_event and name == "join":
-                self._defects.did("server.join-event", "connection", _session_of(bearer))
-            self._journal.write("unknown_event", sid=sid, session=_session_of(bearer), event=name)
-            return {"ok": False, "error": f"There is no event {name!r}; there are {', '.join(self._handlers)}."}
+            return self._unknown(sid, bearer, name)
         try:
             return {"ok": True, **await handler(sid, bearer, payload)}
         except Refused as refusal:
             return {"ok": False, "error": refusal.error}
+
+    def _unknown(self, sid: str, bearer: Bearer, name: Any) -> dict[str, Any]:
+        event = name.encode(errors="replace").decode()[:64] if isinstance(name, str) else None
+        if self._defects.join_event and event == "join":
+            self._defects.did("server.join-event", "connection", _session_of(bearer))
+        self._journal.write("unknown_event", sid=sid, session=_session_of(bearer), event=event)
+        known = ", ".join(self._handlers)
+        return {"ok": False, "error": f"There is no event {event!r} here; there are {known}."}
 
     async def join(self, sid: str, bearer: Bearer, payload: Any) -> dict[str, Any]:
         """Enter first and read what was missed then: what comes in between is seen twice rather than never."""
@@ -107,9 +112,3 @@ class Sockets:
 
 def _session_of(bearer: Bearer) -> str | None:
     return bearer.name if bearer.role == "widget" else None
-
-
-def _name_and_payload(data: Any) -> tuple[str, Any]:
-    """An event is [name, payload]; a name that is none becomes one that no handler has."""
-    name, payload = (*data, None, None)[:2] if isinstance(data, list) else (data, None)
-    return (name if isinstance(name, str) else str(name)).encode(errors="replace").decode()[:64], payload

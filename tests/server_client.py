@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 import socketio
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
 
 WITHIN_S = 10.0
+PATH = "/socket.io/?EIO=4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,9 @@ class Party:
         return self.rest.call("GET", f"/{self.session_id}/messages{query}", self.token).json()
 
     @contextmanager
-    def socket(self, transport: str = "websocket", **options: Any) -> Iterator["Socket"]:
+    def socket(self) -> Iterator["Socket"]:
         client = Socket()
-        client.connect(
-            self.rest.url, auth={"token": self.token}, transports=[transport], wait_timeout=WITHIN_S, **options
-        )
+        client.connect(self.rest.url, auth={"token": self.token}, transports=["websocket"], wait_timeout=WITHIN_S)
         try:
             yield client
         finally:
@@ -96,6 +96,51 @@ class Rest:
         self._http.close()
 
 
+@dataclass(frozen=True, slots=True)
+class RawSocket:
+    """A websocket that speaks in bare frames, for what a well-behaved client would not do."""
+
+    connection: ClientConnection
+
+    def send(self, frame: str) -> None:
+        self.connection.send(frame)
+
+    def receive(self) -> str:
+        return str(self.connection.recv(WITHIN_S))
+
+    def connect(self, auth: Any) -> str:
+        """Ask for the namespace; the answering frame begins with 40, or with 44 when it was refused."""
+        self.send("40" + json.dumps(auth))
+        return self.receive()
+
+
+@contextmanager
+def raw_socket(url: str) -> Iterator[RawSocket]:
+    with open_websocket(url.replace("http", "ws", 1) + f"{PATH}&transport=websocket") as connection:
+        socket = RawSocket(connection)
+        assert socket.receive().startswith("0")
+        yield socket
+
+
+class Polling:
+    """The polling transport in bare frames."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, timeout=WITHIN_S)
+        opened = self._http.get(f"{PATH}&transport=polling").text
+        self._path = f"{PATH}&transport=polling&sid={json.loads(opened[1:])['sid']}"
+
+    def send(self, frame: str) -> None:
+        assert self._http.post(self._path, content=frame).text == "OK"
+
+    def receive(self) -> list[str]:
+        """One poll: the frames that it brings."""
+        return self._http.get(self._path).text.split("\x1e")
+
+    def close(self) -> None:
+        self._http.close()
+
+
 def handshake(url: str, transport: str, origin: str | None = None, version: int = 4) -> tuple[int, str]:
     """Status and body of an Engine.IO handshake; (101, "") when a websocket was opened."""
     path = f"/socket.io/?EIO={version}&transport={transport}"
@@ -104,12 +149,7 @@ def handshake(url: str, transport: str, origin: str | None = None, version: int 
         answer = httpx.get(url + path, headers=headers)
         return answer.status_code, answer.text
     try:
-        with open_websocket(url.replace("http", "ws") + path, additional_headers=headers, open_timeout=WITHIN_S):
+        with open_websocket(url.replace("http", "ws", 1) + path, additional_headers=headers, open_timeout=WITHIN_S):
             return 101, ""
     except InvalidStatus as error:
         return error.response.status_code, (error.response.body or b"").decode()
-
-
-def opened_packet(body: str) -> Any:
-    """What the server's OPEN packet holds."""
-    return json.loads(body[1:])
