@@ -5,6 +5,7 @@ environment that runs the tests; .pth files of a folder lent like that are not r
 there in editable form stays out of sight (one test looks).
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -119,3 +120,12 @@ def test_commands_answer_from_the_wheel(fresh: Path, elsewhere: Path) -> None:
     assert "report" in run(fresh / "entrega", "--help", cwd=elsewhere).stdout
     assert "early-reply" in run(fresh / "entrega", "list", "scenarios", cwd=elsewhere).stdout
     assert "early-reply" in run(fresh / "python", "-m", "entrega", "list", "scenarios", cwd=elsewhere).stdout
+
+
+def test_a_run_from_the_wheel_is_played_and_reported(fresh: Path, elsewhere: Path) -> None:
+    small = ["--widgets", "1", "--agents", "1", "-t", "7s", "--out", "played"]
+    said = run(fresh / "entrega", "run", "steady", *small, cwd=elsewhere).stdout
+    assert (elsewhere / said.splitlines()[-1]).samefile(elsewhere / "played")
+    run(fresh / "entrega", "report", "played", cwd=elsewhere)
+    assert json.loads((elsewhere / "played" / "report" / "summary.json").read_text(encoding="utf-8"))["sent"] > 0
+    assert (elsewhere / "played" / "report" / "report.html").is_file()
