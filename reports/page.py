@@ -1,6 +1,7 @@
 """report.html: one file without references to anything outside it, readable by somebody who never saw entrega."""
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,15 +36,15 @@ def write_report(ledger: "Ledger", verdict: "Verdict") -> Path:
 
 def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes]) -> str:
     summary, info = ledger.summary, ledger.run.info
-    clocks = info.get("clocks") or []
     return (
         _environment()
         .get_template("report.html")
         .render(
             summary=summary,
             verdict=verdict,
-            info=info,
-            began=f"{datetime.fromisoformat(clocks[0]['utc']):%Y-%m-%d %H:%M} UTC" if clocks else None,
+            played=_played(info),
+            made_with=_made_with(info),
+            warm_up_s=info.get("warm_up_s") or 0.0,
             missed=found.missed(summary),
             not_recovered=found.not_recovered(summary),
             figures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
@@ -54,6 +55,22 @@ def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes]) -> s
             folder=ledger.run.path,
         )
     )
+
+
+def _played(info: Mapping[str, Any]) -> str:
+    """Which server, when, with which seed."""
+    clocks, target = info.get("clocks") or [], (info.get("target") or {}).get("name")
+    began = f"{datetime.fromisoformat(clocks[0]['utc']):%Y-%m-%d %H:%M} UTC" if clocks else None
+    parts = (f"against {target}" if target else None, began, f"seed {info.get('seed')}", f"run {info['run']}")
+    return ", ".join(part for part in parts if part)
+
+
+def _made_with(info: Mapping[str, Any]) -> str:
+    """The machine and the versions, for whoever wants to see it again."""
+    machine, commit = info.get("machine") or {}, info.get("git_commit")
+    parts = [machine.get("system"), f"{machine['cores']} cores" if "cores" in machine else None]
+    parts += [f"{name} {version}" for name, version in (info.get("versions") or {}).items() if version]
+    return ", ".join(part for part in (*parts, f"commit {commit[:12]}" if commit else None) if part)
 
 
 def _limit_said(limit: Limit, value: float | None) -> str:

@@ -81,6 +81,7 @@ class Summary:
     unexpected: int | None
     foreign: int | None
     view_misses: int | None
+    contradictions: int | None
     live_miss: Rate
     permanent_loss: Rate
     smallest_detectable_loss: Smallest
@@ -133,6 +134,7 @@ def summarize(ledger: "Ledger") -> Summary:
         run=info["run"],
         **_plan(info, len(rows)),
         **counted,
+        contradictions=ledger.contradictions,
         live_miss=rate_by_session(by_session.missed, by_session.owed),
         permanent_loss=rate_by_session(by_session.lost, by_session.owed),
         smallest_detectable_loss=Smallest(

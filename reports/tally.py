@@ -68,13 +68,13 @@ def latencies(rows: pd.DataFrame, rig: Rig, info: Mapping[str, Any]) -> dict[str
     due_s = (rows["due_ns"] - (info.get("t0_ns") or 0)) / 1e9
     rows = rows[rows["owed"] & (due_s >= (info.get("warm_up_s") or 0.0)) & ~rig.voids(due_s)]
     lost = int((rows["outcome"] == "lost").sum())
-    live = rows[rows["live_latency_ms"].notna()]
+    emitted = rows[rows["live_latency_ms"].notna() & (rows["via"] == "live")]
     return {
         "latency_ms": quantiles(rows.loc[rows["outcome"].isin(SHOWN), "latency_ms"].dropna(), lost),
-        "live_latency_ms": quantiles(live["live_latency_ms"]),
+        "live_latency_ms": quantiles(rows["live_latency_ms"].dropna()),
         "slip_ms": quantiles(((rows["sent_ns"] - rows["due_ns"]) / 1e6).dropna()),
         "acceptance_ms": quantiles(((rows["accepted_ns"] - rows["sent_ns"]) / 1e6).dropna()),
-        "delivery_ms": quantiles((live["live_latency_ms"] - (live["sent_ns"] - live["due_ns"]) / 1e6).dropna()),
+        "delivery_ms": quantiles(((emitted["displayed_ns"] - emitted["sent_ns"]) / 1e6).dropna()),
     }
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from loadtests.bad_input import BadInput
 from loadtests.events import KINDS
-from reports.found import explained
+from reports.found import explained, known, reason
 from reports.words import ms, seconds
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
         mid=row["mid"],
         sender=row["sender"],
         recipient=row["recipient"],
-        session=_known(row["session"]),
+        session=row["session"],
         verdict=_verdict(row),
         missing=missing,
         steps=tuple(steps),
@@ -101,7 +100,7 @@ def _row(ledger: "Ledger", mid: str) -> dict[str, Any]:
     rows: pd.DataFrame = ledger.deliveries
     found = rows[(rows["mid"] == mid) | (rows["key"] == mid)]
     if len(found):
-        return {str(name): _known(value) for name, value in found.iloc[0].items()}
+        return known(found.iloc[0])
     near = difflib.get_close_matches(mid.rpartition(":")[2], rows["key"].tolist(), n=3, cutoff=0.5)
     said = f"near it are {', '.join(near)}" if near else "`entrega report` names some"
     raise TraceError(f"no message {mid!r} in {ledger.run.path}; {said}")
@@ -121,7 +120,7 @@ def _events(ledger: "Ledger", row: dict[str, Any]) -> list[dict[str, Any]]:
         SELECT * EXCLUDE (place) FROM around WHERE place <= CASE WHEN t < {due_ns} THEN {BEFORE} ELSE {AFTER} END
         UNION ALL SELECT * FROM events WHERE mid = {mid} OR (mid IS NULL AND id IN (SELECT id FROM ids))
         ORDER BY t, source, line""")
-    events = [{str(name): _known(value) for name, value in event.items()} for event in found.to_dict("records")]
+    events = [known(event) for event in found.to_dict("records")]
     place = sum(event["t"] < due_ns for event in events)
     due = [{"t": due_ns, "kind": "due", "party": row["sender"]}] if row["due_ns"] is not None else []
     return [*events[:place], *due, *events[place:]]
@@ -166,20 +165,22 @@ def _is_telling(name: str, event: dict[str, Any]) -> bool:
 
 
 def _said(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else ", ".join(value) if isinstance(value, list) else str(value)
+    return (
+        f"{value:g}" if isinstance(value, float) else str(value) if pd.api.types.is_scalar(value) else ", ".join(value)
+    )
 
 
 def _verdict(row: dict[str, Any]) -> str:
     """What became of it, in one sentence."""
-    outcome, reason = row["outcome"], row["reason"]
+    outcome = row["outcome"]
     if outcome is None:
-        return f"{row['sender_view']}, not owed" + (f": {reason}" if reason else "")
+        return f"{row['sender_view']}, not owed. {reason(row)}"
     if outcome in ("live", "late"):
         return f"{outcome}: shown as it was emitted, {ms(row['latency_ms'])} after its due"
     if outcome == "recovered":
         return f"recovered: missed as it was emitted, shown by {row['via']} {ms(row['latency_ms'])} after its due"
     if outcome == "unjudged":
-        return f"unjudged: {reason or 'evidence is missing'}"
+        return f"unjudged. {reason(row)}"
     told = ", though its sender was told that it went well" if row["sender_view"] == "accepted" else ""
     late = f"; shown {seconds(row['shown_after_s'])} after its due" if row["shown_after_s"] is not None else ""
     return f"lost: not shown in time{told}; stored: {row['stored']}{late}"
@@ -190,7 +191,7 @@ def _explanations(row: dict[str, Any]) -> list[str]:
     for column, asked in (("missed_because", "Why was it missed?"), ("not_recovered_because", "Why not recovered?")):
         if row[column]:
             sentence, cure = explained(row[column])
-            found.append(f"{asked} {row[column]}: {sentence} Cure: {cure}")
+            found.append(f"{asked} {row[column]}: {sentence}\nCure: {cure}")
     if found and row["conn_state"]:
         members = f", {row['members']} connections were in the room" if row["members"] is not None else ""
         offset = row["join_offset_ms"]
@@ -201,15 +202,6 @@ def _explanations(row: dict[str, Any]) -> list[str]:
         )
         found.insert(0, f"When it was emitted, {row['recipient']} was {row['conn_state']}{members}{join}.")
     return found
-
-
-def _known(value: Any) -> Any:
-    """None for what pandas calls missing; an int for a whole number that pandas made a float."""
-    if isinstance(value, np.ndarray | list):
-        return list(value)
-    if pd.isna(value):
-        return None
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _quoted(text: str | None) -> str:

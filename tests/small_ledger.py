@@ -48,8 +48,8 @@ def message(key: str, outcome: str | None = "live", **changes: Any) -> dict[str,
         "sender_view": "accepted", "owed": outcome is not None, "outcome": outcome, "via": "live" if shown else None,
         "stored": "yes", "by_design": False, "missed_because": None, "not_recovered_because": None, "reason": None,
         "latency_ms": 20.0 if shown else None, "live_latency_ms": 20.0 if outcome in ("live", "late") else None,
-        "copies": int(shown), "view_misses": 0, "wiped": False, "members": 2, "conn_state": "joined",
-        "join_offset_ms": -500.0, "shown_after_s": None, "evidence": "journal",
+        "said": None, "attempts": 1, "copies": int(shown), "view_misses": 0, "wiped": False, "members": 2,
+        "conn_state": "joined", "join_offset_ms": -500.0, "shown_after_s": None, "evidence": "journal",
     }  # fmt: skip
     return {**row, **changes}
 
@@ -87,6 +87,7 @@ class SmallLedger:
         self.run = SimpleNamespace(path=path, info={**INFO, **info})
         self.deliveries = _rows(rows)
         self.counters = {**COUNTERS, **(counters or {})}
+        self.contradictions = None
         self._con = duckdb.connect()
         self._con.register("ledger", self.deliveries)
         self._con.register("given", pd.DataFrame(events, columns=list(columns())).astype(object))
