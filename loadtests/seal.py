@@ -61,7 +61,7 @@ def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], seale
         )
         if (folder / "run.json").exists():
             run_folder.update(folder, sealed=asdict(counts))
-        os.replace(draft, sealed_to)
+        draft.replace(sealed_to)
     for file in files:
         file.unlink()
     return counts
@@ -95,7 +95,8 @@ def _take_in(con: duckdb.DuckDBPyConnection, file: Path, counts: Sealed) -> Seal
         f"INSERT INTO evidence SELECT {_quoted(file.stem)}, line, {NAMES} FROM parsed ANTI JOIN misread USING (line)"
     ).fetchone()
     lines = con.execute("SELECT count(*), last(json IS NULL) FROM lines").fetchone()
-    assert taken is not None and lines is not None
+    assert taken is not None
+    assert lines is not None
     events, cut = int(taken[0]), int(bool(lines[1]) and not _ends_its_last_line(file))
     return Sealed(
         counts.events + events,

@@ -61,7 +61,7 @@ CAUSES = (
     Cause(
         name="event_mismatch",
         code="R5",
-        sentence="The recipient was connected, but one side does not know the other's event: its joins failed, or nobody listened.",
+        sentence="The recipient was connected, but one side does not know the other's event.",
         cure="Use one name for the event on both sides, answer unknown events with an error, test the contract.",
         when=f"{GONE} AND {WAITING} AND join_sent AND (join_refused OR join_timeouts >= 2)"
         " OR received_ns IS NOT NULL AND why = 'no-listener'",
@@ -100,7 +100,7 @@ CAUSES = (
     Cause(
         name="room_mismatch",
         code="R4",
-        sentence="It was emitted to one room while the recipient was in another: the two sides build the room's name differently.",
+        sentence="It was emitted to one room while the recipient was in another.",
         cure="Let one function make the room's name, and let the join's ack return it with its number of members.",
         when="received_ns IS NULL AND NOT absent AND member IS NOT TRUE AND entered_room <> room",
         group="subscribed_nowhere",
@@ -125,8 +125,8 @@ CAUSES = (
         name="subscribed_nowhere",
         code="",
         sentence="The recipient was connected and joined all the time, and the message never came.",
-        cure="Record a journal on the server (docs/journal.md): it tells a message that was never emitted from one that "
-        "was emitted to another room.",
+        cure="Record a journal on the server (docs/journal.md): it tells what was never emitted from what went to "
+        "another room.",
         when="received_ns IS NULL AND NOT absent AND recipient IS NOT NULL"
         " AND (NOT journal_speaks OR published_ns IS NOT NULL AND member IS NULL)",
     ),

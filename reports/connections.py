@@ -42,7 +42,7 @@ attempts AS (
     SELECT *, bool_or(kind = 'connected') OVER past AS had_connected,
         CASE kind WHEN 'connect_failed' THEN t WHEN 'connecting' THEN lead(t) OVER future END AS failed_ns,
         CASE kind WHEN 'connect_failed' THEN kind WHEN 'connecting' THEN lead(kind) OVER future END AS ending,
-        CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS why,
+        CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS words,
         CASE kind WHEN 'connect_failed' THEN status WHEN 'connecting' THEN lead(status) OVER future END AS answer
     FROM states WHERE kind <> 'disconnected' OR conn IS NULL OR conn >= newest
     WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING),
@@ -51,7 +51,7 @@ attempts AS (
 origins AS (SELECT t FROM events WHERE kind = 'origin_refused')
 SELECT attempts.party, attempts.t AS from_ns, attempts.kind, attempts.conn, attempts.had_connected,
     CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
-        WHEN why ILIKE '%origin%' THEN 'origin'
+        WHEN words ILIKE '%origin%' THEN 'origin'
         WHEN answer = 403 THEN CASE WHEN origins.t >= failed_ns - 1_000_000_000 THEN 'origin' ELSE 'handshake' END
     END AS refusal
 FROM attempts ASOF LEFT JOIN origins ON origins.t <= coalesce(attempts.failed_ns, attempts.t)"""
@@ -62,7 +62,7 @@ JOINS = """
 CREATE TABLE joins AS
 WITH answered AS (
     SELECT *, lag(kind) OVER talk AS kind_before, lead(kind) OVER talk AS kind_after, lead(t) OVER talk AS t_after,
-        lead(reason) OVER talk AS why, lead(room) OVER talk AS room_acked
+        lead(reason) OVER talk AS words, lead(room) OVER talk AS room_acked
     FROM events WHERE kind IN ('join_sent', 'joined', 'join_failed') AND party IS NOT NULL
     WINDOW talk AS (PARTITION BY party, session, conn ORDER BY t, source, "line")
 ),
@@ -70,7 +70,7 @@ sent AS (
     SELECT party, session, view, conn, t AS sent_ns, "after", coalesce(room_acked, room) AS room,
         if(kind_after <> 'join_sent', t_after, NULL) AS answered_ns,
         CASE kind_after WHEN 'joined' THEN 'acked'
-            WHEN 'join_failed' THEN if(why ILIKE '%time%out%', 'timeout', 'refused') END AS answer
+            WHEN 'join_failed' THEN if(words ILIKE '%time%out%', 'timeout', 'refused') END AS answer
     FROM answered WHERE kind = 'join_sent'
     UNION ALL  -- an ack of a join that was not recorded
     SELECT party, session, view, conn, t, "after", room, t, 'acked'
@@ -89,9 +89,10 @@ SELECT sent.party, sent.session, sent.conn, sent.sent_ns, sent.answered_ns, sent
     sent.first
 FROM (
     SELECT *, conn IS NOT DISTINCT FROM first_value(conn) OVER page
-        AND coalesce(count(*) FILTER (answer = 'acked') OVER (page ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0
-        AS first
-    FROM sent WINDOW page AS (PARTITION BY party, session, view ORDER BY sent_ns)
+        AND count(*) FILTER (answer = 'acked') OVER before = 0 AS first
+    FROM sent
+    WINDOW page AS (PARTITION BY party, session, view ORDER BY sent_ns),
+        before AS (PARTITION BY party, session, view ORDER BY sent_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ) AS sent
 LEFT JOIN connections USING (party, conn)
 ASOF LEFT JOIN unknown ON unknown.party = sent.party AND unknown.conn = sent.conn AND unknown.t >= sent.sent_ns"""

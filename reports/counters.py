@@ -11,7 +11,7 @@ import duckdb
 DUPLICATES = """
 SELECT coalesce(sum(displays - removals - 1) FILTER (displays - removals > 1), 0)::BIGINT FROM sightings"""
 
-# At receipt: live frames of one connection whose seq is below one that had come on it before; later copies are duplicates.
+# At receipt: live frames of one connection whose seq is below one that had come on it before. Copies are duplicates.
 REORDERS = """
 WITH firsts AS (
     SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS seq FROM frames
@@ -40,7 +40,7 @@ SELECT if(bool_or(stored <> 'not known') FILTER (sent_ns IS NOT NULL),
     count(*) FILTER (stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)), NULL)
 FROM judged"""
 
-# A mid of this run that nobody sent. What the sender's recorder lost with its last moment is not held against the server.
+# A mid of this run that nobody sent. What a cut recorder of its sender may have lost is not held against the server.
 UNEXPECTED = """
 WITH others AS (
     SELECT DISTINCT mid, split_part(mid, ':', -1) AS key FROM frames ANTI JOIN messages USING (mid)
@@ -53,12 +53,13 @@ WHERE coalesce(watched.whole, recorders_whole())"""
 
 # Messages without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.
 FOREIGN = """
-SELECT count(DISTINCT coalesce(events.id, events.source || ':' || events.line)) FROM events ANTI JOIN named USING (source, line)
+SELECT count(DISTINCT coalesce(events.id, events.source || ':' || events.line))
+FROM events ANTI JOIN named USING (source, line)
 WHERE kind = 'received' AND mid IS NULL AND via <> 'audit'"""
 
 VIEW_MISSES = "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM judged WHERE owed"
 
-# Seconds in which a widget's indicator said connected while a message accepted more than late_after_s ago was not shown.
+# Seconds in which a widget was connected while a message accepted more than late_after_s ago was not shown.
 FALSE_CONNECTED = """
 WITH owing AS (
     SELECT recipient AS party, accepted_ns + late_after_ns() AS from_ns,

@@ -40,7 +40,7 @@ class Ledger:
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
-        """One row per message; the columns are reports.schema.LEDGER. Whole numbers are Int64, so that ns stay exact."""
+        """One row per message, with the columns of reports.schema.LEDGER; whole numbers are Int64: ns stay exact."""
         nullable = {"BIGINT": "Int64", "INTEGER": "Int64", "DOUBLE": "Float64", "BOOLEAN": "bool"}
         rows = pd.read_parquet(self.path, dtype_backend="numpy_nullable")
         return rows.astype({column.name: nullable.get(column.type, "str") for column in LEDGER})
@@ -57,7 +57,8 @@ class Ledger:
         with duckdb.connect() as con:
             _view_events(con, self.run, self.journal)
             con.execute(f"CREATE VIEW ledger AS FROM read_parquet({_quoted(self.path)})")
-            return con.sql(sql).df()
+            found: pd.DataFrame = con.sql(sql).df()
+            return found
 
 
 def open_ledger(path: Path | str) -> Ledger:

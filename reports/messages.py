@@ -1,4 +1,4 @@
-"""Every message's stages as its sender, the server and its recipient's pages saw them; frames are matched to mids here."""
+"""Every message's stages as its sender, the server and its recipient's pages saw them; frames get their mids here."""
 
 import duckdb
 
@@ -25,7 +25,7 @@ SELECT * FROM events WHERE mid IS NOT NULL
 UNION ALL
 SELECT events.* REPLACE (named.mid AS mid) FROM events JOIN named USING (source, line)"""
 
-# One row per planned message: what its sender and the server's journal say. `sender_view`: of several attempts the best.
+# One row per planned message: what its sender and the server's journal say. `sender_view`: the best of its attempts.
 MESSAGES = """
 CREATE TABLE messages AS
 WITH told AS (
@@ -74,8 +74,7 @@ SELECT mid, party, coalesce(view, 0) AS view,
     count(*) FILTER (kind = 'displayed') AS displays,
     count(*) FILTER (kind = 'removed') AS removals,
     coalesce(max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed'), false) AS wiped,
-    CASE WHEN bool_or(why = 'shape') THEN 'shape' WHEN bool_or(why = 'session') THEN 'session'
-        WHEN bool_or(why = 'no-listener') THEN 'no-listener' WHEN bool_or(why = 'duplicate') THEN 'duplicate' END AS why
+    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) AS why
 FROM frames
 WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via IS DISTINCT FROM 'audit'
     AND party IS NOT NULL
@@ -102,8 +101,7 @@ SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) AS received_ns,
     min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
     min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
     arg_min(via, displayed_ns) AS via,
-    CASE WHEN bool_or(why = 'shape') THEN 'shape' WHEN bool_or(why = 'session') THEN 'session'
-        WHEN bool_or(why = 'no-listener') THEN 'no-listener' WHEN bool_or(why = 'duplicate') THEN 'duplicate' END AS why,
+    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) AS why,
     max(if(displays > 0, greatest(displays - removals, 1), 0)) AS copies,
     bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0) AS wiped
 FROM pages GROUP BY mid"""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a message was not accepted, is not owed, or could not be judged; `when` is SQL over facts, first match wins."""
+    """Why a message was not accepted, is not owed or not judged; `when` is SQL over facts, first match wins."""
 
     name: str
     code: str

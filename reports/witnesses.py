@@ -44,7 +44,7 @@ FAREWELLS = """
 CREATE TABLE farewells AS
 SELECT party, session, min(t) AS left_ns FROM events WHERE kind = 'closed' GROUP BY party, session"""
 
-# The lives of the server's process, by its journal's files. Between one's end and the next's start silence proves nothing.
+# The lives of the server's process, by its journal's files. From one's end to the next's start silence proves nothing.
 BOOTS = """
 CREATE TABLE boots AS
 SELECT source, min(t) AS start_ns, max(t) AS end_ns
@@ -110,7 +110,9 @@ spaced AS (
     ), true) AS apart
     FROM hits
 ),
-numbered AS (SELECT *, count(*) FILTER (apart) OVER (PARTITION BY party ORDER BY start_ns, end_ns) AS cluster FROM spaced)
+numbered AS (
+    SELECT *, count(*) FILTER (apart) OVER (PARTITION BY party ORDER BY start_ns, end_ns) AS cluster FROM spaced
+)
 SELECT party, min(start_ns) AS start_ns, max(end_ns) AS end_ns FROM numbered GROUP BY party, cluster"""
 
 STEPS = (RECORDERS, RECORDERS_WHOLE, PARTIES, SESSIONS, FAREWELLS, BOOTS, OUTAGES, FAULTS)
