@@ -19,6 +19,7 @@ import typer
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
+
     from reports.verdict import Verdict
 
 HERE = str(Path(__file__).resolve().parent)
@@ -94,7 +95,6 @@ def run(
 def runs(folder: str | Path = "runs/") -> Any:
     """A pandas table with a row per run below `folder`: path, scenario, seed, how it ended, and its main figures."""
     import pandas as pd
-
     from reports.ledger import open_ledger
 
     rows = []
@@ -128,7 +128,7 @@ app = typer.Typer(
 )
 
 
-def _option(*flags: str, help: str, **more: Any) -> Any:  
+def _option(*flags: str, help: str, **more: Any) -> Any:
     """An option with its ENTREGA_* variable."""
     long = next(flag for flag in flags if flag.startswith("--"))
     return typer.Option(*flags, help=help, envvar=f"ENTREGA_{long[2:].replace('-', '_').upper()}", **more)
@@ -219,10 +219,10 @@ def report(run: Run = LATEST, against: Against = None, goals: GoalsFile = None) 
 
     Example: entrega report runs/latest --against baseline/summary.json
     """
-    from rich.console import Console
-
     from reports.ledger import open_ledger
     from reports.page import write_report
+    from rich.console import Console
+
     from reports.terminal import print_report
 
     ledger = open_ledger(run)
@@ -253,9 +253,9 @@ def trace_command(mid: Annotated[str, typer.Argument(help="RUN:KEY, or KEY alone
 
     Example: entrega trace 17.a.3 runs/latest
     """
+    from reports.ledger import open_ledger
     from rich.console import Console
 
-    from reports.ledger import open_ledger
     from reports.trace import print_trace, trace
 
     print_trace(trace(open_ledger(run), mid), Console())
@@ -320,25 +320,27 @@ def _causes() -> dict[str, list[str]]:
 
 @app.command()
 def selftest(
-    quick: Annotated[bool, _option("--quick", help="small runs, in less than two minutes")] = False,
+    quick: Annotated[bool, _option("--quick", help="small runs, within two minutes (there is no longer one yet)")] = True,
     json_file: Annotated[Path | None, _option("--json", help="write the matrix there")] = None,
 ) -> None:
     """Break one thing at a time and see that it is found and rightly named; and that a healthy server is left alone.
 
     Example: entrega selftest --quick --json selftest.json
     """
+    from rich.console import Console
+
     from reports.selftest import selftest as test_self
 
-    raise typer.Exit(PASS if test_self(quick, json_file) else FAIL)
+    raise typer.Exit(PASS if test_self(json_file, Console()) else FAIL)
 
 
 @app.command()
 def demo() -> None:
     """Two short runs: replies that go missing for ever, and the same on the healthy server. About two minutes."""
-    from rich.console import Console
-
     from reports.ledger import open_ledger
     from reports.page import write_report
+    from rich.console import Console
+
     from reports.terminal import print_report
 
     pages = []

@@ -7,7 +7,7 @@ to play.
 
 import dataclasses
 import os
-import signal
+import select
 import sys
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import gevent
 from locust.env import Environment
-from locust.runners import MasterRunner, Runner, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, Runner, WorkerRunner
 from locust.user.users import User
 
 from loadtests import run_folder, run_info
@@ -24,10 +24,12 @@ from loadtests import target as targets
 from loadtests.bad_input import BadInput
 from loadtests.events import Recorder
 from loadtests.scenario import Scenario
-from loadtests.swarm.rig import Rig, lifeline
+from loadtests.swarm.rig import Rig
 from loadtests.swarm.stage import Stage
 
 LAST_READ_S = 30.0  # after the quiet phase: for the audits and the farewells
+LOOK_S = 0.5
+LAST_WORDS_S = 3.0
 
 
 class Director:
@@ -42,9 +44,9 @@ class Director:
         environment.events.test_start.add_listener(self._test_start)
         environment.events.test_stopping.add_listener(self._test_stopping)
         environment.events.test_stop.add_listener(self._test_stop)
-        self._ended_by_signal = False
-        gevent.signal_handler(signal.SIGINT, self._signal)
-        gevent.signal_handler(signal.SIGTERM, self._signal)
+        environment.events.quitting.add_listener(self._quitting)
+        self._end: dict[str, str | None] = {"state": "complete", "reason": None}
+        gevent.spawn(self._watch_lifeline, os.environ.get("ENTREGA_LIFELINE"))
         if isinstance(runner, WorkerRunner):
             runner.register_message("entrega", lambda msg, **_: self._play(**msg.data))
         self._take_over_run_time()
@@ -97,7 +99,7 @@ class Director:
             scenario,
             agents=agents,
             widgets=max(1, users - agents),
-            arrivals_per_s=float(self._options.spawn_rate or 1.0),
+            arrivals_per_s=float(getattr(self.runner, "spawn_rate", None) or self._options.spawn_rate or 1.0),
             run_time_s=float(self._run_time_s or scenario.run_time_s),
         )
         info = run_info.describe(scenario, target, url, self._workers())
@@ -125,7 +127,7 @@ class Director:
             recorder=Recorder(Path(folder) / "events" / f"swarm-{number}.jsonl"),
             row=self._row,
         )
-        self.environment.entrega = Rig(self.environment, stage, lifeline())  # type: ignore[attr-defined]
+        self.environment.entrega = Rig(stage, self._recorder_failed)  # type: ignore[attr-defined]
 
     def _row(self, request_type: str, name: str, took_ms: float, failed: str | None) -> None:
         self.environment.events.request.fire(
@@ -149,25 +151,40 @@ class Director:
 
     def _test_stopping(self, **_: Any) -> None:
         if self.rig is not None:
-            self.rig.stop_sending()
+            self.rig.stage.end_sending()
 
     def _test_stop(self, **_: Any) -> None:
         if self.rig is not None:
             self.rig.close()
+        self.environment.stop_timeout = 0.0  # a worker would sleep as long again before it may play the next test
         if not self._handed and not isinstance(self.runner, WorkerRunner):
-            state = "interrupted" if self._ended_by_signal else "complete"
-            end = {"state": state, "reason": "a signal" if self._ended_by_signal else None}
-            run_folder.update(self._folder, end=end)
+            run_folder.update(self._folder, end=self._end)
             print(self._folder, flush=True)
 
-    def _signal(self) -> None:
-        """Signals do not wait for the quiet phase."""
-        self._ended_by_signal = True
+    def _quitting(self, **_: Any) -> None:
+        """Ctrl-C and SIGTERM come here while the test still runs: they do not wait for the quiet phase."""
+        if self.runner.state in (STATE_SPAWNING, STATE_RUNNING) or (self.rig is not None and not self.rig.closed):
+            self._interrupt("a signal")
+
+    def _interrupt(self, reason: str) -> None:
+        self._end = {"state": "interrupted", "reason": reason}
         self.environment.stop_timeout = 0.0
         if self.rig is not None:
-            self.rig.interrupt("interrupted")
-        else:
-            gevent.spawn(self.runner.quit)
+            self.rig.close(reason)
+
+    def _watch_lifeline(self, descriptor: str | None) -> None:
+        """The launcher holds the other end of a pipe, which is readable at its end when the launcher is gone."""
+        while descriptor is not None:
+            gevent.sleep(LOOK_S)
+            if select.select([int(descriptor)], [], [], 0)[0]:
+                self._interrupt("the launcher is gone")
+                gevent.spawn(self.runner.quit)
+                gevent.sleep(LAST_WORDS_S)
+                os._exit(1)  # whatever Locust still waits for: nobody is left who would read it
+
+    def _recorder_failed(self) -> None:
+        self._interrupt("the recorder failed")
+        gevent.spawn(self.runner.quit)
 
     def _refuse(self, why: str) -> None:
         print(f"entrega: {why}", file=sys.stderr, flush=True)

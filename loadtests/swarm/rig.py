@@ -1,11 +1,9 @@
-"""The load process watches itself: is its loop late, its sends late, its disk full, its launcher gone?"""
+"""The load process watches itself: is its loop late, are its sends late, is its disk full?"""
 
-import os
-import select
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gevent
 
@@ -13,36 +11,25 @@ from loadtests.swarm.chat import Party
 from loadtests.swarm.stage import Stage
 
 TICK_S = 0.1
-TICKS_A_WINDOW = 5  # half a second: how often it reports, flushes, and looks for its launcher
+TICKS_A_WINDOW = 5  # half a second: how often it reports and flushes
 
 
 class Rig:
     """One load process: its stage, the parties on it, and their recorder's upkeep."""
 
-    def __init__(self, environment: Any, stage: Stage, lifeline: int | None) -> None:
+    def __init__(self, stage: Stage, recorder_failed: Callable[[], None]) -> None:
         self.stage = stage
         self.parties: set[Party] = set()
-        self._environment = environment
-        self._lifeline = lifeline  # readable at its end when the launcher is gone
+        self._recorder_failed = recorder_failed
         self._watching = gevent.spawn(self._watch)
-        self._closed = False
+        self.closed = False
 
-    def stop_sending(self) -> None:
-        """From now on nobody begins anything; the quiet phase counts from here."""
-        self.stage.end_sending()
-
-    def interrupt(self, reason: str) -> None:
-        """Close the books within the moment, and ask Locust to end without waiting for anybody."""
-        for party in list(self.parties):
-            party.withdraw(reason)
-        self.close()
-        self._environment.stop_timeout = 0.0
-        gevent.spawn(self._environment.runner.quit)
-
-    def close(self) -> None:
-        """Write the rest and the sentinel."""
-        if not self._closed:
-            self._closed = True
+    def close(self, interrupted: str | None = None) -> None:
+        """Write the rest and the sentinel; whoever still plays when it is `interrupted` is withdrawn."""
+        if not self.closed:
+            self.closed = True
+            for party in list(self.parties):
+                party.withdraw(interrupted or "stopped")
             self._watching.kill(block=False)
             self._saved(self.stage.recorder.close)
 
@@ -55,9 +42,7 @@ class Rig:
             used_s, cpu_s = time.process_time() - cpu_s, time.process_time()
             self._report(lag_ms, used_s / window_s, steal.share())
             if not self._saved(self.stage.recorder.flush):
-                self.interrupt("the recorder failed")
-            if self._lifeline is not None and select.select([self._lifeline], [], [], 0)[0]:
-                self.interrupt("the launcher is gone")
+                self._recorder_failed()
 
     def _tick_lag_ms(self) -> float:
         due_ns = time.monotonic_ns() + round(TICK_S * 1e9)
@@ -81,7 +66,7 @@ class Rig:
             displayed=counts.displayed,
         )
 
-    def _saved(self, write: Any) -> bool:
+    def _saved(self, write: Callable[[], None]) -> bool:
         try:
             write()
         except OSError as error:
@@ -110,9 +95,3 @@ def _cpu_times() -> list[int] | None:
         return [int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     except OSError:
         return None
-
-
-def lifeline() -> int | None:
-    """The descriptor that the launcher handed over."""
-    number = os.environ.get("ENTREGA_LIFELINE")
-    return int(number) if number else None
