@@ -28,12 +28,12 @@ class Lines:
         try:
             written = os.write(self._file, data)
         except OSError as error:
-            self._stop(str(error))
+            self._stop(error.strerror)
         else:
             if written < len(data):
                 self._stop("the disk is full")
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: str | None) -> None:
         print(f"entrega server: {self._path} takes no more lines ({reason}); serving goes on", file=sys.stderr)
         self.close()
 
