@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from reports.intervals import rate_by_session
 from reports.words import ms, plural, seconds
@@ -60,16 +60,15 @@ def latency_over_time(ledger: "Ledger") -> Figure:
     axes.set_yscale("log")
     lost = due_s[rows["outcome"] == "lost"]
     _dots(axes, lost, pd.Series(0.9, index=lost.index), "lost", "x", 26, LOST, transform=axes.get_xaxis_transform())
+    late_ms = ledger.run.info["late_after_s"] * 1e3
+    axes.axhline(late_ms, color=PALE, linewidth=0.8, linestyle=":", label=f"late after {seconds(late_ms / 1e3)}")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * (high / low) ** 0.2)  # room for the lost, which have no latency, and for names
-    late_ms = ledger.run.info["late_after_s"] * 1e3
-    axes.axhline(
-        late_ms, color=PALE, linewidth=0.8, linestyle=":", label=f"late after {seconds(late_ms / 1e3)}", zorder=1
-    )
     _shade(axes, ledger)
     axes.set_xlabel("due, s from the run's start")
     axes.set_ylabel("due to display, ms")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     return _with_key(figure, axes)
 
 
@@ -181,9 +180,10 @@ def _shade(axes: Axes, ledger: "Ledger") -> None:
             axes.axvspan(start_s, end_s, color=SHADE, zorder=0, label=f"_{fault.name}")
         middle_s = sum(fault.windows_s[0]) / 2
         axes.text(middle_s, 1.0, fault.name, transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=8)
+    axes.set_xlim(axes.get_xlim())  # void windows before and after the talk are of no interest
     voided = ledger.summary.rig.voided
     for n, window in enumerate(voided):
-        label = f"{seconds(5 * len(voided))} void: the rig was late" if n == 0 else None
+        label = f"{seconds(5 * len(voided))} void: the rig was disturbed" if n == 0 else None
         axes.axvspan(window.start_s, window.end_s, fill=False, hatch="...", edgecolor="#d0d5db", lw=0, label=label)
 
 

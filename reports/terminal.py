@@ -39,8 +39,8 @@ def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None
     console.print(f"[{STYLES[verdict.verdict]}]{verdict.verdict.upper()}[/]")
     for reason in verdict.reasons:
         console.print(Padding(escape(reason), (0, 0, 0, 2)), highlight=False)
-    for table in (_counts("Messages", summary, MESSAGES), _rates(summary), _latencies(summary)):
-        console.print("", table, sep="\n", highlight=False)
+    for part in (_counts("Messages", summary, MESSAGES), _rates(summary), _hidden(summary), _latencies(summary)):
+        console.print("", part, sep="\n", highlight=False)
     _print_causes("Why messages were missed", found.missed(summary), console)
     _print_causes("Why those were not shown later", found.not_recovered(summary), console)
     for table in (_counts("Counters", summary, COUNTERS), _parties(summary), _rig(summary)):
@@ -76,11 +76,16 @@ def _rates(summary: "Summary") -> Table:
     table = _table("Rates", "of owed messages", "share", "95 % interval", "messages", "sessions")
     for name, rate in (("missed as emitted", summary.live_miss), ("lost for good", summary.permanent_loss)):
         table.add_row(name, percent(rate.rate), interval(rate), f"{rate.k:,} of {rate.n:,}", f"{rate.sessions:,}")
-    least = summary.smallest_detectable_loss
-    if least.session is not None:
-        hidden = f"{percent(least.session)} of sessions, {percent(least.message)} of messages"
-        table.caption, table.caption_justify = f"a run of this size can hide a loss in {hidden}", "left"
     return table
+
+
+def _hidden(summary: "Summary") -> str:
+    """Both bounds on what a run of this size can miss."""
+    least = summary.smallest_detectable_loss
+    if least.session is None:
+        return "Nothing was judged, so any loss may be hidden."
+    bounds = f"below {percent(least.session)} of sessions and {percent(least.message)} of messages"
+    return f"Zero of this many still means no more than {bounds}."
 
 
 def _latencies(summary: "Summary") -> Table:
@@ -98,7 +103,7 @@ def _latencies(summary: "Summary") -> Table:
 
 def _print_causes(title: str, causes: list[found.Found], console: Console) -> None:
     if causes:
-        console.print(f"\n[italic bold]{title}[/]")
+        console.print(f"\n[bold]{title}[/]")
     for cause in causes:
         console.print(f"[bold]{cause.n:>6,}  {cause.name}[/]", highlight=False)
         for line in (cause.sentence, f"Cure: {cause.cure}", f"e.g. {cause.sample}"):
@@ -126,5 +131,7 @@ def _rig(summary: "Summary") -> Table:
         table.add_row(limit.called, said(getattr(rig, limit.name)), said(limit.most))
     void = f"{len(rig.voided):,} of {plural(rig.windows, 'window')} of {WINDOW_S} s"
     table.add_row("void for latency", void, "")
+    for why in sorted({why for window in rig.voided for why in window.why.split(", ")}):
+        table.add_row(f"  past {why}", f"{sum(why in window.why for window in rig.voided):,}", "")
     table.add_row("the server's loop lag p99", ms(rig.server_lag_ms_p99), "")
     return table

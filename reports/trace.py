@@ -13,7 +13,7 @@ from rich.table import Table
 from loadtests.bad_input import BadInput
 from loadtests.events import KINDS
 from reports.found import explained, known, reason
-from reports.words import ms, seconds
+from reports.words import ms, plural, seconds
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -24,6 +24,15 @@ AROUND = (
     "session_opened", "escalated", "assumed", "connecting", "connected", "connect_failed", "disconnected", "join_sent",
     "joined", "join_failed", "history_read", "closed", "withdrawn", "server_ended", "server_ready",
 )  # fmt: skip
+HIDDEN = {"n", "due_ns", "last_frame_ns", "index", "audit", "sids", "size"}  # no help to whoever reads a timeline
+STATES = {
+    "never": "had never connected",
+    "connecting": "was connecting",
+    "connected_unjoined": "was connected and had not joined",
+    "joining": "was joining",
+    "joined": "was joined",
+    "down": "was disconnected",
+}
 BEFORE, AFTER = 4, 12  # so many of them before the due, and from then on
 
 
@@ -61,7 +70,7 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
     seen = _events(ledger, row)
     clock = ledger.run.info["clocks"][0]
     missing = _missing(row, seen)
-    steps = [_step(event, _zero_ns(row), clock) for event in seen]
+    steps = [_step(event, _zero_ns(row), clock, row["sender"]) for event in seen]
     if missing:
         before = STAGES[: STAGES.index(missing)]
         place = max((n for n, event in enumerate(seen) if event["kind"] in ("due", *before)), default=-1) + 1
@@ -148,20 +157,22 @@ def _reaches(event: dict[str, Any], stage: str, recipient: str) -> bool:
     return stage not in ("received", "displayed") or (event["via"] == "live" and event["party"] == recipient)
 
 
-def _step(event: dict[str, Any], due_ns: int, clock: dict[str, Any]) -> Step:
+def _step(event: dict[str, Any], due_ns: int, clock: dict[str, Any], sender: str) -> Step:
     since = timedelta(microseconds=(event["t"] - clock["monotonic_ns"]) / 1e3)
     utc = (datetime.fromisoformat(clock["utc"]) + since).astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
     offset_ms = (event["t"] - due_ns) / 1e6
     if event["kind"] == "due":
         return Step(utc, offset_ms, event["party"], "due: the plan wanted it sent")
+    return Step(utc, offset_ms, event["party"] or KINDS[event["kind"]].writer, _what(event, sender))
+
+
+def _what(event: dict[str, Any], sender: str) -> str:
+    """The kind with its telling fields; where it has none, what it means."""
     kind = KINDS[event["kind"]]
-    details = [f"{field.name} {_said(event[field.name])}" for field in kind.fields if _is_telling(field.name, event)]
-    what = f"{kind.name}: {kind.sentence}" + (f" ({', '.join(details)})" if details else "")
-    return Step(utc, offset_ms, event["party"] or kind.writer, what)
-
-
-def _is_telling(name: str, event: dict[str, Any]) -> bool:
-    return event.get(name) is not None and name not in ("n", "due_ns", "last_frame_ns", "index", "audit")
+    own = ["the sender's own echo"] if kind.name in ("received", "displayed") and event["party"] == sender else []
+    telling = [field.name for field in kind.fields if field.name not in HIDDEN and event[field.name] is not None]
+    details = [*own, *(f"{name} {_said(event[name])}" for name in telling)]
+    return f"{kind.name} ({', '.join(details)})" if details else f"{kind.name}: {kind.sentence}"
 
 
 def _said(value: Any) -> str:
@@ -193,15 +204,18 @@ def _explanations(row: dict[str, Any]) -> list[str]:
             sentence, cure = explained(row[column])
             found.append(f"{asked} {row[column]}: {sentence}\nCure: {cure}")
     if found and row["conn_state"]:
-        members = f", {row['members']} connections were in the room" if row["members"] is not None else ""
-        offset = row["join_offset_ms"]
-        join = (
-            f", its join was acked {ms(abs(offset))} {'later' if offset > 0 else 'before'}"
-            if offset is not None
-            else ""
-        )
-        found.insert(0, f"When it was emitted, {row['recipient']} was {row['conn_state']}{members}{join}.")
+        found.insert(0, _where_it_was(row))
     return found
+
+
+def _where_it_was(row: dict[str, Any]) -> str:
+    said = f"When it was emitted, {row['recipient']} {STATES[row['conn_state']]}"
+    if row["members"] is not None:
+        said += f"; {plural(row['members'], 'connection')} in the room"
+    offset_ms = row["join_offset_ms"]
+    if offset_ms is None:
+        return f"{said}; it never joined."
+    return f"{said}; its first join was acked {ms(abs(offset_ms))} {'later' if offset_ms > 0 else 'earlier'}."
 
 
 def _quoted(text: str | None) -> str:

@@ -59,7 +59,7 @@ def test_fault_windows_are_shaded_with_their_names_and_void_ones_hatched() -> No
     spans = {(patch.get_x(), patch.get_x() + patch.get_width()): patch.get_hatch() for patch in axes.patches}
     assert spans == {(1.0, 3.0): None, (8.0, 9.0): None, (10.0, 15.0): "..."}
     assert {"drop", "kill-server"} <= set(texts(figure).splitlines())
-    assert "5 s void: the rig was late" in names(figure)
+    assert "5 s void: the rig was disturbed" in names(figure)
 
 
 def test_loss_by_join_offset_has_a_bar_per_bin_with_its_n_and_its_interval() -> None:

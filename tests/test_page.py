@@ -1,0 +1,107 @@
+"""report/: one page that needs nothing else, shows all figures, and escapes what people type."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from reports.ledger import build_ledger
+from reports.page import write_report
+from reports.summary import load_summary
+from reports.verdict import judge
+from tests.small_ledger import SmallLedger, event, lost, message
+from tests.written.history import Book
+
+
+class Page(HTMLParser):
+    """The text of a page and every address in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")]
+        assert tag not in ("script", "link", "iframe"), f"<{tag}> refers to something outside"
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {data}"
+
+
+def page(ledger: SmallLedger) -> Page:
+    return Page(write_report(ledger, judge(ledger.summary, {})).read_text())
+
+
+def lossy(path: Path, **info: object) -> SmallLedger:
+    rows = [lost(f"{n}.a.0") if n < 6 else message(f"{n}.a.0") for n in range(60)]
+    planned = {"widgets": 60, "agents": 2, "messages": 60}
+    return SmallLedger(rows, path=path, **{"planned": planned, **info})
+
+
+def test_the_page_tells_the_run_from_headline_to_trace(tmp_path: Path) -> None:
+    text = page(lossy(tmp_path)).text
+    for said in (
+        "60 widgets, 2 agents, 60 messages owed: 6 missed live, 6 lost for good",
+        "FAIL",
+        "permanent_loss: 10 %, 6 of 60 messages",
+        "lost for good 10 %",
+        "early_message It was emitted before the recipient had asked to join",
+        "Cure: Hand over what was missed",
+        "not_offered",
+        "duplicates 0",
+        "The load generator: valid",
+        "entrega trace cafe0001:0.a.0",
+    ):
+        assert said in text
+
+
+def test_it_needs_nothing_but_itself(tmp_path: Path) -> None:
+    found = page(lossy(tmp_path))
+    assert len(found.addresses) == 3
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in found.addresses)
+    assert not re.search(r"url\(|@import", (tmp_path / "report" / "report.html").read_text())
+
+
+def test_what_people_type_is_escaped(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    ledger = lossy(tmp_path, scenario={"name": evil, "goals": {evil: {"max": 0}}}, end={"state": evil, "reason": evil})
+    html = write_report(ledger, judge(ledger.summary, {})).read_text()
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+def test_summary_and_figures_are_written_beside_it(tmp_path: Path) -> None:
+    ledger = lossy(tmp_path)
+    page(ledger)
+    assert load_summary(tmp_path) == ledger.summary
+    assert json.loads((tmp_path / "report" / "summary.json").read_text())["verdict"] == "fail"
+    drawn = sorted(file.name for file in (tmp_path / "report" / "figures").iterdir())
+    assert drawn == ["causes.svg", "latency_over_time.svg", "loss_by_join_offset.svg"]
+
+
+@pytest.mark.parametrize("events", [None, [event(1, "sentinel")]])
+def test_a_run_of_nothing_has_a_page_too(tmp_path: Path, events: list[dict[str, object]] | None) -> None:
+    text = page(SmallLedger([], events, {"leaks": None}, path=tmp_path)).text
+    assert "0 messages owed: nothing to show" in text
+    assert "leaks not measured" in text
+    assert "UNKNOWN" in text
+
+
+def test_a_written_run_folder_gets_its_report(tmp_path: Path) -> None:
+    book = Book(planned={"widgets": 1, "agents": 1, "messages": 2})
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.widget_comes(5)
+    s.agent_sends("a.1", 6)
+    ledger = build_ledger(book.write(tmp_path / "run"))
+    html = Page(write_report(ledger, judge(ledger.summary, {})).read_text())
+    assert "1 widget, 1 agent, 2 messages owed: 1 missed live, 1 lost for good" in html.text
+    assert (ledger.summary.parties.joined, ledger.summary.time_to_join_ms.n) == (2, 1)
+    assert load_summary(tmp_path / "run") == ledger.summary

@@ -1,0 +1,108 @@
+"""The timeline of one message, on run folders with real event lines."""
+
+import pytest
+from rich.console import Console
+
+from reports.ledger import Ledger
+from reports.trace import Trace, TraceError, print_trace, trace
+from tests.written.history import Book
+from tests.written.reading import read
+
+
+@pytest.fixture(scope="module")
+def ledgers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ledger]:
+    """A widget that joins at 5 s: a.0 is early and lost, a.1 live, a.2 never stored, a.3 comes with a rejoin."""
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.widget_comes(5)
+    s.agent_sends("a.1", 6)
+    s.agent_sends("a.2", 7, stored=False, published=None, answer="refused")
+    s.drops("w", 8)
+    s.agent_sends("a.3", 9)
+    s.connects("w", 10)
+    s.joins("w", 10.1, offers=["a.3"])
+    s.saw("a", 11, "unsent", mid=s.mid("a.4"), due_ns=11_000_000_000 + 10**12, reason="stopped")
+    return read(book, tmp_path_factory.mktemp("runs") / "written")
+
+
+def printed(found: Trace, width: int = 80) -> str:
+    console = Console(width=width, no_color=True, force_terminal=False)
+    with console.capture() as capture:
+        print_trace(found, console)
+    return capture.get()
+
+
+def kinds(found: Trace) -> list[str]:
+    return [step.what.split(" (")[0].partition(": ")[0] for step in found.steps]
+
+
+def test_an_early_message_shows_the_missing_stage_and_the_cause(ledgers: dict[str, Ledger]) -> None:
+    found = trace(ledgers["journal"], "abc:0.a.0")
+    assert found.missing == "received"
+    assert found.verdict.startswith(
+        "lost: not shown in time, though its sender was told that it went well; stored: yes"
+    )
+    of_message = kinds(found)[kinds(found).index("due") :]
+    assert of_message[:7] == ["due", "sent", "stored", "published", "written", "accepted", "MISSING"]
+    assert {"connecting", "connected", "join_sent", "joined"} <= set(of_message[7:])
+    assert any(
+        text.startswith("Why was it missed? early_message: It was emitted before") for text in found.explanations
+    )
+    assert any(text.startswith("Why not recovered? window") for text in found.explanations)
+    assert "had never connected" in found.explanations[0]
+
+
+def test_times_are_utc_and_ms_from_the_due(ledgers: dict[str, Ledger]) -> None:
+    steps = {step.what.split(" (")[0]: step for step in trace(ledgers["journal"], "0.a.1").steps}
+    assert (steps["sent"].utc, steps["sent"].offset_ms) == ("12:00:06.000", 0.0)
+    assert (steps["stored"].utc, steps["stored"].offset_ms) == ("12:00:06.005", 5.0)
+    assert steps["published"].what == "published (room chat:s0, members 2, id id-0-a.1)"
+    assert steps["displayed"].offset_ms == pytest.approx(20.1)
+
+
+def test_a_live_message_misses_nothing(ledgers: dict[str, Ledger]) -> None:
+    found = trace(ledgers["journal"], "0.a.1")
+    assert (found.missing, found.explanations) == (None, ())
+    assert found.verdict == "live: shown as it was emitted, 20.1 ms after its due"
+
+
+def test_a_recovered_message_still_shows_where_it_went_missing_first(ledgers: dict[str, Ledger]) -> None:
+    found = trace(ledgers["journal"], "0.a.3")
+    assert found.missing == "received"
+    assert found.verdict.startswith("recovered: missed as it was emitted, shown by join")
+    assert kinds(found).index("MISSING") < kinds(found).index("received") < kinds(found).index("displayed")
+    assert "was disconnected" in found.explanations[0]
+
+
+def test_without_a_journal_the_server_s_stages_are_not_called_missing(ledgers: dict[str, Ledger]) -> None:
+    found = trace(ledgers["swarm"], "0.a.0")
+    assert found.missing == "received"
+    assert not {"stored", "published"} & set(kinds(found))
+
+
+def test_messages_that_never_got_so_far(ledgers: dict[str, Ledger]) -> None:
+    refused, unsent = trace(ledgers["journal"], "0.a.2"), trace(ledgers["journal"], "0.a.4")
+    assert refused.missing == "accepted"
+    assert refused.verdict == "refused, not owed. The server refused it."
+    assert unsent.missing == "sent"
+    assert unsent.verdict == "unsent, not owed. It was never sent. (stopped)"
+
+
+def test_an_unknown_message_is_one_line_that_names_near_ones(ledgers: dict[str, Ledger]) -> None:
+    with pytest.raises(TraceError) as raised:
+        trace(ledgers["journal"], "abc:0.a.9")
+    assert "no message 'abc:0.a.9' in " in str(raised.value)
+    assert "near it are 0.a." in str(raised.value)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(TraceError, match="`entrega report` names some"):
+        trace(ledgers["journal"], "[bold]'; DROP")
+
+
+def test_it_fits_a_narrow_terminal_and_marks_what_is_missing_without_colour(ledgers: dict[str, Ledger]) -> None:
+    text = printed(trace(ledgers["journal"], "0.a.0"))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "MISSING: received" in text
+    assert "Cure: Hand over what was missed" in text
