@@ -118,6 +118,7 @@ def causes(ledger: "Ledger") -> Figure:
     for place, n in enumerate(total):
         axes.annotate(f"{n:,}", (n, place), xytext=(5, 0), textcoords="offset points", va="center", color=INK)
     axes.set_xlim(0, total.max() * 1.1)
+    axes.set_ylim(-0.7, max(2, len(counts)) - 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("messages")
     return _with_key(figure, axes)

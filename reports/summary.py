@@ -180,13 +180,19 @@ def _judged(summary: Summary, goals: Mapping[str, Any]) -> Summary:
 
 
 def load_summary(path: Path) -> Summary:
-    """The summary of a summary.json (a committed baseline) or of a run folder. Raises SummaryError."""
+    """The summary of a summary.json (a committed baseline), or of a run folder, reported or not.
+
+    Raises SummaryError, or RunFolderError for a folder without a run.
+    """
     file = path / "report" / "summary.json" if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        from reports.ledger import open_ledger  # which makes summaries by this module
+
+        return open_ledger(path).summary
     try:
         data = json.loads(file.read_text())
     except OSError as error:
-        mend = f"`entrega report {path}` makes one" if path.is_dir() else "give a summary.json or a run folder"
-        raise SummaryError(f"no summary in {path} ({error.strerror}); {mend}") from None
+        raise SummaryError(f"no summary in {file} ({error.strerror}); give a summary.json or a run folder") from None
     except ValueError:
         raise SummaryError(f"{file} is not JSON; give a summary.json or a run folder") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:

@@ -84,8 +84,8 @@ def _hidden(summary: "Summary") -> str:
     least = summary.smallest_detectable_loss
     if least.session is None:
         return "Nothing was judged, so any loss may be hidden."
-    bounds = f"below {percent(least.session)} of sessions and {percent(least.message)} of messages"
-    return f"Zero of this many still means no more than {bounds}."
+    bounds = f"{percent(least.session)} of sessions and {percent(least.message)} of messages"
+    return f"No event among so many would still leave up to {bounds} possible."
 
 
 def _latencies(summary: "Summary") -> Table:

@@ -118,9 +118,7 @@ def _latency(summary: "Summary", name: str, most: float) -> Judgement:
     found: Quantiles = getattr(summary, series)
     value: float | None = getattr(found, quantile)
     if value is None:
-        needed = samples_needed(SHARES[quantile]) if quantile in SHARES else 1
-        few = f"not known: it takes {plural(needed, 'sample')}, there are {found.n:,}."
-        return Judgement(name, UNKNOWN, few if found.n < needed else "not known: it falls among the lost messages.")
+        return Judgement(name, UNKNOWN, _why_no_quantile(summary, found, quantile))
     if summary.rig.lag_ms_p99 is None or not summary.rig.valid:
         return Judgement(name, UNKNOWN, f"{ms(value)}, which this load generator cannot vouch for.")
     return Judgement(
@@ -128,6 +126,14 @@ def _latency(summary: "Summary", name: str, most: float) -> Judgement:
         PASS if value <= most else FAIL,
         f"{ms(value)} of {plural(found.n, 'sample')}, at most {ms(most)} allowed.",
     )
+
+
+def _why_no_quantile(summary: "Summary", found: Quantiles, quantile: str) -> str:
+    needed = samples_needed(SHARES[quantile]) if quantile in SHARES else 1
+    if found.n >= needed:
+        return "not known: it falls among the lost messages."
+    void = f"; {plural(len(summary.rig.voided), 'window')} of 5 s were void" if summary.rig.voided else ""
+    return f"not known: it takes {plural(needed, 'sample')}, there are {found.n:,}{void}."
 
 
 def _compared(summary: "Summary", against: "Summary") -> Iterator[Judgement]:

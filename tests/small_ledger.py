@@ -1,5 +1,6 @@
 """A ledger in memory, as small as a test wants it: rows and events given in a few words, no folder, no server."""
 
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -97,7 +98,7 @@ class SmallLedger:
     def query(self, sql: str) -> pd.DataFrame:
         return self._con.sql(sql).df()
 
-    @property
+    @cached_property
     def summary(self) -> Summary:
         return summarize(self)
 

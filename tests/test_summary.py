@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from loadtests.run_folder import RunFolderError
 from reports.faults import faults
 from reports.summary import SummaryError, load_summary
 from tests.small_ledger import T0_NS, SmallLedger, event, healthy_rig, lost, message
+from tests.written.history import Book
 
 KEYS = """format scenario seed planned unsent sent accepted refused unanswered owed not_owed live late recovered lost
 acked_and_lost unjudged unexplained duplicates reorders leaks phantoms unexpected foreign view_misses live_miss
@@ -127,6 +129,12 @@ def test_a_summary_read_back_is_the_same(tmp_path: Path) -> None:
     assert len(file.read_text().splitlines()) == len(summary.to_dict()) + 2
 
 
+def test_a_run_that_nobody_reported_yet_can_be_a_baseline(tmp_path: Path) -> None:
+    book = Book()
+    book.story().opens(0)
+    assert load_summary(book.write(tmp_path / "run")).planned == 0
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -150,5 +158,7 @@ def test_what_is_no_summary_at_all_is_refused_too(tmp_path: Path, text: str) -> 
     (tmp_path / "summary.json").write_text(text)
     with pytest.raises(SummaryError):
         load_summary(tmp_path / "summary.json")
-    with pytest.raises(SummaryError, match="makes one"):
+    with pytest.raises(RunFolderError, match="holds no run"):
         load_summary(tmp_path)
+    with pytest.raises(SummaryError, match="no summary in"):
+        load_summary(tmp_path / "absent")
