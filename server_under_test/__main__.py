@@ -9,6 +9,24 @@ from typing import Any, NoReturn
 from server_under_test.settings import Settings, StartError
 
 
+def _many(text: str) -> list[str]:
+    return text.split(",")
+
+
+OPTIONS: dict[str, tuple[str, Any, str]] = {  # option -> field of Settings, its type, its help
+    "host": ("host", str, "address to listen on"),
+    "port": ("port", int, "port to listen on, 0 for any free one"),
+    "database": ("database", str, "sqlite:///FILE"),
+    "defect": ("defects", _many, "server.NAME[=VALUE], may be repeated"),
+    "seed": ("seed", int, "what random defects draw from"),
+    "journal": ("journal", Path, "file to append the journal to"),
+    "injected": ("injected", Path, "file to append to what the defects did"),
+    "ping-interval": ("ping_interval_s", float, "seconds between Engine.IO pings, whole ones"),
+    "ping-timeout": ("ping_timeout_s", float, "seconds in which a ping must be answered"),
+    "origin": ("origins", _many, "page that may open sockets, may be repeated"),
+}
+
+
 def main(arguments: list[str]) -> int:
     """Serve until a signal; the exit code."""
     try:
@@ -27,45 +45,25 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"entrega server: {message}; --help lists the options\n")
 
-    def option(self, name: str, kind: Any, default: Any, text: str, many: bool = False) -> None:
-        """An option whose default is its variable; an option for many has a variable with commas in it."""
-        variable = "ENTREGA_" + name.upper().replace("-", "_")
-        value = os.environ.get(variable) or default
-        if many and isinstance(value, str):
-            value = value.split(",")
-        more = {"action": "append", "default": None} if many else {"default": value}
-        self.add_argument(f"--{name}", type=kind, help=f"{text} [{variable}]", metavar=name.upper(), **more)
-        if many:
-            self.set_defaults(**{f"{name}_default": value})
-
 
 def _settings(arguments: list[str]) -> Settings:
-    """Raises SystemExit(2), with one line on stderr, for what is no option or no value of one."""
-    default = Settings()
+    """Options, else variables, else defaults. Raises SystemExit(2) after one line on stderr."""
     parser = _Parser(prog="python -m server_under_test", description="A small support-chat server to be measured.")
-    parser.option("host", str, default.host, "address to listen on")
-    parser.option("port", int, default.port, "port to listen on, 0 for any free one")
-    parser.option("database", str, default.database, "sqlite:///FILE")
-    parser.option("defect", str, default.defects, "server.NAME[=VALUE], may be repeated", many=True)
-    parser.option("seed", int, default.seed, "what random defects draw from")
-    parser.option("journal", Path, None, "file to append the journal to")
-    parser.option("injected", Path, None, "file to append to what the defects did")
-    parser.option("ping-interval", float, default.ping_interval_s, "seconds between Engine.IO pings, whole")
-    parser.option("ping-timeout", float, default.ping_timeout_s, "seconds in which a ping must be answered")
-    parser.option("origin", str, default.origins, "page that may open sockets, may be repeated", many=True)
-    given = parser.parse_args(arguments)
-    return Settings(
-        host=given.host,
-        port=given.port,
-        database=given.database,
-        defects=tuple(given.defect or given.defect_default),
-        seed=given.seed,
-        journal=given.journal,
-        injected=given.injected,
-        ping_interval_s=given.ping_interval,
-        ping_timeout_s=given.ping_timeout,
-        origins=tuple(given.origin or given.origin_default),
-    )
+    for option, (field, kind, text) in OPTIONS.items():
+        action = "extend" if kind is _many else "store"
+        default = getattr(Settings(), field)
+        text = f"{text} [{_variable(option)}] (default: {', '.join(default) if kind is _many else default})"
+        more: dict[str, Any] = {"metavar": option.upper(), "default": argparse.SUPPRESS, "help": text}
+        parser.add_argument(f"--{option}", dest=field, type=kind, action=action, **more)
+    variables = [f"--{option}={value}" for option in OPTIONS if (value := os.environ.get(_variable(option)))]
+    given: dict[str, Any] = {**vars(parser.parse_args(variables)), **vars(parser.parse_args(arguments))}
+    for field in ("defects", "origins"):
+        given[field] = tuple(given.get(field, getattr(Settings(), field)))
+    return Settings(**given)
+
+
+def _variable(option: str) -> str:
+    return "ENTREGA_" + option.upper().replace("-", "_")
 
 
 if __name__ == "__main__":

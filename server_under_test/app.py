@@ -33,7 +33,10 @@ async def running(settings: Settings, storage: Storage, journal: Journal, key: L
     )
     conversations = Conversations(storage, Publisher(server, journal, defects), journal, defects)
     tokens = Tokens(storage.token_key)
-    Sockets(server, conversations, tokens, journal, defects)
+    sockets = Sockets(server, conversations, tokens, journal, defects)
+    server.on("connect", sockets.connect)
+    server.on("disconnect", sockets.disconnect)
+    server.on_event = sockets.event
     async with asyncio.TaskGroup() as tasks:
         at_work = [tasks.create_task(conversations.write()), tasks.create_task(_watch_loop(journal))]
         yield socketio.ASGIApp(server, Rest(conversations, tokens).app())

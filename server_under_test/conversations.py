@@ -2,11 +2,8 @@
 
 import asyncio
 import secrets
-import sys
 from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from server_under_test.chat import Bearer, Draft, Message, Refused, Session, Status, Step, Stored, Verb, utc_now
 from server_under_test.defects import Defects
@@ -108,11 +105,7 @@ class Conversations:
             group = [await self._changes.get()]
             while len(group) < BATCH_AT_MOST and not self._changes.empty():
                 group.append(self._changes.get_nowait())
-            try:
-                outcomes = await self._storage.commit([change for change, _ in group])
-            except SQLAlchemyError as error:
-                print(f"entrega server: nothing could be stored: {error}", file=sys.stderr)
-                outcomes = [Refused(503, "The database could not store this.")] * len(group)
+            outcomes = await self._storage.commit([change for change, _ in group])
             await self._tell(outcomes)
             for (_, waiting), outcome in zip(group, outcomes, strict=True):
                 if waiting.done():  # whoever asked has stopped waiting
@@ -125,8 +118,6 @@ class Conversations:
     async def _tell(self, outcomes: list[Outcome]) -> None:
         new = [outcome.message for outcome in outcomes if isinstance(outcome, Stored) and outcome.new]
         for message in new:
-            self._journal.write(
-                "stored", session=message.session_id, mid=message.client_id, seq=message.seq, id=message.id
-            )
+            self._journal.tell("stored", message)
         for message in new:
             await self._publisher.publish(message)

@@ -18,8 +18,7 @@ from server_under_test.journal import Journal
 from server_under_test.origins import Origins
 
 MAX_PACKET_BYTES = 128 * 1024  # 10,000 characters of text fit, even when each is escaped
-
-Payload.max_decode_packets = 256  # beyond it a polling client's whole batch is lost; a flushed buffer easily has 17
+MAX_PACKETS = 256  # in one POST; beyond it the library answers OK and drops them all, and its own limit is 16
 
 _carried: ContextVar[Message | None] = ContextVar("carried", default=None)
 
@@ -91,6 +90,7 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
             http_compression=False,
             cors_allowed_origins=origins.allow,
         )
+        Payload.max_decode_packets = MAX_PACKETS
         self._journal = journal
         self._origins = origins
         self.eio.written = self._written
@@ -128,10 +128,7 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
         await super()._send_eio_packet(eio_sid, eio_pkt)
 
     def _written(self, eio_sid: str, message: Message) -> None:
-        sid = self.manager.sid_from_eio_sid(eio_sid, "/")
-        self._journal.write(
-            "written", session=message.session_id, mid=message.client_id, seq=message.seq, id=message.id, sid=sid
-        )
+        self._journal.tell("written", message, sid=self.manager.sid_from_eio_sid(eio_sid, "/"))
 
     async def _respond(self, status: str, headers: list[tuple[str, str]], body: bytes, environ: dict[str, Any]) -> None:
         """Answer a poll or a refused handshake; on a websocket too with status and reason, not with a bare 403."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from server_under_test.chat import Message
+
 
 class Lines:
     """Appends JSON objects, one a line, to a file, or to none when `path` is None. Raises OSError if it cannot open."""
@@ -55,5 +57,7 @@ class Journal:
         self._n += 1
         self._lines.append({"t": time.monotonic_ns(), "kind": kind, "n": self._n, **fields})
 
-    def close(self) -> None:
-        self._lines.close()
+    def tell(self, kind: str, message: Message, **fields: Any) -> None:
+        """A line about that message."""
+        known = {"session": message.session_id, "mid": message.client_id, "seq": message.seq, "id": message.id}
+        self.write(kind, **known, **fields)

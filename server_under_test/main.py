@@ -19,6 +19,7 @@ from server_under_test.journal import Journal, Lines
 from server_under_test.settings import Settings, StartError
 from server_under_test.storage import Storage, open_storage
 
+KEEP_ALIVE_S = 75  # uvicorn's own 5 s would cut connections just as a slow talker's next message is on its way
 END_WITHIN_S = 1  # answers that are on their way may still leave
 
 
@@ -45,7 +46,6 @@ def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",
-        ws="websockets-sansio",
         lifespan="off",
         log_level="warning",
         access_log=False,
@@ -53,6 +53,7 @@ def _config(app: Any) -> uvicorn.Config:
         ws_ping_interval=None,  # Engine.IO has pings of its own; two kinds would hide which one noticed
         ws_max_size=MAX_PACKET_BYTES,
         ws_per_message_deflate=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=END_WITHIN_S,
     )
 
@@ -91,7 +92,7 @@ async def _storage(url: str) -> Storage:
     try:
         return await open_storage(url)
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", error)
+        cause = getattr(error, "orig", None) or error
         raise StartError(f"--database {url} cannot be opened: {cause}; name a file in a folder that exists") from None
 
 

@@ -27,16 +27,7 @@ class Publisher:
             return
         room = self._room(message)
         sids = self._server.sids_in(room)
-        self._journal.write(
-            "published",
-            session=message.session_id,
-            mid=message.client_id,
-            seq=message.seq,
-            id=message.id,
-            room=room,
-            members=len(sids),
-            sids=sids,
-        )
+        self._journal.tell("published", message, room=room, members=len(sids), sids=sids)
         with carrying(message):
             await self._server.emit("new-message", self._payload(message), room=room)
 

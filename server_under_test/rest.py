@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from server_under_test.body_limit import BodyLimit
-from server_under_test.chat import Bearer, Draft, Refused, Status
+from server_under_test.chat import Bearer, Draft, Refused, Status, Verb
 from server_under_test.conversations import Conversations
 from server_under_test.shapes import Login, NewMessage, NewSession, Seq, sentence
 from server_under_test.tokens import Tokens, check_agent_secret
@@ -29,10 +29,8 @@ class Rest:
         app.add_api_route("/healthz", self.health, methods=["GET"])
         app.add_api_route("/api/agents/token", self.log_in, methods=["POST"])
         app.add_api_route("/api/chat/sessions", self.open, methods=["POST"], status_code=201)
-        app.add_api_route("/api/chat/sessions", self.list, methods=["GET"])
-        app.add_api_route(f"{SESSION}/escalate", self.escalate, methods=["POST"])
-        app.add_api_route(f"{SESSION}/assume", self.assume, methods=["POST"])
-        app.add_api_route(f"{SESSION}/close", self.close, methods=["POST"])
+        app.add_api_route("/api/chat/sessions", self.sessions, methods=["GET"])
+        app.add_api_route(SESSION + "/{verb}", self.step, methods=["POST"])
         app.add_middleware(BodyLimit)
         app.add_exception_handler(Refused, _refused)
         app.add_exception_handler(HTTPException, _http_error)
@@ -53,21 +51,14 @@ class Rest:
         token = self._tokens.issue(Bearer("widget", session.id))
         return _answer(201, {"session": session.as_json(), "token": token})
 
-    async def list(self, request: Request, status: Status = "waiting") -> Response:
+    async def sessions(self, request: Request, status: Status = "waiting") -> Response:
         """The sessions in that status, oldest first; agents only."""
         sessions = await self._conversations.in_status(status, self._bearer(request))
         return _answer(200, {"sessions": [session.as_json() for session in sessions]})
 
-    async def escalate(self, session_id: str, request: Request) -> Response:
-        session = await self._conversations.step(session_id, "escalate", self._bearer(request))
-        return _answer(200, {"session": session.as_json()})
-
-    async def assume(self, session_id: str, request: Request) -> Response:
-        session = await self._conversations.step(session_id, "assume", self._bearer(request))
-        return _answer(200, {"session": session.as_json()})
-
-    async def close(self, session_id: str, request: Request) -> Response:
-        session = await self._conversations.step(session_id, "close", self._bearer(request))
+    async def step(self, session_id: str, verb: Verb, request: Request) -> Response:
+        """Escalate, assume or close."""
+        session = await self._conversations.step(session_id, verb, self._bearer(request))
         return _answer(200, {"session": session.as_json()})
 
     async def history(self, session_id: str, request: Request, after: Annotated[Seq, Query()] = 0) -> Response:

@@ -38,12 +38,12 @@ class Settings:
         """Raises StartError for what can be seen to be wrong without opening anything."""
         if not 0 <= self.port <= 65_535:
             raise StartError(f"--port {self.port} is no port; take 0 (any free one) to 65535")
-        if self.ping_interval_s < 1 or self.ping_interval_s % 1:
+        if not 1 <= self.ping_interval_s < 86_400 or self.ping_interval_s % 1:
             raise StartError(
                 f"--ping-interval {self.ping_interval_s:g} cannot be told to clients; take whole seconds, at least 1"
             )
-        if self.ping_timeout_s <= 0:
-            raise StartError(f"--ping-timeout {self.ping_timeout_s:g} is too short; take more than 0 seconds")
+        if not 0 < self.ping_timeout_s < 86_400:
+            raise StartError(f"--ping-timeout {self.ping_timeout_s:g} is no time to wait; take 0.1 to 86400 seconds")
         delay_ms = self.defect_values().get("server.join-delay", 0.0)
         if delay_ms >= self.ping_timeout_s * 1000:
             raise StartError("server.join-delay must be shorter than --ping-timeout, or no join would ever end")

@@ -6,7 +6,7 @@ from typing import Any
 
 from socketio.exceptions import ConnectionRefusedError as SocketRefused
 
-from server_under_test.chat import Bearer, Draft, Refused, room_of
+from server_under_test.chat import Bearer, Draft, Refused
 from server_under_test.conversations import Conversations
 from server_under_test.defects import Defects
 from server_under_test.engine import ChatServer
@@ -33,9 +33,6 @@ class Sockets:
             "leave": self.leave,
             "send-message": self.send,
         }
-        server.on("connect", self.connect)
-        server.on("disconnect", self.disconnect)
-        server.on_event = self.event
 
     def connect(self, sid: str, _environ: Any, auth: Any) -> None:
         # Not a coroutine: were it to wait, a client that closes meanwhile would stay in its rooms as a ghost.
@@ -78,7 +75,7 @@ class Sockets:
 
     async def join(self, sid: str, bearer: Bearer, payload: Any) -> dict[str, Any]:
         """Enter first and read what was missed then: what comes in between is seen twice rather than never."""
-        wanted = read(Room, {"room": payload} if isinstance(payload, str) else payload)
+        wanted = _room(payload)
         if self._defects.join_delay_ms:
             self._defects.did("server.join-delay", "connection", wanted.session_id, for_ms=self._defects.join_delay_ms)
             await asyncio.sleep(self._defects.join_delay_ms / 1000)
@@ -91,7 +88,7 @@ class Sockets:
         return {"room": wanted.room, "members": members, **missed.as_json()}
 
     async def leave(self, sid: str, _bearer: Bearer, payload: Any) -> dict[str, Any]:
-        room = room_of(read(Room, {"room": payload} if isinstance(payload, str) else payload).session_id)
+        room = _room(payload).room
         if room in self._server.rooms(sid):
             self._left(sid, room)
             await self._server.leave_room(sid, room)
@@ -108,6 +105,10 @@ class Sockets:
 
     def _left(self, sid: str, room: str) -> None:
         self._journal.write("room_left", sid=sid, room=room, session=room.partition(":")[2] or None)
+
+
+def _room(payload: Any) -> Room:
+    return read(Room, {"room": payload} if isinstance(payload, str) else payload)
 
 
 def _session_of(bearer: Bearer) -> str | None:

@@ -1,13 +1,15 @@
 """Sessions and messages in a database. One connection writes, in groups; any number read beside it."""
 
+import contextlib
 import dataclasses
 import itertools
 import secrets
-from collections.abc import Sequence
+import sys
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from server_under_test.chat import Draft, Message, Refused, Session, Status, Step, Stored, utc_now
@@ -51,7 +53,7 @@ _with_seq = sa.select(sessions, _seq.scalar_subquery().label("seq"))
 
 
 class Storage:
-    """An open database. Every method may raise sqlalchemy.exc.SQLAlchemyError."""
+    """An open database. What it cannot do is Refused: 404 for an unknown session, 503 when the database fails."""
 
     def __init__(self, engine: AsyncEngine, writer: AsyncConnection, token_key: bytes) -> None:
         self._engine = engine
@@ -64,11 +66,14 @@ class Storage:
         await self._engine.dispose()
 
     async def commit(self, changes: Sequence[Change]) -> list[Outcome]:
-        """Make the changes in their order, in one transaction; one outcome each. Nothing is made when it raises."""
+        """Make the changes in their order, in one transaction; one outcome each, a 503 for all when it fails."""
         try:
-            return await self._commit(changes, look_up_known=False)
-        except IntegrityError:  # a client_id that is known: too rare to look each one up beforehand
-            return await self._commit(changes, look_up_known=True)
+            try:
+                return await self._commit(changes, look_up_known=False)
+            except IntegrityError:  # a client_id that is known: too rare to look each one up beforehand
+                return await self._commit(changes, look_up_known=True)
+        except SQLAlchemyError as error:
+            return [_failed(error)] * len(changes)
 
     async def _commit(self, changes: Sequence[Change], look_up_known: bool) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -87,24 +92,31 @@ class Storage:
         return outcomes
 
     async def session(self, session_id: str) -> Session:
-        """Raises Refused(404)."""
         if session_id in self._sessions:
             return self._sessions[session_id]
-        async with self._engine.connect() as connection:
+        async with self._reading() as connection:
             return _found(await _read_sessions(connection, {session_id}), session_id)
 
     async def sessions(self, status: Status) -> list[Session]:
         """The sessions in that status, oldest first, at most LISTED_AT_MOST."""
         oldest = _with_seq.where(sessions.c.status == status).order_by(sessions.c.created_at)
-        async with self._engine.connect() as connection:
+        async with self._reading() as connection:
             return [Session(**row) for row in (await connection.execute(oldest.limit(LISTED_AT_MOST))).mappings()]
 
     async def messages(self, session_id: str, after: int) -> list[Message]:
         """The session's messages with a larger seq than `after`, in order of seq."""
         missed = sa.select(messages).where(messages.c.session_id == session_id, messages.c.seq > after)
-        async with self._engine.connect() as connection:
+        async with self._reading() as connection:
             rows = await connection.execute(missed.order_by(messages.c.seq))
             return [Message(**row) for row in rows.mappings()]
+
+    @contextlib.asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _failed(error) from None
 
     async def _touched(self, changes: Sequence[Change]) -> dict[str, Session]:
         """The sessions that the changes are about, as far as they exist."""
@@ -175,6 +187,11 @@ def _found(found: dict[str, Session], session_id: str) -> Session:
     if session_id not in found:
         raise Refused(404, "There is no such session.")
     return found[session_id]
+
+
+def _failed(error: SQLAlchemyError) -> Refused:
+    print(f"entrega server: the database fails: {getattr(error, 'orig', None) or error}", file=sys.stderr)
+    return Refused(503, "The database does not work just now.")
 
 
 async def _read_sessions(connection: AsyncConnection, ids: set[str]) -> dict[str, Session]:

@@ -68,7 +68,7 @@ class Rest:
 
     def call(self, method: str, path: str, token: str | None = None, body: Any = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        path = path if path.startswith("/api") else f"/api/chat/sessions{path}"
+        path = path if path.startswith(("/api", "/healthz")) else f"/api/chat/sessions{path}"
         return self._http.request(method, path, headers=headers, json=body)
 
     def raw(self, path: str, token: str, content: bytes) -> httpx.Response:

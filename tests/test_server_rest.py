@@ -24,6 +24,10 @@ def rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
         assert server.stderr() == ""
 
 
+def test_it_says_that_it_is_well(rest: Rest) -> None:
+    assert rest.call("GET", "/healthz").json() == {"ok": True}
+
+
 def test_open_gives_a_session_and_its_token(rest: Rest) -> None:
     answer = rest.call("POST", "", body={"name": "Ana", "email": "ana@shop.example", "metadata": {"index": 3}})
     assert answer.status_code == 201

@@ -1,6 +1,7 @@
 """The server's beginning and end: its options, what it refuses to start with, a kill, a restart, a prompt end."""
 
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -118,6 +119,22 @@ def test_a_killed_server_comes_back_with_all_that_it_acked(tmp_path: Path) -> No
             boots = [line for line in again.journal() if line["kind"] == "server_started"]
     assert [line["n"] for line in boots] == [1, 1]
     assert len({line["boot"] for line in boots}) == 2
+
+
+def test_a_database_that_fails_is_said_and_not_the_end(tmp_path: Path) -> None:
+    with running(tmp_path) as server, closing(Rest(server.url)) as rest:
+        widget = rest.widget()
+        widget.send("r:0.w.0", "x" * 10_000)
+        pid, size = server.process.pid, (tmp_path / "chat.db-wal").stat().st_size
+        unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))  # as if it were full
+        failed = widget.send("r:0.w.1", "x" * 10_000)
+        assert (failed.status_code, "database" in failed.json()["error"]) == (503, True)
+        assert rest.call("POST", "", body={"name": "Ana"}).status_code == 503
+        assert widget.history()["seq"] == 1
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+        assert widget.send("r:0.w.1").json()["message"]["seq"] == 2
+        assert [line["seq"] for line in server.journal("stored")] == [1, 2]
+        assert server.stderr().startswith("entrega server: the database fails: disk I/O error\n")
 
 
 def test_a_signal_ends_it_promptly_whoever_is_connected(tmp_path: Path) -> None:
