@@ -15,10 +15,10 @@ from loadtests.bad_input import BadInput
 from loadtests.events import FORMAT
 from reports.faults import Fault, faults
 from reports.goals import GoalsError
-from reports.intervals import Quantiles, Rate, rate_by_session, zero_bound
+from reports.intervals import Quantiles, Rate, zero_bound
 from reports.parties import Escalations, Parties, escalations, parties, time_to_join_ms
 from reports.rig import Rig, judge_rig
-from reports.tally import Sessions, by_cause, latencies, message_counts, samples, sessions
+from reports.tally import Sessions, by_cause, latencies, message_counts, rate, samples, sessions
 from reports.verdict import UNKNOWN, judge
 from reports.words import plural
 
@@ -135,8 +135,8 @@ def summarize(ledger: "Ledger") -> Summary:
         **_plan(info, len(rows)),
         **counted,
         contradictions=ledger.contradictions,
-        live_miss=rate_by_session(by_session.missed, by_session.owed),
-        permanent_loss=rate_by_session(by_session.lost, by_session.owed),
+        live_miss=rate(by_session, by_session.missed),
+        permanent_loss=rate(by_session, by_session.lost),
         smallest_detectable_loss=Smallest(
             zero_bound(sum(by_session.judged)), zero_bound(sum(n > 0 for n in by_session.judged))
         ),

@@ -1,12 +1,12 @@
 """From the ledger's rows to counts, per-session samples and latencies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from reports.intervals import Quantiles, quantiles
+from reports.intervals import Quantiles, Rate, quantiles, rate_by_session
 from reports.rig import Rig
 
 SHOWN = ("live", "late", "recovered")
@@ -58,6 +58,18 @@ def sessions(rows: pd.DataFrame) -> Sessions:
     return Sessions(
         tuple(table["index"].tolist()), agents, *(tuple(table[name].astype(int).tolist()) for name in counts)
     )
+
+
+def rate(by_session: Sessions, events: tuple[int, ...]) -> Rate:
+    """Of owed messages, as they are counted; but what could not be judged is no evidence that all was well.
+
+    So `high` and `sessions` come from the judged ones alone, and `low` takes the unjudged for shown.
+    """
+    of_owed = rate_by_session(events, by_session.owed)
+    if by_session.judged == by_session.owed:
+        return of_owed
+    of_judged = rate_by_session(events, by_session.judged)
+    return replace(of_owed, sessions=of_judged.sessions, high=of_judged.high)
 
 
 def latencies(rows: pd.DataFrame, rig: Rig, info: Mapping[str, Any]) -> dict[str, Quantiles]:

@@ -56,7 +56,7 @@ class Trace:
 
     mid: str
     sender: str
-    recipient: str
+    recipient: str | None
     session: str | None
     verdict: str
     missing: str | None
@@ -74,7 +74,7 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
     if missing:
         before = STAGES[: STAGES.index(missing)]
         place = max((n for n, event in enumerate(seen) if event["kind"] in ("due", *before)), default=-1) + 1
-        steps.insert(place, Step(None, None, str(row["recipient"]), f"MISSING: {missing} ({KINDS[missing].sentence})"))
+        steps.insert(place, Step(None, None, row["recipient"] or "", f"MISSING: {missing} ({KINDS[missing].sentence})"))
     return Trace(
         mid=row["mid"],
         sender=row["sender"],
@@ -89,7 +89,8 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
 
 def print_trace(found: Trace, console: Console) -> None:
     """As a table; times are UTC and ms from the due."""
-    console.print(f"[bold]{escape(found.mid)}[/]  {found.sender} to {found.recipient}, session {found.session}")
+    whom = f"to {found.recipient or 'nobody'}, session {found.session or 'never opened'}"
+    console.print(f"[bold]{escape(found.mid)}[/]  {found.sender} {escape(whom)}", highlight=False)
     console.print(escape(found.verdict), highlight=False)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("UTC", no_wrap=True)
@@ -176,9 +177,7 @@ def _what(event: dict[str, Any], sender: str) -> str:
 
 
 def _said(value: Any) -> str:
-    return (
-        f"{value:g}" if isinstance(value, float) else str(value) if pd.api.types.is_scalar(value) else ", ".join(value)
-    )
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _verdict(row: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ def interval(rate: Rate) -> str:
     if rate.rate is None:
         return NOT_MEASURED
     if rate.low is None or rate.high is None:
-        return "no interval from one session"
+        return "too few sessions for one"
     if rate.k == 0:
         return f"below {percent(rate.high)}"
     if rate.k == rate.n:

@@ -81,6 +81,14 @@ def test_a_lost_message_is_infinite_latency_and_a_voided_window_or_the_warm_up_h
     assert (shorter.owed, shorter.lost) == (120, 20)
 
 
+def test_what_could_not_be_judged_is_no_evidence_that_all_was_well() -> None:
+    unjudged = [message(f"{n}.a.0", "unjudged", reason="left") for n in range(60)]
+    nothing_known = SmallLedger(unjudged).summary.permanent_loss
+    assert (nothing_known.n, nothing_known.sessions, nothing_known.high) == (60, 0, None)
+    half = SmallLedger([*unjudged[:30], *(message(f"{n}.a.0") for n in range(30, 60))]).summary.permanent_loss
+    assert (half.n, half.sessions, half.low, half.high) == (60, 30, 0.0, pytest.approx(0.095, abs=1e-3))
+
+
 def test_parties_that_never_came_back_are_counted_and_those_who_left_are_not() -> None:
     events = [
         *healthy_rig(),
