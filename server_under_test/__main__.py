@@ -1,4 +1,4 @@
-"""`python -m server_under_test`: the same options as `entrega serve`, each with its ENTREGA_* variable."""
+"""`entrega serve`, also as `python -m server_under_test`: its options, each with its ENTREGA_* variable."""
 
 import argparse
 import os
@@ -48,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _settings(arguments: list[str]) -> Settings:
     """Options, else variables, else defaults. Raises SystemExit(2) after one line on stderr."""
-    parser = _Parser(prog="python -m server_under_test", description="A small support-chat server to be measured.")
+    parser = _Parser(prog="entrega serve", description="A small support-chat server to be measured.")
     for option, (field, kind, text) in OPTIONS.items():
         action = "extend" if kind is _many else "store"
         default = getattr(Settings(), field)
