@@ -37,8 +37,9 @@ selftest: $(READY) ## break the bundled server in every known way and see each f
 docs: $(READY) ## write the generated pages of docs/ anew
 	@$(BIN)/python -m tests.docs
 
+# For the oldest 3.11: some packages leave out 3.11.2, which is Debian 12's.
 constraints: $(READY) ## renew constraints.txt: the newest versions that fit together
-	@$(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --extra dev -o constraints.txt pyproject.toml
+	@$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --extra dev -o constraints.txt pyproject.toml
 
 clean: ## remove .venv and everything that can be made again; runs/ stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -46,6 +47,7 @@ clean: ## remove .venv and everything that can be made again; runs/ stays
 
 # uv installs in seconds what takes pip a minute or two; where it cannot be had, or does not get through, pip does it.
 # Unlike pip, uv does not read pip's own settings, so a mirror that only those name is such a case.
+$(READY): export UV_SYSTEM_CERTS = 1
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo 'entrega needs Python 3.11 or newer; name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.11' >&2; exit 2; }
