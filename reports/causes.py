@@ -63,7 +63,9 @@ CAUSES = (
         code="R5",
         sentence="The recipient was connected, but one side does not know the other's event.",
         cure="Use one name for the event on both sides, answer unknown events with an error, test the contract.",
-        when=f"{GONE} AND {WAITING} AND join_sent AND (join_refused OR join_timeouts >= 2)"
+        # Joins that succeed later, or elsewhere, were only slow.
+        when=f"{GONE} AND {WAITING} AND join_sent AND coalesce(back_ns > horizon_ns, true)"
+        " AND (join_refused OR join_timeouts >= 2 AND NOT ever_joined)"
         " OR received_ns IS NOT NULL AND why = 'no-listener'",
     ),
     Cause(

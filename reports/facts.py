@@ -153,6 +153,7 @@ LEFT JOIN (SELECT session, max(t) AS audit_ns FROM events WHERE kind = 'history_
     AS audits ON audits.session = moments.session
 LEFT JOIN (SELECT party, session, min(acked_ns) AS acked_ns FROM joins GROUP BY ALL) AS first_acks
     ON first_acks.party = moments.recipient AND first_acks.session = moments.session
+LEFT JOIN (SELECT DISTINCT party FROM joins WHERE acked_ns IS NOT NULL) AS joiners ON joiners.party = moments.recipient
 LEFT JOIN watched AS recipients ON recipients.party = moments.recipient
 LEFT JOIN watched AS senders ON senders.party = moments.sender
 LEFT JOIN farewells ON farewells.party = moments.recipient AND farewells.session = moments.session"""

@@ -125,10 +125,14 @@ def _file(run: RunFolder, journal: bool) -> Path:
 
 
 def _kept(file: Path) -> dict[str, Any]:
-    if not file.exists():
-        return {}
+    """What a ledger says it was made of, and its counters; nothing where there is none that can be read."""
     with duckdb.connect() as con:
-        found = con.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = 'entrega'", [str(file)]).fetchone()
+        try:
+            found = con.execute(
+                "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'entrega'", [str(file)]
+            ).fetchone()
+        except (duckdb.IOException, duckdb.InvalidInputException):
+            return {}
     kept: dict[str, Any] = json.loads(found[0]) if found else {}
     return kept
 

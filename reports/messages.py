@@ -86,18 +86,18 @@ GROUP BY ALL"""
 SHOWN = """
 CREATE TABLE shown AS
 WITH pages AS (
-    SELECT sightings.*,
+    SELECT sightings.*, received_ns IS NOT NULL AND coalesce(on_receipt.begun_ns <= base_ns, true) AS live_frame,
         CASE WHEN base_ns <= held_ns AND letter = 'w' THEN true
             WHEN sightings.via = 'live' THEN coalesce(on_display.begun_ns <= base_ns, true)
             WHEN sent_ns <= held_ns AND letter = 'w' AND sightings.via = 'history' THEN true
-            ELSE why = 'duplicate' AND received_ns IS NOT NULL AND coalesce(on_receipt.begun_ns <= base_ns, true)
+            ELSE why = 'duplicate' AND live_frame
         END AS as_emitted
     FROM sightings JOIN messages ON messages.mid = sightings.mid AND messages.recipient = sightings.party
     LEFT JOIN connections AS on_display ON on_display.party = sightings.party AND on_display.conn = sightings.conn
     LEFT JOIN connections AS on_receipt
         ON on_receipt.party = sightings.party AND on_receipt.conn = sightings.received_conn
 )
-SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) AS received_ns,
+SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS received_ns,
     min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
     min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
     arg_min(via, displayed_ns) AS via,

@@ -102,6 +102,8 @@ FACTS = _columns(
     ("entered_room", "VARCHAR", "", "the room its connection had entered", "no journal, none, or not looked up",
      "entered_room"),
     ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "first_acks.acked_ns"),
+    ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",
+     "joiners.party IS NOT NULL"),
     # afterwards, for those that were not displayed within the horizon
     ("joined_after", "BOOLEAN", "", "a join succeeded after it", "not looked up", "joined_after"),
     ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up", "asked_after"),

@@ -36,7 +36,7 @@ class Expected:
 
     key: str
     outcome: str | None
-    missed_because: str | None | tuple[str | None, str | None]
+    missed_because: str | tuple[str | None, str | None] | None
     not_recovered_because: str | None
 
 
@@ -71,12 +71,26 @@ class Book:
             self.event(0 if self.journal == "journal-1" else at, "server_started", self.journal, boot=self.journal)
         self.event(at, kind, self.journal, **fields)
 
+    def server_is_killed(self, at: float, told: bool = True) -> None:
+        """`told`: the launcher writes it down; the journal never does."""
+        if told:
+            self.event(at, "server_ended", "launcher", status=-9)
+        for story in self.stories:
+            story.inside.clear()
+
+    def server_is_back(self, at: float, told: bool = True) -> None:
+        self.journal = f"journal-{int(self.journal.partition('-')[2]) + 1}"
+        self.server(at, "loop_lag", lag_ms=1.0)
+        if told:
+            self.event(at + 0.1, "server_ready", "launcher", url="http://127.0.0.1:8000")
+
     def write(self, folder: Path, ends: float | None = None) -> Path:
         """The run folder, unsealed. The run ends 200 s after its last story began, unless said."""
         ends = len(self.stories) * APART_S - APART_S + 200 if ends is None else ends
         for story in self.stories:
             story.audit()
-        self.server(ends, "loop_lag", lag_ms=1.0)
+        if self.journal in self.lines:
+            self.server(ends, "loop_lag", lag_ms=1.0)
         for source in [name for name in self.lines if name.startswith("swarm") and name not in self.cut] or ["swarm-1"]:
             self.event(ends, "sentinel", source)
         (folder / "events").mkdir(parents=True)
@@ -112,7 +126,7 @@ class Story:
         self,
         key: str,
         outcome: str | None,
-        missed: str | None | tuple[str | None, str | None] = None,
+        missed: str | tuple[str | None, str | None] | None = None,
         not_recovered: str | None = None,
     ) -> None:
         self.expected.append(Expected(f"{self.index}.{key}", outcome, missed, not_recovered))

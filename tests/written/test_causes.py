@@ -217,6 +217,17 @@ def event_mismatch_by_the_journal(s: Story) -> None:
     s.expect("a.0", "lost", ("event_mismatch", "join_race"), "never_back")
 
 
+def slow_joins_that_succeed_in_the_end(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.agent_sends("a.0", 4)
+    s.joins("w", 2.1, entered=None, failed=(3, "timeout"))
+    s.joins("w", 5.2, entered=None, failed=(3, "timeout"))
+    s.joins("w", 8.3, offers=["a.0"])
+    s.expect("a.0", "recovered", "join_race")
+
+
 def event_that_nobody_listens_to(s: Story) -> None:
     s.opens(0)
     s.widget_comes(0.5)
