@@ -19,7 +19,6 @@ import typer
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
-
     from reports.verdict import Verdict
 
 HERE = str(Path(__file__).resolve().parent)
@@ -95,6 +94,7 @@ def run(
 def runs(folder: str | Path = "runs/") -> Any:
     """A pandas table with a row per run below `folder`: path, scenario, seed, how it ended, and its main figures."""
     import pandas as pd
+
     from reports.ledger import open_ledger
 
     rows = []
@@ -219,10 +219,10 @@ def report(run: Run = LATEST, against: Against = None, goals: GoalsFile = None) 
 
     Example: entrega report runs/latest --against baseline/summary.json
     """
-    from reports.ledger import open_ledger
-    from reports.page import write_report
     from rich.console import Console
 
+    from reports.ledger import open_ledger
+    from reports.page import write_report
     from reports.terminal import print_report
 
     ledger = open_ledger(run)
@@ -253,9 +253,9 @@ def trace_command(mid: Annotated[str, typer.Argument(help="RUN:KEY, or KEY alone
 
     Example: entrega trace 17.a.3 runs/latest
     """
-    from reports.ledger import open_ledger
     from rich.console import Console
 
+    from reports.ledger import open_ledger
     from reports.trace import print_trace, trace
 
     print_trace(trace(open_ledger(run), mid), Console())
@@ -320,7 +320,9 @@ def _causes() -> dict[str, list[str]]:
 
 @app.command()
 def selftest(
-    quick: Annotated[bool, _option("--quick", help="small runs, within two minutes (there is no longer one yet)")] = True,
+    quick: Annotated[
+        bool, _option("--quick", help="small runs, within two minutes (there is no longer one yet)")
+    ] = True,
     json_file: Annotated[Path | None, _option("--json", help="write the matrix there")] = None,
 ) -> None:
     """Break one thing at a time and see that it is found and rightly named; and that a healthy server is left alone.
@@ -331,16 +333,16 @@ def selftest(
 
     from reports.selftest import selftest as test_self
 
-    raise typer.Exit(PASS if test_self(json_file, Console()) else FAIL)
+    raise typer.Exit(PASS if test_self(1 if quick else 3, json_file, Console()) else FAIL)
 
 
 @app.command()
 def demo() -> None:
     """Two short runs: replies that go missing for ever, and the same on the healthy server. About two minutes."""
-    from reports.ledger import open_ledger
-    from reports.page import write_report
     from rich.console import Console
 
+    from reports.ledger import open_ledger
+    from reports.page import write_report
     from reports.terminal import print_report
 
     pages = []

@@ -13,7 +13,7 @@ from reports.causes import CAUSES
 SMALL: Mapping[str, Any] = {
     "widgets": 8,
     "agents": 2,
-    "run_time_s": 9.0,
+    "run_time_s": 8.0,
     "arrivals_per_s": 20.0,
     "settle_s": 1.0,
     "agent_every_s": [0.6, 1.0],
@@ -76,7 +76,7 @@ CASES = (
     _case("steady", "server.payload-shape", "malformed", "malformed"),
     _case("steady", "server.origin", "origin_refused", "origin_refused"),
     _case("steady", "server.drop-emit=0.2", "not_published", "not_published"),
-    _case("early-reply", "server.join-delay=800", "early_message join_race", "join_race"),
+    _case("early-reply", "server.join-delay=250", "join_race", "join_race", connect_after_s=[2.8, 2.95]),
     _case("short-drop", "widget.no-rejoin", "offline not_rejoined", "not_rejoined"),
 )
 

@@ -101,9 +101,9 @@ class Engine:
             raise Closed("transport close") from error
         except (OSError, websocket.WebSocketException) as error:
             raise Closed("transport error") from error
-        self.last_frame_ns = time.monotonic_ns()
         if opcode == websocket.ABNF.OPCODE_CLOSE:
-            raise Closed("transport close")
+            raise Closed("transport close")  # no sign of life: what was written before it may still be missing
+        self.last_frame_ns = time.monotonic_ns()
         if opcode == websocket.ABNF.OPCODE_BINARY:
             return bytes(data)
         try:
