@@ -12,6 +12,8 @@ from typing import Any
 from loadtests.bad_input import BadInput
 from loadtests.events import FORMAT
 
+MEASURES = ("horizon_s", "late_after_s")  # what no message can be judged without
+
 
 class RunFolderError(BadInput):
     """A folder that is no readable run, or that holds one already."""
@@ -90,11 +92,18 @@ def open_run(path: Path | str) -> RunFolder:
     Raises RunFolderError, one line with the mend, for whatever cannot be read.
     """
     folder = _find(Path(path))
-    read_info(folder)
+    unmeasured = [name for name in MEASURES if not isinstance(read_info(folder).get(name), int | float)]
+    if unmeasured:
+        raise RunFolderError(
+            f"{folder / 'run.json'} does not say {', '.join(unmeasured)}; add it, or play the run again"
+        )
     seal_run(folder)
-    if not (folder / "events.parquet").is_file():
+    run = RunFolder(folder, read_info(folder))
+    if not run.events.is_file():
         raise RunFolderError(f"{folder} holds no events; it was never played, or its events were deleted")
-    return RunFolder(folder, read_info(folder))
+    if not _is_parquet(run.events):
+        raise RunFolderError(f"{run.events} is truncated or no Parquet file; restore it or play the run again")
+    return run
 
 
 def seal_run(path: Path) -> None:
@@ -109,6 +118,14 @@ def seal_run(path: Path) -> None:
         raise RunFolderError(
             f"{path} cannot be sealed ({error.strerror or error}); mend that and read it again"
         ) from None
+
+
+def _is_parquet(file: Path) -> bool:
+    """Such a file begins and ends with its name."""
+    with file.open("rb") as stream:
+        begins = stream.read(4)
+        stream.seek(-min(4, file.stat().st_size), os.SEEK_END)
+        return begins == stream.read(4) == b"PAR1"
 
 
 def _find(path: Path) -> Path:
