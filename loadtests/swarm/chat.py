@@ -1,14 +1,12 @@
 """The verbs of a conversation: connect, join, say, read, leave. Each records what the party saw of it."""
 
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
 import orjson
-from gevent.event import Event
 
 from loadtests.plan import SessionPlan
 from loadtests.swarm.client import Backoff, Client
@@ -16,29 +14,12 @@ from loadtests.swarm.engine import Engine
 from loadtests.swarm.message import Message, text_of
 from loadtests.swarm.rest import Answer
 from loadtests.swarm.screen import Screen
+from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
 from loadtests.swarm.wire import Wire
 from loadtests.target import getter
 
 WIDGET, AGENT = "w", "a"
-
-
-@dataclass(slots=True)
-class Seat:
-    """A party's place in one conversation: its screen, and what it still waits for."""
-
-    session: str
-    index: int
-    screen: Screen
-    awaited: set[str]  # mids of the plan that the other side is to send
-    unanswered: int  # messages of one's own without an answer yet
-    joins: int = 0
-    joined: bool = False
-    done: Event = field(default_factory=Event)  # everything planned was displayed and answered
-
-    def check(self) -> None:
-        if not self.awaited and not self.unanswered:
-            self.done.set()
 
 
 class Party:

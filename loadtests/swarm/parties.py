@@ -7,7 +7,8 @@ from typing import Any
 import gevent
 
 from loadtests.plan import Gap, SessionPlan
-from loadtests.swarm.chat import AGENT, WIDGET, Party, Seat
+from loadtests.swarm.chat import AGENT, WIDGET, Party
+from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
 from loadtests.target import getter
 

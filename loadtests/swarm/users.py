@@ -11,9 +11,10 @@ from locust import User, task
 from locust.exception import StopUser
 
 from loadtests.plan import SessionPlan, plan
-from loadtests.swarm.chat import Party, Seat
+from loadtests.swarm.chat import Party
 from loadtests.swarm.parties import Customer, Desk
 from loadtests.swarm.rig import Rig
+from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
 
 Line = tuple[int, Callable[[], object], Callable[[], object]]  # when (ns), what to do, what if the run stops before
