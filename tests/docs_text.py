@@ -1,0 +1,164 @@
+"""What the generated pages of docs/ say in words; tests/docs.py adds the tables and the examples."""
+
+EVENTS_TEXT = """\
+# Events
+
+An event is one thing that one party saw, written down when it was seen: one JSON object a line. Every process of a run
+appends to a file of its own in `events/`; whoever reads the run first seals them into `events.parquet`, one wide table
+sorted by time, and that is all that ledger, figures and verdict are made of.
+
+- `t` is CLOCK_MONOTONIC in nanoseconds, the same clock for every process of the machine; run.json holds the pairs that
+  turn it into UTC.
+- A field that is absent and one that is null are the same.
+- The table of kinds is closed. A line of another kind, without `t`, or with a value that its column cannot hold is
+  garbage: it is counted in run.json (`sealed`) and left out.
+- The last line of a load process's file is a `sentinel`. A file without one was cut, and what needs its witness later
+  is unjudged.
+- Types, sizes and ids are recorded, never tokens or texts.
+
+All lines below tell one story, [tests/story.py](../tests/story.py): a widget that joins after the agent's first reply,
+and comes back after a reset.
+"""
+
+JOURNAL_TEXT = """\
+# The server's journal
+
+What the load sees tells *that* a message was missed; what the server did is needed to tell some of the reasons apart.
+Without a journal, "stored and never emitted" and "emitted to another room" are one cause, `subscribed_nowhere`
+([causes.md](causes.md)). The outcomes are the same with and without.
+
+The bundled server writes a journal. Yours can with a few lines, in any language. `server_started`, `stored`,
+`published` and `room_entered` belong together, because what a journal does not show did not happen: with one of them
+left out, another cause would be named. The others may be missing, and what they are good for with them.
+
+## The contract
+
+1. **The file** is named by the environment variable `ENTREGA_JOURNAL` of a server that the run starts; append to it.
+   Every boot gets a file of its own. For a server that was running already, put its journal into the run folder as
+   `events/journal-1.jsonl` (a second boot's as `journal-2.jsonl`): the next command that reads the run takes it in.
+2. **One JSON object a line**, written with a single `write` to a file that was opened for appending, so that lines of
+   several threads do not mix.
+3. **Before the effect.** A line must be with the kernel before anybody can see what it tells: `stored` before the
+   answer, `published` before the emit, `room_entered` before the ack. A server that is killed has then told all it did.
+   No fsync is needed: a process may die, the machine does not.
+4. **`t`** is CLOCK_MONOTONIC in nanoseconds: `time.monotonic_ns()` in Python, `process.hrtime.bigint()` in Node.js. The
+   server runs on the machine that makes the load; clocks of two machines cannot be compared to the millisecond.
+5. **`n`** numbers the lines of a boot from 1, `server_started` being the first.
+6. **`mid`** is what the sender gave as `clientId`, `id` your own id of the message. One of the two is enough; with
+   both, a message is found even where the payload lost one. `seq` counts a session's messages in the order of commits.
+7. **Silence.** Between the `server_started` of a boot and its last line, what the journal does not show did not happen;
+   after the last line its silence proves nothing. So write something twice a second, such as `loop_lag`.
+8. No tokens and no texts.
+
+In Node.js:
+
+```js
+const fs = require("node:fs");
+const journal = process.env.ENTREGA_JOURNAL && fs.openSync(process.env.ENTREGA_JOURNAL, "a");
+let n = 0;
+
+function tell(kind, fields = {}) {
+  if (!journal) return;
+  const rest = JSON.stringify({ kind, n: ++n, ...fields });
+  fs.writeSync(journal, `{"t":${process.hrtime.bigint()},${rest.slice(1)}\\n`);
+}
+
+tell("server_started", { boot: require("node:crypto").randomUUID(), node: "1" });
+// in the route that stores a message, after the commit and before the answer:
+//   tell("stored", { session, mid: clientId, seq, id });
+// where it is emitted, before the emit:
+//   const sids = [...(io.of("/").adapter.rooms.get(room) ?? [])];
+//   tell("published", { session, mid: clientId, seq, id, room, members: sids.length, sids });
+//   io.to(room).emit("new-message", payload);
+```
+
+## The kinds
+"""
+
+# Server kind -> what it is good for.
+JOURNAL_KINDS = {
+    "server_started": "begins a boot: from here on silence means something",
+    "origin_refused": "`origin_refused`, where the client was told a bare 403",
+    "auth_refused": "for people",
+    "sid_connected": "for people",
+    "sid_disconnected": "for people",
+    "room_entered": "`room_mismatch`, `not_rejoined`: who was in which room",
+    "room_left": "for people",
+    "unknown_event": "`event_mismatch`, where no error came back",
+    "stored": "`not_stored`, `ack_lost`, and `stored` where no audit is possible",
+    "published": "`not_published`, `room_mismatch`, and the moment from which a join is judged",
+    "written": "what was on its way when a connection ended",
+    "loop_lag": "the server's own slowness, and that it lives",
+}
+
+LEDGER_TEXT = """\
+# The ledger
+
+`report/ledger.parquet` has one row for every planned message that the run came to, for the one party that it is meant
+for. It is derived from the events and may be deleted. In Python it is `entrega.open_ledger(run).deliveries`, a pandas
+table; `ledger.query(sql)` asks the same rows as the view `ledger`, beside the view `events`.
+
+```
+planned -+- unsent                                               reason
+         +- sent -+- accepted ----+
+                  +- refused -----+- owed -+- live
+                  +- unanswered --+        +- late
+                                  |        +- recovered           missed_because
+                                  |        +- lost                missed_because, not_recovered_because
+                                  |        +- unjudged            reason
+                                  +- not owed                     reason
+```
+
+The laws, which tests hold for any stream of events:
+
+- planned = unsent + sent, and sent = accepted + refused + unanswered;
+- owed = live + late + recovered + lost + unjudged;
+- recovered + lost = the sum of `missed_because`, and lost = the sum of `not_recovered_because`;
+- live miss = (recovered + lost) / owed, and permanent loss = lost / owed.
+
+**Owed** are the messages that were accepted, and those refused or unanswered that somebody saw all the same: to the
+widget from the session's opening until it leaves, to the agent from the assume. What the customer wrote before the
+assume is owed from there; reading it from the history then is as good as live.
+
+## Outcomes
+
+"""
+
+OUTCOMES = {
+    "live": "displayed as it was emitted, within `late_after_s` of its due",
+    "late": "displayed as it was emitted, later than that, within the horizon",
+    "recovered": "first displayed, within the horizon, by what the page does by itself: the join's answer, its own "
+    "fetch, a replay",
+    "lost": "not displayed within the horizon; `shown_after_s` says when it came later still",
+    "unjudged": "evidence is missing, or the recipient was stopped before the horizon; `reason` says which",
+}
+
+COUNTED = {
+    "duplicates": "copies beyond the first of one message on one page",
+    "reorders": "live frames of one connection whose seq is below one that came before",
+    "leaks": "frames with a message of a session in which the party has no part, whatever its page filters",
+    "phantoms": "messages that were accepted or displayed and are not stored",
+    "unexpected": "messages of this run that nobody sent",
+    "foreign": "messages without a mid, such as a bot's greeting; counted only",
+    "view_misses": "other pages, open at that moment, that never showed an owed message",
+    "false_connected_s": "seconds in which a widget was connected while a message accepted more than `late_after_s` "
+    "ago was not shown",
+}
+
+CAUSES_TEXT = """\
+# Causes
+
+A message that did not arrive as it was emitted has exactly one cause in `missed_because`: the first stage that is
+missing on its way, the first of this list that holds. What was never shown has a second one in
+`not_recovered_because`: why nothing brought it back. A reply that comes before the widget has joined is missed on a
+healthy server too; there the join hands it over.
+
+Each cause is a condition over the [facts](ledger.md#facts) of that message. None can see the scenario or what was
+injected. `entrega selftest` injects each and looks whether it is found under its name. Where the server keeps no
+[journal](journal.md), causes that look alike from outside are reported as their group; a group is an explanation.
+`unexplained` is none: it is a bug of entrega.
+
+`entrega trace MID RUN` shows for one message which stage is missing. The commands below need no set-up beyond
+entrega's own; `entrega report` and `entrega trace` then read the run.
+
+"""
