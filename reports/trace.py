@@ -1,6 +1,7 @@
 """One message's whole timeline: each stage that was seen, the stage that is missing, and the cause in words."""
 
 import difflib
+import html
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ STATES = {
     "joined": "was joined",
     "down": "was disconnected",
 }
+LEFT = ' style="text-align: left"'  # a notebook's tables are set to the right
 BEFORE, AFTER = 4, 12  # so many of them before the due, and from then on
 
 
@@ -63,6 +65,15 @@ class Trace:
     steps: tuple[Step, ...]
     explanations: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        headings = "".join(f"<th{LEFT}>{name}</th>" for name in ("UTC", "ms from due", "who", "what"))
+        return (
+            f"<p><b>{html.escape(self.mid)}</b> {html.escape(_whom(self))}<br>{html.escape(self.verdict)}</p>"
+            f"<table><thead><tr>{headings}</tr></thead><tbody>{''.join(map(_html_row, self.steps))}</tbody></table>"
+            + "".join(f"<p>{html.escape(said).replace(chr(10), '<br>')}</p>" for said in self.explanations)
+        )
+
 
 def trace(ledger: "Ledger", mid: str) -> Trace:
     """The timeline of a message, named by its mid or its KEY. Raises TraceError for one that the run does not have."""
@@ -89,8 +100,7 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
 
 def print_trace(found: Trace, console: Console) -> None:
     """As a table; times are UTC and ms from the due."""
-    whom = f"to {found.recipient or 'nobody'}, session {found.session or 'never opened'}"
-    console.print(f"[bold]{escape(found.mid)}[/]  {found.sender} {escape(whom)}", highlight=False)
+    console.print(f"[bold]{escape(found.mid)}[/]  {escape(_whom(found))}", highlight=False)
     console.print(escape(found.verdict), highlight=False)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("UTC", no_wrap=True)
@@ -104,6 +114,17 @@ def print_trace(found: Trace, console: Console) -> None:
     console.print("", table, sep="\n")
     for explanation in found.explanations:
         console.print(f"\n{escape(explanation)}", highlight=False)
+
+
+def _whom(found: Trace) -> str:
+    return f"{found.sender} to {found.recipient or 'nobody'}, session {found.session or 'never opened'}"
+
+
+def _html_row(step: Step) -> str:
+    offset = "" if step.offset_ms is None else f"{step.offset_ms:+,.1f}"
+    cells = (step.utc or "", offset, step.who, step.what)
+    style = ' style="background: #7a162622; font-weight: bold"' if step.utc is None else ""
+    return f"<tr{style}>{''.join(f'<td{LEFT}>{html.escape(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _row(ledger: "Ledger", mid: str) -> dict[str, Any]:
