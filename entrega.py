@@ -8,16 +8,18 @@ entrega.judge(ledger.summary, goals)              # pass, fail or unknown, with 
 """
 
 import importlib
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from loadtests.order import Order
     from reports.ledger import Ledger
     from reports.verdict import Verdict
 
@@ -72,9 +74,7 @@ def run(
 
     `settings` are scenario fields by (dotted) name; `seconds` is run_time_s. Raises BadInput (one line with the mend).
     """
-    from loadtests.launcher import launch
     from loadtests.order import order
-    from loadtests.progress_bar import ProgressBar
 
     asked = {"widgets": widgets, "agents": agents, "run_time_s": seconds, "seed": seed}
     changes = {name: value for name, value in asked.items() if value is not None}
@@ -87,6 +87,15 @@ def run(
         processes=processes,
         out=out,
     )
+    return _play(wanted)
+
+
+def _play(wanted: "Order") -> Path:
+    from loadtests.launcher import launch
+    from loadtests.progress_bar import ProgressBar
+    from reports.goals import check_goals
+
+    check_goals(wanted.scenario.goals)  # now, not when everything was played
     with ProgressBar() as watch:
         return launch(wanted, watch)
 
@@ -121,7 +130,6 @@ def runs(folder: str | Path = "runs/") -> Any:
 app = typer.Typer(
     name="entrega",
     help="Is every message that an agent sends shown in the customer's widget, and if not, why?",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -164,11 +172,11 @@ def run_command(
 
     entrega run early-reply --widgets 60 --agents 6 -t 20s --seed 7 --defect server.no-history
     """
-    from loadtests.launcher import launch
     from loadtests.order import order
-    from loadtests.progress_bar import ProgressBar
     from loadtests.scenario import parse_setting, parse_time_s
 
+    if context.args and not context.args[0].startswith("-"):
+        raise typer.BadParameter(f"{context.args[0]!r} is one word too many; options for Locust stand behind --")
     asked = {
         "widgets": widgets,
         "agents": agents,
@@ -189,20 +197,26 @@ def run_command(
         out=out,
         locust_options=context.args,
     )
-    with ProgressBar() as watch:
-        folder = launch(wanted, watch)
-    valid = _say_validity(folder)
+    folder = _play(wanted)
+    spoilt = _spoilt(folder)
+    if spoilt:
+        print(f"entrega: {spoilt}", file=sys.stderr)
     print(folder)
-    raise typer.Exit(PASS if valid else UNKNOWN)
+    raise typer.Exit(UNKNOWN if spoilt else PASS)
 
 
-def _say_validity(folder: Path) -> bool:
+def _spoilt(folder: Path) -> str:
+    """Why the run is not complete and valid, in one line; empty when it is."""
+    from loadtests.run_folder import RunFolderError, read_info
     from reports.ledger import open_ledger
 
-    rig = open_ledger(folder).summary.rig
-    for reason in rig.reasons:
-        print(f"entrega: {reason}", file=sys.stderr)
-    return rig.valid
+    end = read_info(folder)["end"]
+    reasons = [] if end["state"] == "complete" else [end["reason"] or "the run was cut off"]
+    try:
+        reasons += open_ledger(folder).summary.rig.reasons
+    except RunFolderError as error:
+        reasons.append(str(error))
+    return "; ".join(reasons)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
@@ -365,21 +379,40 @@ def _judged(ledger: "Ledger", against: Path | None, goals: Path | None) -> "Verd
     return judge(ledger.summary, load_goals(goals) if goals else own, load_summary(against) if against else None)
 
 
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM. Unlike KeyboardInterrupt it is nothing that a library turns into an exit code of its own."""
+
+
+def _stop(number: int, *_: object) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # the first one is enough: what it began is bounded and must not be cut
+    raise _Stopped(signal.Signals(number).name)
+
+
 def main() -> None:
     """Commands end with an exit code and at most one line on stderr; a traceback is a bug of ours."""
     from loadtests.bad_input import BadInput
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell wants it for what runs in the background
+            signal.signal(number, _stop)
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "entrega"
+        _end(WRONG_USAGE, f"{error.format_message().rstrip('.')}; see `{command} --help`")
     except BadInput as error:
-        print(f"entrega: {error}", file=sys.stderr)
-        sys.exit(WRONG_USAGE)
+        _end(WRONG_USAGE, str(error))
     except OSError as error:
-        about = f" {error.filename}" if error.filename else ""
-        print(f"entrega:{about}: {error.strerror}", file=sys.stderr)
-        sys.exit(WRONG_USAGE)
-    except KeyboardInterrupt:
-        sys.exit(UNKNOWN)
+        _end(WRONG_USAGE, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except _Stopped as stopped:
+        _end(UNKNOWN, "; ".join([f"stopped by {stopped}", *getattr(stopped, "__notes__", ())]))
+
+
+def _end(code: int, said: str) -> NoReturn:
+    print(f"entrega: {' '.join(said.split())}", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
