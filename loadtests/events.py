@@ -15,9 +15,10 @@ seq       BIGINT         the server's number of the message within its session; 
 Server, swarm and launcher write such lines; the server with a few lines of its own (docs/journal.md).
 """
 
+import fcntl
+import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -185,13 +186,15 @@ class Recorder:
     """Appends events to one file. Cheap where it is called, written by `flush()`, never read by the run itself.
 
     `append` keeps events in memory; the caller flushes at least twice a second, so that a killed process loses
-    less than its last second. Raises OSError from flush() and close() when the disk takes no more.
+    less than its last second. Raises OSError from flush() and close() when the disk takes no more; from then on
+    nothing is written, no sentinel either. The file is locked (shared) as long as it may grow: `is_recorded` sees it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._pending: list[dict[str, Any]] = []
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        fcntl.flock(self._file, fcntl.LOCK_SH)
         self._closed = False
 
     def append(self, kind: str, **fields: Any) -> int:
@@ -203,19 +206,39 @@ class Recorder:
     def flush(self) -> None:
         pending, self._pending = self._pending, []
         if pending and not self._closed:
-            data = b"".join(_lines(pending))
-            while data:
-                data = data[os.write(self._file, data) :]
+            data = b"".join(map(_line, pending))
+            try:
+                while data:
+                    data = data[os.write(self._file, data) :]
+            except OSError:
+                self._let_go()
+                raise
 
     def close(self) -> None:
         """Write what is pending and the sentinel. A second call does nothing."""
         if not self._closed:
             self.append("sentinel")
             self.flush()
-            self._closed = True
-            os.close(self._file)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._closed = True
+        os.close(self._file)
 
 
-def _lines(events: list[dict[str, Any]]) -> Iterator[bytes]:
-    for event in events:
-        yield orjson.dumps({name: value for name, value in event.items() if value is not None}) + b"\n"
+def is_recorded(path: Path) -> bool:
+    """Whether a process is still recording into that file."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    said = {name: value for name, value in event.items() if value is not None}
+    try:
+        return orjson.dumps(said) + b"\n"
+    except TypeError:  # half a character or a number without end, as a server may send them; JSON has an escape
+        return json.dumps(said).encode() + b"\n"

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import run_folder, run_info
+from loadtests import target as targets
+from loadtests.bad_input import BadInput
 from loadtests.events import Recorder
 from loadtests.order import Order
 from loadtests.plan import outages
 from loadtests.progress import Progress, Tail
-from loadtests.seal import seal
+from loadtests.run_folder import RunFolderError
 from loadtests.server_process import ServerError, ServerProcess
 
 LOCUSTFILE = Path(__file__).parent / "locustfile.py"
@@ -33,8 +35,8 @@ Watch = Callable[[Progress], None]
 def launch(order: Order, watch: Watch) -> Path:
     """Play the order and return its sealed run folder; run.json's `end` says how it went.
 
-    Raises BadInput before a run began, KeyboardInterrupt after the books are
-    closed (then nothing is sealed: the next reader does it).
+    Raises BadInput before a run began. A signal's exception passes through after the books are closed, with a note
+    that names the folder (then nothing is sealed: the next reader does it).
     """
     folder = order.out or run_folder.new_path(Path("runs"), order.scenario.name, order.scenario.seed)
     info = run_info.describe(order.scenario, order.target, order.url or "", order.processes)
@@ -42,15 +44,17 @@ def launch(order: Order, watch: Watch) -> Path:
     (folder / "logs").mkdir()
     run = _Run(order, folder, watch)
     try:
-        run.start_server()
-    except ServerError:
+        with run.books():
+            run.start_server()
+            if order.out is None:
+                run_folder.point_latest(folder)
+            with run.swarm() as swarm:
+                run.follow(swarm)
+    except BadInput:
         run_folder.remove(folder)  # nothing was played: the next try may have the same --out
         raise
-    with run.server(), run.swarm() as swarm:
-        if order.out is None:
-            run_folder.point_latest(folder)
-        run.follow(swarm)
-    seal(folder)
+    with contextlib.suppress(RunFolderError):  # whoever reads it next is told why
+        run_folder.seal_run(folder)
     return folder
 
 
@@ -69,22 +73,37 @@ class _Run:
     # -- processes
 
     def start_server(self) -> None:
-        """Start the target's server, if the run is to have one of its own. Raises ServerError."""
+        """Start the target's server, if the run is to have one of its own. Raises BadInput."""
         if self._order.url is None:
             self._server = ServerProcess(self._order.target.start or "", self._environment(), self._folder / "logs")
             self._ready(self._server.launch())
-            run_folder.update(self._folder, url=self._server.url)
+            url = targets.check_url(self._server.url, self._order.allowed_hosts)
+            run_folder.update(self._folder, url=url)
 
     @contextlib.contextmanager
-    def server(self) -> Iterator[None]:
-        """End the server and the launcher's books with the run."""
+    def books(self) -> Iterator[None]:
+        """Whatever happens: the server ends with the run, and run.json says how it ended."""
         try:
             yield
+        except BadInput:
+            raise
+        except OSError as error:
+            self._end("failed", f"recording in {self._folder} stopped: {error.strerror}; free space there")
+        except BaseException as signalled:
+            signalled.add_note(f"what was recorded is in {self._folder}")
+            self._end("interrupted", "a signal")
+            raise
         finally:
-            if self._server is not None and not self._server_gone:
-                self._record("server_ended", status=self._server.stop())
+            self._close()
+
+    def _close(self) -> None:
+        if self._server is not None and not self._server_gone:
+            self._record("server_ended", status=self._server.stop())
+        shutil.rmtree(self._database)
+        try:
             self._recorder.close()
-            shutil.rmtree(self._database)
+        except OSError as error:
+            self._end("failed", f"recording in {self._folder} stopped: {error.strerror}; free space there")
 
     def _environment(self) -> dict[str, str]:
         scenario = self._order.scenario
@@ -116,9 +135,6 @@ class _Run:
         os.close(far)
         try:
             yield swarm
-        except BaseException:
-            self._end("interrupted", "a signal")
-            raise
         finally:
             _end_group(swarm)
             os.close(near)
@@ -131,12 +147,20 @@ class _Run:
         command += ["--exit-code-on-error", "0"]
         if self._order.processes > 1:
             port = str(_free_port())
-            command += ["--processes", str(self._order.processes), "--master-bind-port", port, "--master-port", port]
+            command += ["--processes", str(self._order.processes), "--master-port", port]
+            command += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port]
         return [*command, *self._order.locust_options]
 
     # -- while it lasts
 
     def follow(self, swarm: "subprocess.Popen[bytes]") -> None:
+        """Watch the swarm until it has ended, and hurt the server as planned."""
+        try:
+            self._follow(swarm)
+        except ServerError as error:
+            self._end("failed", f"the server did not come back: {error}")
+
+    def _follow(self, swarm: "subprocess.Popen[bytes]") -> None:
         scenario = self._order.scenario
         planned_s = scenario.run_time_s + scenario.quiet_phase_s
         tail = Tail(self._folder / "events", scenario.late_after_s)
@@ -144,17 +168,21 @@ class _Run:
         while swarm.poll() is None:
             elapsed_s = time.monotonic() - began_s
             if elapsed_s > planned_s + GRACE_S:
-                return self._end("failed", f"the swarm had not ended {GRACE_S:.0f} s after its plan")
+                self._end("failed", f"the swarm had not ended {GRACE_S:.0f} s after its plan")
+                return
             if elapsed_s >= next_look_s:
                 next_look_s = elapsed_s + 0.5
                 self._watch(tail.look(elapsed_s, planned_s))
                 self._recorder.flush()
+                if run_folder.read_info(self._folder)["end"]["state"]:
+                    return  # a load process could not go on; the others need not play to the end
             self._hurt_server()
             time.sleep(TICK_S)
         self._watch(tail.look(time.monotonic() - began_s, planned_s))
         if swarm.returncode:
-            return self._end("failed", f"Locust ended with {swarm.returncode}; see {self._folder}/logs/locust.log")
-        return self._end("complete", None)
+            self._end("failed", f"Locust ended with {swarm.returncode}; see {self._folder}/logs/locust.log")
+        else:
+            self._end("complete", None)
 
     def _hurt_server(self) -> None:
         if self._server is None:
@@ -198,7 +226,7 @@ class _Run:
         self._recorder.append(kind, **fields)
 
     def _end(self, state: str, reason: str | None) -> None:
-        run_folder.update(self._folder, end={"state": state, "reason": reason})
+        run_folder.end(self._folder, state, reason)
 
 
 def _end_group(swarm: "subprocess.Popen[bytes]") -> None:

@@ -27,6 +27,7 @@ class Order:
     defects: tuple[str, ...] = ()
     processes: int = 1
     out: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
     locust_options: tuple[str, ...] = ()
 
 
@@ -62,6 +63,7 @@ def order(
         defects=tuple(defects),
         processes=processes,
         out=Path(out) if out else None,
+        allowed_hosts=tuple(allowed_hosts),
         locust_options=tuple(locust_options),
     )
 

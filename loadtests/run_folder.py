@@ -6,12 +6,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from loadtests.bad_input import BadInput
-from loadtests.events import FORMAT
+from loadtests.events import FORMAT, is_recorded
 
+RESERVE = ".reserve"  # given up when the disk is full, so that run.json can still say so
+RESERVE_BYTES = 2**18
+FILES = ("run.json", "injected.jsonl", "events.parquet", RESERVE)
+FOLDERS = ("events", "logs", "report")
 MEASURES = ("horizon_s", "late_after_s")  # what no message can be judged without
 
 
@@ -33,16 +38,33 @@ class RunFolder:
 
 
 def new_path(runs: Path, scenario: str, seed: int) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    return runs / scenario / f"{stamp}-{seed}"
+    """A new and empty folder, also for two runs that begin in the same second. Raises RunFolderError."""
+    name = datetime.now(UTC).strftime(f"%Y%m%dT%H%M%S-{seed}")
+    others = (f"{name}-{number}" for number in count(2))
+    path = runs / scenario / name
+    while True:
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            path = path.with_name(next(others))
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be made ({error.strerror}); name another folder with --out") from None
+        else:
+            return path
 
 
 def create(path: Path, info: dict[str, Any]) -> None:
-    """A new run folder with its run.json. Raises RunFolderError where one is already."""
-    if (path / "run.json").exists():
-        raise RunFolderError(f"{path} holds a run already; name another folder with --out")
-    (path / "events").mkdir(parents=True, exist_ok=True)
-    _write(path, info)
+    """A new run folder with its run.json. Raises RunFolderError where one is already, or none can be made."""
+    taken = next((name for name in (*FILES, *FOLDERS) if (path / name).exists()), None)
+    if taken is not None:
+        held = "a run" if taken == "run.json" else f"a {taken}"
+        raise RunFolderError(f"{path} holds {held} already; name another folder with --out")
+    try:
+        (path / "events").mkdir(parents=True)
+        (path / RESERVE).write_bytes(bytes(RESERVE_BYTES))
+        _write(path, info)
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be made ({error.strerror}); name another folder with --out") from None
 
 
 def point_latest(path: Path) -> None:
@@ -54,10 +76,10 @@ def point_latest(path: Path) -> None:
 
 def remove(path: Path) -> None:
     """Take back what `create` and a start that failed have left, and nothing else."""
-    for name in ("events", "logs"):
+    for name in FOLDERS:
         shutil.rmtree(path / name, ignore_errors=True)
-    for file in path.glob("*.json*"):
-        file.unlink()
+    for name in FILES:
+        (path / name).unlink(missing_ok=True)
     if not any(path.iterdir()):
         path.rmdir()
 
@@ -86,6 +108,12 @@ def update(path: Path, **changes: Any) -> None:
     _write(path, {**read_info(path), **changes})
 
 
+def end(path: Path, state: str, reason: str | None) -> None:
+    """Say how the run ended: complete, interrupted or failed. The first who says so knows best."""
+    if read_info(path)["end"]["state"] is None:
+        update(path, end={"state": state, "reason": reason})
+
+
 def open_run(path: Path | str) -> RunFolder:
     """The run in that folder, or the newest one below it; sealed first if nobody has.
 
@@ -108,12 +136,16 @@ def open_run(path: Path | str) -> RunFolder:
 
 def seal_run(path: Path) -> None:
     """Make events.parquet of what was recorded, if that was not done. Raises RunFolderError."""
-    if not any((path / "events").glob("*.jsonl")):
+    recorded = list((path / "events").glob("*.jsonl"))
+    if not recorded:
         return
+    if any(map(is_recorded, recorded)):
+        raise RunFolderError(f"{path} is still being played; wait for its end")
     from loadtests.seal import seal  # DuckDB is loaded by who reads, never by who records
 
     try:
         seal(path)
+        (path / RESERVE).unlink(missing_ok=True)
     except OSError as error:
         raise RunFolderError(
             f"{path} cannot be sealed ({error.strerror or error}); mend that and read it again"
@@ -159,5 +191,10 @@ def _newness(folder: Path) -> tuple[float, str]:
 
 def _write(path: Path, info: dict[str, Any]) -> None:
     temporary = path / f".run.json.{os.getpid()}"
-    temporary.write_text(json.dumps(info, indent=1))
+    text = json.dumps(info, indent=1)
+    try:
+        temporary.write_text(text)
+    except OSError:
+        (path / RESERVE).unlink(missing_ok=True)
+        temporary.write_text(text)
     temporary.replace(path / "run.json")

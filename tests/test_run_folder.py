@@ -25,7 +25,7 @@ def test_create_and_update(tmp_path):
     create(path, INFO)
     update(path, end={"state": "complete"}, run="other")
     assert read_info(path) == {**INFO, "run": "other", "end": {"state": "complete"}}
-    assert sorted(child.name for child in path.iterdir()) == ["events", "run.json"]
+    assert sorted(child.name for child in path.iterdir()) == [".reserve", "events", "run.json"]
 
 
 def test_a_folder_that_holds_a_run_is_left_alone(tmp_path):

@@ -5,6 +5,7 @@ a prepared folder in ENTREGA_RUN. Without one, ENTREGA_SCENARIO, ENTREGA_TARGET 
 to play.
 """
 
+import contextlib
 import dataclasses
 import os
 import select
@@ -45,7 +46,7 @@ class Director:
         environment.events.test_stopping.add_listener(self._test_stopping)
         environment.events.test_stop.add_listener(self._test_stop)
         environment.events.quitting.add_listener(self._quitting)
-        self._end: dict[str, str | None] = {"state": "complete", "reason": None}
+        self._end: tuple[str, str | None] = ("complete", None)
         gevent.spawn(self._watch_lifeline, os.environ.get("ENTREGA_LIFELINE"))
         if isinstance(runner, WorkerRunner):
             runner.register_message("entrega", lambda msg, **_: self._play(**msg.data))
@@ -158,7 +159,7 @@ class Director:
             self.rig.close()
         self.environment.stop_timeout = 0.0  # a worker would sleep as long again before it may play the next test
         if not self._handed and not isinstance(self.runner, WorkerRunner):
-            run_folder.update(self._folder, end=self._end)
+            run_folder.end(self._folder, *self._end)
             print(self._folder, flush=True)
 
     def _quitting(self, **_: Any) -> None:
@@ -167,7 +168,7 @@ class Director:
             self._interrupt("a signal")
 
     def _interrupt(self, reason: str) -> None:
-        self._end = {"state": "interrupted", "reason": reason}
+        self._end = ("interrupted", reason)
         self.environment.stop_timeout = 0.0
         if self.rig is not None:
             self.rig.close(reason)
@@ -178,13 +179,20 @@ class Director:
             gevent.sleep(LOOK_S)
             if select.select([int(descriptor)], [], [], 0)[0]:
                 self._interrupt("the launcher is gone")
+                if self.rig is not None:
+                    run_folder.end(self.rig.stage.folder, *self._end)
                 gevent.spawn(self.runner.quit)
                 gevent.sleep(LAST_WORDS_S)
                 os._exit(1)  # whatever Locust still waits for: nobody is left who would read it
 
-    def _recorder_failed(self) -> None:
+    def _recorder_failed(self, why: str) -> None:
         self._interrupt("the recorder failed")
+        self._end = ("failed", why)
         gevent.spawn(self.runner.quit)
+        if self.rig is not None:
+            run_folder.end(self.rig.stage.folder, *self._end)
+        with contextlib.suppress(OSError):  # the log may lie on the same full disk
+            print(f"entrega: {why}", file=sys.stderr, flush=True)
 
     def _refuse(self, why: str) -> None:
         print(f"entrega: {why}", file=sys.stderr, flush=True)

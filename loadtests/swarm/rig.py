@@ -1,6 +1,5 @@
 """The load process watches itself: is its loop late, are its sends late, is its disk full?"""
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,8 @@ TICKS_A_WINDOW = 5  # half a second: how often it reports and flushes
 class Rig:
     """One load process: its stage, the parties on it, and their recorder's upkeep."""
 
-    def __init__(self, stage: Stage, recorder_failed: Callable[[], None]) -> None:
+    def __init__(self, stage: Stage, recorder_failed: Callable[[str], None]) -> None:
+        """`recorder_failed` is told in one line why, and the mend."""
         self.stage = stage
         self.parties: set[Party] = set()
         self._recorder_failed = recorder_failed
@@ -31,7 +31,7 @@ class Rig:
             for party in list(self.parties):
                 party.withdraw(interrupted or "stopped")
             self._watching.kill(block=False)
-            self._saved(self.stage.recorder.close)
+            self._save(self.stage.recorder.close)
 
     def _watch(self) -> None:
         cpu_s, steal = time.process_time(), _Steal()
@@ -41,8 +41,7 @@ class Rig:
             window_s = (time.monotonic_ns() - began_ns) / 1e9
             used_s, cpu_s = time.process_time() - cpu_s, time.process_time()
             self._report(lag_ms, used_s / window_s, steal.share())
-            if not self._saved(self.stage.recorder.flush):
-                self._recorder_failed()
+            self._save(self.stage.recorder.flush)
 
     def _tick_lag_ms(self) -> float:
         due_ns = time.monotonic_ns() + round(TICK_S * 1e9)
@@ -66,14 +65,12 @@ class Rig:
             displayed=counts.displayed,
         )
 
-    def _saved(self, write: Callable[[], None]) -> bool:
+    def _save(self, write: Callable[[], None]) -> None:
         try:
             write()
         except OSError as error:
             folder = self.stage.folder
-            print(f"entrega: recording in {folder} stopped: {error.strerror}; free space there", file=sys.stderr)
-            return False
-        return True
+            self._recorder_failed(f"recording in {folder} stopped: {error.strerror}; free space there")
 
 
 class _Steal:
