@@ -1,0 +1,52 @@
+"""`python -m tests.bench [WHAT]`: what the parts cost on this machine. Measurements, not thresholds: no test reads them.
+
+A line per figure, its unit in its name (`cpu` is a share of one core); the last line is all of them as one JSON object.
+A minute or two, during which nothing else should run here. WHAT is one of BENCHES.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+
+from tests.bench import ledger, recorder, server, swarm
+
+BENCHES: dict[str, tuple[str, Callable[[], dict[str, float]]]] = {
+    "server": ("the bundled server: REST messages stored, journalled and emitted", server.measure),
+    "swarm": ("the load: a run of `steady`, with the server on the same machine", swarm.measure),
+    "recorder": ("one event, recorded", recorder.measure),
+    "ledger": ("the ledger of 100,000 messages, a fifth of them missed", ledger.measure),
+}
+
+
+def main(asked: list[str]) -> int:
+    """Measure and print; the exit code."""
+    if unknown := set(asked) - set(BENCHES):
+        print(f"no bench {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    load = os.getloadavg()[0]
+    machine = {
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "load_before": round(load, 2),
+    }
+    print(f"{machine['cores']} cores, Python {machine['python']}, load before {load:.2f}", flush=True)
+    measured = {}
+    for name in asked or BENCHES:
+        title, measure = BENCHES[name]
+        print(f"\n{title}", flush=True)
+        measured[name] = measure()
+        for figure, value in measured[name].items():
+            print(f"  {figure.replace('_', ' '):<32} {_said(value):>12}", flush=True)
+    print(f"\n{json.dumps({'machine': machine, **measured})}")
+    return 0
+
+
+def _said(value: float) -> str:
+    """Three figures and more, without a pretence of precision."""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
