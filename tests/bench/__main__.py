@@ -1,4 +1,4 @@
-"""`python -m tests.bench [WHAT]`: what the parts cost on this machine. Measurements, not thresholds: no test reads them.
+"""`python -m tests.bench [WHAT]`: what the parts cost on this machine. Measurements; no test reads them.
 
 A line per figure, its unit in its name (`cpu` is a share of one core); the last line is all of them as one JSON object.
 A minute or two, during which nothing else should run here. WHAT is one of BENCHES.
