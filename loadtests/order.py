@@ -11,6 +11,7 @@ from loadtests import target as targets
 from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
 from loadtests.plan import plan
+from loadtests.reach import check_answers
 from loadtests.scenario import Scenario
 from loadtests.target import Target
 
@@ -56,6 +57,8 @@ def order(
         raise BadInput("--processes takes a whole number from 1 on")
     wanted = scenarios.load(scenario, _in_ratio(scenario, changes, users))
     _check(wanted)
+    if url is not None:
+        check_answers(url)
     return Order(
         scenario=wanted,
         target=described,
@@ -86,10 +89,12 @@ def _check(scenario: Scenario) -> None:
             f"at {scenario.arrivals_per_s:g} arrivals a second the last session would open after {last_s:.0f} s, "
             f"but sending ends after {scenario.run_time_s:g} s; raise -r or -t"
         )
-    _raise_file_limit(scenario.widgets + scenario.agents + SPARE_FILES)
+    allow_files(scenario.widgets + scenario.agents)
 
 
-def _raise_file_limit(needed: int) -> None:
+def allow_files(users: int) -> None:
+    """Raise the soft limit of file descriptors to what so many users need. Raises BadInput at the hard one."""
+    needed = users + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise BadInput(

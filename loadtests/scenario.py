@@ -5,6 +5,7 @@
 
 import dataclasses
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -188,10 +189,9 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
 
 def _run_json(path: Path, text: str) -> dict[str, Any]:
     try:
-        table = json.loads(text)["scenario"]
-    except (ValueError, KeyError, TypeError):
+        return dict(_mapping("scenario", json.loads(text)["scenario"]))
+    except (ValueError, KeyError, TypeError, ScenarioError):
         raise ScenarioError(f"{path} holds no scenario; give a run.json of a run, or a TOML file") from None
-    return dict(table)
 
 
 def _put(table: dict[str, Any], dotted: str, value: Any) -> None:
@@ -223,7 +223,7 @@ def _checked(spec: "dataclasses.Field[Any]", value: Any) -> Any:
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        raise ScenarioError(f"{name} takes a number from 0 on, not {value!r}")
+        raise ScenarioError(f"{name} takes a number from 0 to a million, not {value!r}")
     return float(value)
 
 
@@ -257,6 +257,8 @@ def _fault(name: str, table: Any) -> Fault:
 
 
 def _check_sense(scenario: Scenario) -> None:
+    if not re.fullmatch(r"[\w-][\w.-]*", scenario.name):
+        raise ScenarioError(f"name = {scenario.name!r} is to be a folder's; take letters, digits, dots and dashes")
     if scenario.agent_sends not in ("rest", "socket"):
         raise ScenarioError(f"agent_sends is rest or socket, not {scenario.agent_sends!r}")
     for name in ("widgets", "agents", "run_time_s", "arrivals_per_s", "ping_interval_s", "ping_timeout_s"):

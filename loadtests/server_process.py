@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from loadtests.bad_input import BadInput
@@ -54,7 +55,7 @@ class ServerProcess:
                     stdout=out_file,
                     stderr=err_file,
                     start_new_session=True,  # a terminal's Ctrl-C is for the launcher, which ends it in order
-                    preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls prctl and nothing else
+                    preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - it makes two system calls
                 )
             except OSError as error:
                 raise ServerError(f"cannot start {self.start!r}: {error}; mend `start` in the target") from None
@@ -104,5 +105,7 @@ def _last_words(err: Path) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before it could be told
+        os._exit(1)

@@ -3,6 +3,7 @@
 Paths may hold {session} and {after}, the room {session}; everything else is names and dotted paths into payloads.
 """
 
+import contextlib
 import dataclasses
 import ipaddress
 import os
@@ -142,9 +143,28 @@ def from_table(table: Mapping[str, Any], where: str = "run.json") -> Target:
     values = dict(table)
     for section, kind in SECTIONS.items():
         values[section] = _filled(kind, values.get(section), f"{where}: [{section}]")
-    values["defects"] = tuple(values.get("defects", ()))
+    values["defects"] = _names(values.get("defects", ()), where)
     target: Target = _filled(Target, values, where)
+    _check_sense(target, where)
     return target
+
+
+def _names(values: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(values, list | tuple) or not all(isinstance(name, str) for name in values):
+        raise TargetError(f"{where}: defects takes a list of names, not {values!r}")
+    return tuple(values)
+
+
+def _check_sense(target: Target, where: str) -> None:
+    if not isinstance(target.start, str | None):
+        raise TargetError(f"{where}: start takes text, a command line")
+    for name, pattern in {**dataclasses.asdict(target.rest), "room": target.socket.room}.items():
+        try:
+            pattern.format(session="", after=0)
+        except (LookupError, ValueError):
+            raise TargetError(f"{where}: {name} = {pattern!r} may hold {{session}} and {{after}} only") from None
+    if target.client.recover != "join":
+        raise TargetError(f"{where}: [client] recover is join, the only habit there is yet")
 
 
 def _filled(kind: Any, values: Any, where: str) -> Any:
@@ -164,22 +184,27 @@ def _filled(kind: Any, values: Any, where: str) -> Any:
 
 def check_url(url: str, allowed_hosts: tuple[str, ...] = ()) -> str:
     """The url without a trailing slash. Raises TargetError when it is no http url or its host is not loopback."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise TargetError(f"{url!r} is no address of a server; give http://HOST:PORT")
-    if parts.hostname not in allowed_hosts and not _is_loopback(parts.hostname):
-        raise TargetError(
-            f"{parts.hostname} is not this machine; load goes to loopback only, unless --allow-host {parts.hostname}"
-        )
+    host = _host(url)
+    if host not in allowed_hosts and not _is_loopback(host):
+        raise TargetError(f"{host} is not this machine; load goes to loopback only, unless --allow-host {host}")
     return url.rstrip("/")
+
+
+def _host(url: str) -> str:
+    with contextlib.suppress(ValueError):  # what urlsplit makes of a port that is none
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname and parts.port != 0 and parts.username is None:
+            return parts.hostname
+    raise TargetError(f"{url!r} is no address to play against; give http://HOST:PORT")
 
 
 def _is_loopback(host: str) -> bool:
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise TargetError(f"{host} is no host that can be found: {error}") from None
-    return all(ipaddress.ip_address(address).is_loopback for address in found)
+    addresses = map(ipaddress.ip_address, found)
+    return all(address.is_loopback or address.is_unspecified for address in addresses)
 
 
 def secret(target: Target) -> str:

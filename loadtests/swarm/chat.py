@@ -102,6 +102,8 @@ class Party:
             about = {"party": self.name, "session": seat.session, "conn": self._conn}
             self.stage.inject("defect", "widget.no-rejoin", "connection", start_ns=time.monotonic_ns(), **about)
             return
+        if seat.joins and self.letter == WIDGET and not self.stage.target.client.rejoin:
+            return
         seat.joins += 1
         socket = self.stage.target.socket
         room, after = socket.room.format(session=seat.session), seat.screen.after
@@ -114,7 +116,7 @@ class Party:
             return  # recorded as the end of the connection
         fields = self.stage.target.fields
         if why is None and not getter(fields.ok)(answer):
-            why = str(getter(fields.error)(answer) or "refused")
+            why = str(getter(fields.error)(answer) or "refused")[:200]
         about = {"session": seat.session, "conn": conn}
         took_ms = (time.monotonic_ns() - began_ns) / 1e6
         self.stage.row("SIO", "join", took_ms, why)
@@ -123,9 +125,16 @@ class Party:
             if why == "timeout" and self.client.connected:
                 self.join(seat)
             return
-        missed = getter(fields.missed)(answer) or []
-        room, members = getter(fields.room)(answer), getter(fields.members)(answer)
-        self.record("joined", room=room, members=members, after=after, count=len(missed), **about)
+        missed, members, room = (getter(each)(answer) for each in (fields.missed, fields.members, fields.room))
+        missed = missed if isinstance(missed, list) else []
+        self.record(
+            "joined",
+            room=room if isinstance(room, str) else None,
+            members=members if isinstance(members, int) else None,
+            after=after,
+            count=len(missed),
+            **about,
+        )
         if not seat.joined and seat.session in self.seats:
             seat.joined = True
             self.stage.counts.joined += 1
@@ -171,7 +180,7 @@ class Party:
             seat.screen.has_seq(message.seq)
         elif answer.refused:
             reason = getter(fields.error)(answer.body)
-            self.record("refused", status=answer.status, reason=reason, **about)
+            self.record("refused", status=answer.status, reason=reason and str(reason)[:200], **about)
         else:
             self.record("unanswered", status=answer.status, reason=answer.reason, **about)
         seat.unanswered -= 1
@@ -189,9 +198,7 @@ class Party:
         message = self.stage.reader.read(raw if raw is not None else payload)
         about = {"session": message.session or self._session, "conn": self._conn, "mid": message.mid}
         seat = self.seats.get(message.session or self._session or "")
-        self.record(
-            "received", via=via, event=event, id=message.id, seq=message.seq, size=len(orjson.dumps(payload)), **about
-        )
+        self.record("received", via=via, event=event, id=message.id, seq=message.seq, size=_size(payload), **about)
         why = self._why_not(seat, raw, message, via, event)
         if why is not None:
             self.record("not_displayed", why=why, id=message.id, seq=message.seq, **about)
@@ -258,3 +265,10 @@ class Party:
         if seat.joined:
             seat.joined = False
             self.stage.counts.joined -= 1
+
+
+def _size(payload: Any) -> int | None:
+    try:
+        return len(orjson.dumps(payload))
+    except TypeError:  # bytes in it, or what JSON has no form for
+        return None

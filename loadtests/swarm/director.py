@@ -24,6 +24,8 @@ from loadtests import scenario as scenarios
 from loadtests import target as targets
 from loadtests.bad_input import BadInput
 from loadtests.events import Recorder
+from loadtests.order import allow_files
+from loadtests.reach import check_answers
 from loadtests.scenario import Scenario
 from loadtests.swarm.rig import Rig
 from loadtests.swarm.stage import Stage
@@ -93,8 +95,10 @@ class Director:
     def _prepare(self) -> tuple[Path, Scenario]:
         target = targets.load(os.environ.get("ENTREGA_TARGET", "bundled"))
         url = targets.check_url(self.environment.host or target.url)
+        check_answers(url)
         scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
         users = self.runner.target_user_count
+        allow_files(users)
         agents = max(1, round(users * scenario.agents / (scenario.agents + scenario.widgets)))
         scenario = dataclasses.replace(
             scenario,

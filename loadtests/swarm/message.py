@@ -34,14 +34,14 @@ class Reader:
         self._session, self._text = getter(fields.session), getter(fields.text)
 
     def read(self, raw: Any) -> Message:
-        text, number, seq = self._text(raw), self._id(raw), self._seq(raw)
+        text, number, seq, session = self._text(raw), self._id(raw), self._seq(raw), self._session(raw)
         token = TOKEN.search(text) if isinstance(text, str) else None
         mid = self._mid(raw) or (token[1] if token else None)
         return Message(
             mid=mid if isinstance(mid, str) else None,
             id=str(number) if number is not None else None,
-            seq=seq if isinstance(seq, int) else None,
-            session=self._session(raw),
+            seq=seq if isinstance(seq, int) and 0 <= seq < 2**63 else None,
+            session=str(session) if session is not None else None,
             due_ns=int(token[2]) if token else None,
-            whole=isinstance(text, str) and number is not None and self._session(raw) is not None,
+            whole=isinstance(text, str) and number is not None and session is not None,
         )
