@@ -1,0 +1,125 @@
+"""Notebooks run, not merely shown: executed headless with small parameters, and committed as executed."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from entrega import open_ledger
+from reports.confusion import SMALL
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+FIRST_RUN = next(path for path in NOTEBOOKS if path.stem == "01_first_run")
+WITHIN_S = 120
+A_FOLDER_OF_SOME_MACHINE = re.compile(r"(?<![\w./:])/(home|root|tmp|work|usr|var|opt|mnt|Users)/")
+MAY_IMPORT = {"entrega", "IPython.display"}
+
+Notebook = Any  # nbformat has no types
+
+
+def execute(path: Path, folder: Path, **parameters: Any) -> Notebook:
+    """The notebook as it stands after a run in that folder, with these parameters instead of its own."""
+    notebook = nbformat.read(path, as_version=4)
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
+    where = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=WITHIN_S, resources=where, store_widget_state=False).execute()
+    return notebook
+
+
+def code(notebook: Notebook) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def shown(notebook: Notebook, kind: str) -> list[str]:
+    """What its cells show in that form (text/html, image/png, ...), stdout for text that is printed."""
+    outputs = [output for cell in code(notebook) for output in cell.outputs]
+    if kind == "stdout":
+        return ["".join(output.text) for output in outputs if output.output_type == "stream" and output.name == kind]
+    return ["".join(output.data[kind]) for output in outputs if kind in output.get("data", {})]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the notebook is executed, with a scenario whose heartbeats are short."""
+    here = tmp_path_factory.mktemp("notebook")
+    quick = {name: value for name, value in SMALL.items() if name.endswith("_s") and name != "run_time_s"}
+    fields = "".join(f"{name} = {json.dumps(value)}\n" for name, value in quick.items())
+    (here / "quick.toml").write_text(f'from = "early-reply"\n{fields}', encoding="utf-8")
+    return here
+
+
+@pytest.fixture(scope="module")
+def played(folder: Path) -> Notebook:
+    small = {"scenario": "quick.toml", "widgets": 8, "agents": 2, "seconds": 8}
+    return execute(FIRST_RUN, folder, **small)
+
+
+def test_the_first_run_plays_and_shows_what_the_ledger_says(played: Notebook, folder: Path) -> None:
+    summary = open_ledger(folder / "runs").summary
+    assert summary.lost > 0
+    assert shown(played, "stdout")[0] == f"{summary.headline}\n"
+    assert shown(played, "stdout")[-1].startswith("fail\npermanent_loss: ")
+    assert len(shown(played, "image/png")) == 3
+    rows, counts, timeline = shown(played, "text/html")
+    assert "join_offset_ms" in rows
+    assert f"<td>{summary.lost}</td>" in counts
+    assert next(iter(summary.samples.values())) in timeline
+    assert "MISSING: received" in timeline
+
+
+def test_progress_leaves_one_line_of_text_and_no_widget(played: Notebook) -> None:
+    (progress,) = (output for output in code(played)[1].outputs if output.output_type == "display_data")
+    assert list(progress.data) == ["text/plain"]
+    assert re.fullmatch(r"played for \d+ s: \d+ sent, \d+ displayed, \d+ overdue", progress.data["text/plain"])
+
+
+@pytest.mark.usefixtures("played")
+def test_the_first_run_reads_a_recorded_run(folder: Path, tmp_path: Path) -> None:
+    recorded = open_ledger(folder / "runs")
+    read = execute(FIRST_RUN, tmp_path, recorded_run=str(recorded.run.path))
+    assert shown(read, "stdout")[0] == f"{recorded.summary.headline}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_committed_as_it_was_executed(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert [cell.execution_count for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+    kinds = {output.output_type if output.output_type != "stream" else output.name for cell in code(notebook)
+             for output in cell.outputs}  # fmt: skip
+    assert kinds <= {"display_data", "execute_result", "stdout"}
+    assert [cell.id for cell in code(notebook) if not cell.outputs] == ["parameters"]
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert {tuple(cell.metadata) for cell in notebook.cells} == {(), ("tags",)}
+    assert sum(cell.metadata.get("tags") == ["parameters"] for cell in notebook.cells) == 1
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_names_no_folder_of_a_machine(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        texts = [cell.source, *(json.dumps(output) for output in cell.get("outputs", []))]
+        assert [match[0] for text in texts for match in A_FOLDER_OF_SOME_MACHINE.finditer(text)] == [], cell.id
+    assert "widget-view" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_calls_and_defines_nothing(path: Path) -> None:
+    tree = ast.parse("\n".join(cell.source for cell in code(nbformat.read(path, as_version=4))))
+    nodes = list(ast.walk(tree))
+    assert [node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda)] == []
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert imported <= MAY_IMPORT
+
+
+def test_a_machines_folder_would_be_found() -> None:
+    assert A_FOLDER_OF_SOME_MACHINE.search('"' + "/home" + '/ana/runs"')
+    assert not A_FOLDER_OF_SOME_MACHINE.search("runs/early-reply/20251122T134200-7 http://127.0.0.1:8000/home/")
