@@ -20,7 +20,7 @@ from reports.witnesses import create_witnesses
 MOMENTS = """
 CREATE TABLE moments AS
 WITH told AS (
-    SELECT messages.*, coalesce(published_ns IS NOT NULL OR boots.end_ns > answered_ns, false) AS journal_speaks,
+    SELECT messages.*, coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns, false) AS journal_speaks,
         coalesce(published_ns, sent_ns) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
@@ -131,7 +131,7 @@ ASOF LEFT JOIN acks ON acks.party = recipient AND acks.session = lacking.session
 LEFT JOIN asked ON asked.mid = lacking.mid
 LEFT JOIN handed_over ON handed_over.recipient = lacking.recipient AND handed_over.session = lacking.session"""
 
-# Pages of the recipient that were open at that moment and never showed what another page did.
+# Pages of the recipient that were open when the message was accepted and never showed what another page did.
 VIEW_MISSES = """
 CREATE TABLE missed_views AS
 WITH pages AS (
@@ -141,7 +141,7 @@ WITH pages AS (
 )
 SELECT moments.mid, count(*) AS view_misses
 FROM moments JOIN shown USING (mid)
-JOIN pages ON pages.party = recipient AND hi_ns BETWEEN opened_ns AND closed_ns AND pages.pages > 1
+JOIN pages ON pages.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns AND pages.pages > 1
 ANTI JOIN (SELECT * FROM sightings WHERE displays > 0) AS held
     ON held.mid = moments.mid AND held.party = pages.party AND held.view = pages.view
 WHERE kept_ns IS NOT NULL GROUP BY moments.mid"""

@@ -2,22 +2,34 @@
 
 import duckdb
 
-# A frame without a mid is known by the server's id, so that a defect in the payload cannot hide it. An id counts within
-# its session where both sides name one, and only where it names a single message.
+# A frame without a mid is known by the server's id, else by its number within the session, so that a defect in the
+# payload cannot hide it. An id counts within its session where both sides name one; either only where it names a single
+# message. What the journal alone knows names its own lines only: outcomes are the same without it.
 NAMED = """
 CREATE TABLE named AS
 WITH nameless AS (
-    SELECT * FROM events
-    WHERE mid IS NULL AND id IS NOT NULL AND kind IN ('received', 'not_displayed', 'stored', 'published', 'written')
+    SELECT source, line, session, id, seq, kind IN (SELECT kind FROM server_kinds) AS by_server FROM events
+    WHERE mid IS NULL AND (id IS NOT NULL OR session IS NOT NULL AND seq IS NOT NULL)
+        AND kind IN ('received', 'displayed', 'removed', 'not_displayed', 'stored', 'published', 'written')
 ),
 known AS (
-    SELECT DISTINCT id, session, mid FROM events SEMI JOIN nameless USING (id)
-    WHERE mid IS NOT NULL AND kind IN ('accepted', 'stored', 'published', 'received')
+    SELECT DISTINCT mid, session, id, seq, kind IN (SELECT kind FROM server_kinds) AS by_server FROM events
+    WHERE mid IS NOT NULL AND kind IN ('accepted', 'received', 'stored', 'published') AND EXISTS (FROM nameless)
+),
+by_id AS (
+    SELECT nameless.source, nameless.line, min(known.mid) AS mid
+    FROM nameless JOIN known USING (id)
+    WHERE (nameless.session IS NULL OR known.session IS NULL OR nameless.session = known.session)
+        AND nameless.by_server >= known.by_server
+    GROUP BY ALL HAVING count(DISTINCT known.mid) = 1
+),
+by_number AS (
+    SELECT nameless.source, nameless.line, min(known.mid) AS mid
+    FROM nameless ANTI JOIN by_id USING (source, line) JOIN known USING (session, seq)
+    WHERE nameless.by_server >= known.by_server
+    GROUP BY ALL HAVING count(DISTINCT known.mid) = 1
 )
-SELECT nameless.source, nameless.line, min(known.mid) AS mid
-FROM nameless JOIN known USING (id)
-WHERE nameless.session IS NULL OR known.session IS NULL OR nameless.session = known.session
-GROUP BY ALL HAVING count(DISTINCT known.mid) = 1"""
+FROM by_id UNION ALL FROM by_number"""
 
 FRAMES = """
 CREATE VIEW frames AS

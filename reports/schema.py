@@ -64,7 +64,7 @@ FACTS = _columns(
     ("via", "VARCHAR", "", "the way of the first display: live, join, history, replay", "never displayed", "via"),
     ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never",
      "coalesce(copies, 0)::INTEGER"),
-    ("view_misses", "INTEGER", "", "other pages open at that moment that never showed it", "never",
+    ("view_misses", "INTEGER", "", "other pages, open when it was accepted, that never showed it", "never",
      "coalesce(view_misses, 0)::INTEGER"),
     ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "coalesce(wiped, false)"),
     # the allowance
@@ -144,7 +144,8 @@ LEDGER = _columns(
     ("live_latency_ms", "DOUBLE", "ms", "the same, of live and late rows only", "neither live nor late",
      "if(outcome IN ('live', 'late'), (live_ns - owed_from_ns) / 1e6, NULL)"),
     ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never", "copies"),
-    ("view_misses", "INTEGER", "", "other pages open at that moment that never showed it", "never", "view_misses"),
+    ("view_misses", "INTEGER", "", "other pages, open when it was accepted, that never showed it", "never",
+     "view_misses"),
     ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "wiped"),
     ("members", "INTEGER", "", "connections in the room it was emitted to", "no journal, or not told", "members"),
     ("conn_state", "VARCHAR", "", "the recipient's connection when it was emitted: never, connecting, "

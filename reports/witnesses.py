@@ -44,11 +44,22 @@ FAREWELLS = """
 CREATE TABLE farewells AS
 SELECT party, session, min(t) AS left_ns FROM events WHERE kind = 'closed' GROUP BY party, session"""
 
-# The lives of the server's process, by its journal's files. From one's end to the next's start silence proves nothing.
+# The lives of the server's process, by its journal's files. `last_ns`: its last line. `speaks_ns`: until when silence
+# proves something: its last line if the process is known to have died after it, else for good. A journal that never
+# writes down a message is silent on messages.
 BOOTS = """
 CREATE TABLE boots AS
-SELECT source, min(t) AS start_ns, max(t) AS end_ns
-FROM events WHERE kind IN (SELECT kind FROM server_kinds) GROUP BY source"""
+WITH lives AS (
+    SELECT source, min(t) AS start_ns, max(t) AS last_ns
+    FROM events WHERE kind IN (SELECT kind FROM server_kinds) GROUP BY source
+),
+killed AS (SELECT max(t) AS t FROM events WHERE kind = 'server_ended' AND status IS DISTINCT FROM 0),
+written AS (SELECT count(*) > 0 AS messages FROM events WHERE kind IN ('stored', 'published'))
+SELECT source, start_ns, last_ns,
+    CASE WHEN NOT messages THEN start_ns
+        WHEN lead(start_ns) OVER (ORDER BY start_ns) IS NULL AND coalesce(killed.t < last_ns, true) THEN forever()
+        ELSE last_ns END AS speaks_ns
+FROM lives, killed, written"""
 
 # When there was no server: as the launcher and the journal say; where neither can know, as the swarm saw it.
 OUTAGES = """
@@ -57,7 +68,7 @@ WITH told AS (
     SELECT t AS start_ns, kind, lead(t) OVER (ORDER BY t) AS end_ns
     FROM events WHERE kind IN ('server_ready', 'server_ended')
 ),
-deaths AS (SELECT end_ns AS start_ns, lead(start_ns) OVER (ORDER BY start_ns) AS end_ns FROM boots),
+deaths AS (SELECT last_ns AS start_ns, lead(start_ns) OVER (ORDER BY start_ns) AS end_ns FROM boots),
 ups AS (
     SELECT t, kind, sum(CASE kind WHEN 'connected' THEN 1 ELSE -1 END) OVER (
             ORDER BY t, source, line ROWS UNBOUNDED PRECEDING
