@@ -16,7 +16,7 @@ def check_answers(url: str) -> None:
         connection.request("HEAD", "/")
         connection.getresponse().close()
     except (OSError, http.client.HTTPException) as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        why = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
         raise TargetError(
             f"nothing answers at {url} ({why}); start the server, or mend -H or the target's url"
         ) from None

@@ -178,13 +178,17 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
     base = table.pop("from", None)
     if base is None:
         return {"name": path.stem, **table}
-    if base not in shipped():
+    if not isinstance(base, str) or base not in shipped():
         raise ScenarioError(f'{path}: from = "{base}" names no shipped scenario ({", ".join(shipped())})')
-    merged = _table(base)
-    for field_name, value in table.items():
-        old = merged.get(field_name)
-        merged[field_name] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-    return {**merged, "name": table.get("name", path.stem)}
+    return _merged(_table(base), {"name": path.stem, **table})
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in changes.items():
+        old = merged.get(name)
+        merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _run_json(path: Path, text: str) -> dict[str, Any]:
@@ -257,7 +261,7 @@ def _fault(name: str, table: Any) -> Fault:
 
 
 def _check_sense(scenario: Scenario) -> None:
-    if not re.fullmatch(r"[\w-][\w.-]*", scenario.name):
+    if not re.fullmatch(r"[\w-][\w .-]*", scenario.name):
         raise ScenarioError(f"name = {scenario.name!r} is to be a folder's; take letters, digits, dots and dashes")
     if scenario.agent_sends not in ("rest", "socket"):
         raise ScenarioError(f"agent_sends is rest or socket, not {scenario.agent_sends!r}")

@@ -1,0 +1,209 @@
+"""A scenario is read, changed and checked; whatever cannot be played is said in one line that names the field."""
+
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests import run_info, scenario
+from loadtests import target as targets
+from loadtests.order import order
+from loadtests.scenario import Fault, Scenario, ScenarioError, from_table, load, parse_setting, parse_time_s
+from reports.confusion import SMALL
+from reports.goals import check_goals
+
+
+@pytest.mark.parametrize("name", scenario.shipped())
+def test_shipped_scenarios_load_say_what_they_are_and_have_good_goals(name: str) -> None:
+    shipped = load(name)
+    assert shipped.name == name
+    assert shipped.sentence.endswith(".")
+    assert check_goals(shipped.goals)
+
+
+@pytest.mark.parametrize("name", ["early-reply", "short-drop"])
+def test_who_comes_late_on_purpose_has_no_latency_goal(name: str) -> None:
+    assert not [goal for goal in load(name).goals if "latency" in goal]
+
+
+@pytest.mark.parametrize("name", scenario.shipped())
+def test_a_table_gives_the_same_scenario_again(name: str) -> None:
+    changed = load(name, {**SMALL, "faults.kill-server.at_s": 5, "faults.kill-server.for_s": [1, 2]})
+    assert from_table(changed.table()) == changed
+    assert from_table(json.loads(json.dumps(changed.table()))) == changed
+
+
+def test_a_file_of_ones_own_begins_from_a_shipped_one(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('from = "short-drop"\nwidgets = 3\n[faults.drop]\nfor_s = 1\n[goals]\nleaks = { max = 2 }\n')
+    mine, base = load(str(file)), load("short-drop")
+    assert mine.name == "mine"
+    assert mine.widgets == 3
+    assert mine.faults == (Fault("drop", (5.0, 10.0), (1.0, 1.0)),)
+    assert mine.goals == {**base.goals, "leaks": {"max": 2}}
+    assert mine.agent_every_s == base.agent_every_s
+
+
+def test_a_file_need_not_begin_from_another(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text('name = "of-my-own"\nwidgets = 3\n')
+    assert load(str(file)) == Scenario(name="of-my-own", widgets=3)
+
+
+def test_a_run_json_is_a_scenario(tmp_path: Path) -> None:
+    played = load("early-reply", SMALL)
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(run_info.describe(played, targets.load("bundled"), "", 1)))
+    assert load(str(file)) == played
+    assert load(str(file), {"seed": 9}) == dataclasses.replace(played, seed=9)
+
+
+def test_changes_reach_into_tables_and_make_them() -> None:
+    changed = load("steady", {"faults.drop.at_s": 1, "faults.drop.for_s": [2, 3], "faults.drop.share": 0.5})
+    assert changed.faults == (Fault("drop", (1.0, 1.0), (2.0, 3.0), 0.5),)
+    assert load("short-drop", {"faults.drop.share": 0}).faults[0].share == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("widgets=5", ("widgets", 5)),
+        ("widgets = 5", ("widgets", 5)),
+        ("agent_every_s=[1, 2.5]", ("agent_every_s", [1, 2.5])),
+        ("agent_sends=socket", ("agent_sends", "socket")),
+        ('agent_sends="socket"', ("agent_sends", "socket")),
+        ("a.b=true", ("a.b", True)),
+        ("sentence=a = b", ("sentence", "a = b")),
+        ("sentence=", ("sentence", "")),
+    ],
+)
+def test_a_setting_is_toml_or_bare_words(text: str, setting: tuple[str, Any]) -> None:
+    assert parse_setting(text) == setting
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("20", 20), ("20s", 20), ("1.5m", 90), ("1h", 3600), ("0.5s", 0.5)])
+def test_times(text: str, seconds: float) -> None:
+    assert parse_time_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "20x", "1m30s", "20 minutes"])
+def test_no_times(text: str) -> None:
+    with pytest.raises(ScenarioError, match="write 20s, 5m or 1h"):
+        parse_time_s(text)
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown field": ({"colour": "blue"}, "no field 'colour'.*known are name, sentence"),
+    "text for a number": ({"run_time_s": "long"}, "run_time_s takes a number"),
+    "true for a number": ({"run_time_s": True}, "run_time_s takes a number"),
+    "less than nothing": ({"settle_s": -1}, "settle_s takes a number from 0"),
+    "endless": ({"run_time_s": float("inf")}, "run_time_s takes a number"),
+    "not a number": ({"run_time_s": float("nan")}, "run_time_s takes a number"),
+    "half a widget": ({"widgets": 1.5}, "widgets takes a whole number"),
+    "true widgets": ({"widgets": True}, "widgets takes a whole number"),
+    "negative seed": ({"seed": -1}, "seed takes a whole number"),
+    "range upside down": ({"agent_first_s": [5, 1]}, "agent_first_s .*swap the two"),
+    "range of three": ({"agent_first_s": [1, 2, 3]}, "agent_first_s takes a number"),
+    "range of words": ({"agent_first_s": ["a", "b"]}, "agent_first_s takes a number"),
+    "number for text": ({"agent_sends": 5}, "agent_sends takes text"),
+    "neither rest nor socket": ({"agent_sends": "mail"}, "agent_sends is rest or socket"),
+    "nobody": ({"widgets": 0}, "widgets must be above 0"),
+    "no agent": ({"agents": 0}, "agents must be above 0"),
+    "no time": ({"run_time_s": 0}, "run_time_s must be above 0"),
+    "all at once for ever": ({"agent_every_s": 0}, "must be at least 0.001"),
+    "too short a quiet phase": ({"quiet_s": 1}, "quiet_s.*false losses.*leave it 0"),
+    "a folder elsewhere": ({"name": "../elsewhere"}, "name = '../elsewhere'"),
+    "no name": ({"name": ""}, "name = ''"),
+    "unknown fault": ({"faults.flood.at_s": 1}, "no fault 'flood'; known are drop, kill-server"),
+    "fault without an end": ({"faults.drop.at_s": 1}, "faults.drop lacks for_s"),
+    "fault with too much": (
+        {"faults.drop": {"at_s": 1, "for_s": 1, "how": "hard"}},
+        "faults.drop has no field 'how'; known are at_s, for_s, share",
+    ),
+    "more than all": ({"faults.drop": {"at_s": 1, "for_s": 1, "share": 2}}, "faults.drop.share is a share"),
+    "fault that is none": ({"faults.drop": 5}, "faults.drop takes a table"),
+    "faults that are none": ({"faults": 5}, "faults takes a table"),
+    "goals that are none": ({"goals": 5}, "goals takes a table"),
+    "goal that is none": ({"goals.leaks": 5}, "goals.leaks takes a table"),
+    "a table in a number": ({"widgets": 5, "widgets.x": 5}, "widgets.x: widgets is not a table"),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), BAD.values(), ids=BAD)
+def test_bad_input_is_named(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ScenarioError, match=said) as raised:
+        load("steady", changes)
+    assert "\n" not in str(raised.value)
+
+
+FILES = {
+    "widgets = ": "is not TOML",
+    'from = "nothing"\n': "names no shipped scenario .early-reply, short-drop, steady",
+    "from = 5\n": "names no shipped scenario",
+    "from = []\n": "names no shipped scenario",
+    "\x00": "is not TOML",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), FILES.items(), ids=map(repr, FILES))
+def test_bad_files_are_named(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(ScenarioError, match=said) as raised:
+        load(str(file))
+    assert str(file) in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "[", "5", "{}", "[5]", '{"scenario": 5}', '{"scenario": [1]}', '"scenario"'])
+def test_a_json_file_without_a_scenario(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(text)
+    with pytest.raises(ScenarioError, match="holds no scenario"):
+        load(str(file))
+
+
+def test_no_file_at_all(tmp_path: Path) -> None:
+    binary = tmp_path / "scenario.toml"
+    binary.write_bytes(b"\xff\xfe")
+    for name in ("nothing", str(tmp_path), str(binary)):
+        with pytest.raises(ScenarioError, match="neither one of early-reply, short-drop, steady nor a readable file"):
+            load(name)
+
+
+@given(
+    widgets=st.integers(1, 10**6),
+    between=st.tuples(st.floats(0.01, 100), st.floats(0, 100)).map(lambda ends: (ends[0], ends[0] + ends[1])),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**70),
+)
+def test_any_good_scenario_survives_the_round_trip(
+    widgets: int, between: tuple[float, float], share: float, seed: int
+) -> None:
+    wanted = Scenario(
+        widgets=widgets, agent_every_s=between, seed=seed, faults=(Fault("drop", between, between, share),)
+    )
+    assert from_table(json.loads(json.dumps(wanted.table()))) == wanted
+
+
+def test_the_listing_can_be_copied_into_a_file() -> None:
+    lines = scenario.described(load("steady"))
+    listed = [line.split("  # ")[0].split() for line in lines if " = " in line]
+    assert {words[0] for words in listed} == {field.name for field in dataclasses.fields(Scenario)} - {
+        "name",
+        "sentence",
+    }
+    assert tomllib.loads("widgets = 20")["widgets"] == load("steady").widgets
+    assert ["widgets", "=", "20"] in listed
+
+
+def test_users_are_shared_out_in_the_scenarios_ratio() -> None:
+    for users, parties in ((2, (1, 1)), (11, (10, 1)), (44, (40, 4))):
+        ordered = order("steady", {"arrivals_per_s": 100}, users=users).scenario
+        assert (ordered.widgets, ordered.agents) == parties
+    ordered = order("steady", {"widgets": 60, "agents": 6, "arrivals_per_s": 100}, users=11).scenario
+    assert (ordered.widgets, ordered.agents) == (10, 1)
