@@ -222,8 +222,12 @@ def _spoilt(folder: Path) -> str:
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 def serve(context: typer.Context) -> None:
     """Run the bundled chat server, with the defects that are asked for; `entrega serve --help` lists its options."""
-    from server_under_test.__main__ import main as serve_chat
+    from loadtests.bad_input import BadInput
 
+    try:
+        from server_under_test.__main__ import main as serve_chat
+    except ImportError as error:
+        raise BadInput(f"the bundled server needs {error.name}; pip install 'entrega[server]'") from None
     raise typer.Exit(serve_chat(context.args))
 
 
@@ -334,9 +338,7 @@ def _causes() -> dict[str, list[str]]:
 
 @app.command()
 def selftest(
-    quick: Annotated[
-        bool, _option("--quick", help="small runs, within two minutes (there is no longer one yet)")
-    ] = True,
+    quick: Annotated[bool, _option("--quick", help="every case once, within two minutes; else three times")] = False,
     json_file: Annotated[Path | None, _option("--json", help="write the matrix there")] = None,
 ) -> None:
     """Break one thing at a time and see that it is found and rightly named; and that a healthy server is left alone.
