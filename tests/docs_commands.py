@@ -77,7 +77,8 @@ def _options(command: Any) -> Iterator[str]:
 def _option(each: Any) -> tuple[str, ...]:
     is_option = each.param_type_name == "option"
     name = code(each.opts) if is_option else f"`{each.name.upper()}`"
-    default = f"`{each.default}`" if isinstance(each.default, str | int | Path) and each.default is not True else ""
+    flag = isinstance(each.default, bool)
+    default = f"`{each.default}`" if isinstance(each.default, str | int | Path) and not flag else ""
     return name, each.help, default, f"`{each.envvar}`" if each.envvar else ""
 
 
