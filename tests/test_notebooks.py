@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 
 from entrega import open_ledger
 from reports.confusion import SMALL
+from reports.trace import Step, Trace
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 FIRST_RUN = next(path for path in NOTEBOOKS if path.stem == "01_first_run")
@@ -71,6 +72,13 @@ def test_the_first_run_plays_and_shows_what_the_ledger_says(played: Notebook, fo
     assert f"<td>{summary.lost}</td>" in counts
     assert next(iter(summary.samples.values())) in timeline
     assert "MISSING: received" in timeline
+
+
+def test_what_people_type_is_text_in_a_timeline() -> None:
+    typed = "<img src=x>"
+    found = Trace(typed, typed, typed, typed, typed, None, (Step(None, None, typed, typed),), (typed,))
+    assert "<img" not in found._repr_html_()
+    assert found._repr_html_().count("&lt;img src=x&gt;") == 8
 
 
 def test_progress_leaves_one_line_of_text_and_no_widget(played: Notebook) -> None:
