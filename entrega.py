@@ -20,6 +20,7 @@ import typer
 
 if TYPE_CHECKING:
     from loadtests.order import Order
+    from loadtests.progress import Progress
     from reports.ledger import Ledger
     from reports.verdict import Verdict
 
@@ -96,7 +97,13 @@ def _play(wanted: "Order") -> Path:
     from reports.goals import check_goals
 
     check_goals(wanted.scenario.goals)  # now, not when everything was played
-    with ProgressBar() as watch:
+    with ProgressBar() as bar:
+
+        def watch(progress: "Progress") -> None:
+            if _signals:  # its exception got lost, as it does where Python itself calls back
+                raise _Stopped(_signals[0])
+            bar(progress)
+
         return launch(wanted, watch)
 
 
@@ -385,10 +392,13 @@ class _Stopped(BaseException):
     """SIGINT or SIGTERM. Unlike KeyboardInterrupt it is nothing that a library turns into an exit code of its own."""
 
 
+_signals: list[str] = []  # that have come
+
+
 def _stop(number: int, *_: object) -> None:
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)  # the first one is enough: what it began is bounded and must not be cut
-    raise _Stopped(signal.Signals(number).name)
+    _signals.append(signal.Signals(number).name)
+    if len(_signals) == 1:  # that one is enough: what it began is bounded and must not be cut
+        raise _Stopped(_signals[0])
 
 
 def main() -> None:

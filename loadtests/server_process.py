@@ -1,5 +1,6 @@
 """A server that the run starts, kills and starts again, by the one line of its target."""
 
+import contextlib
 import ctypes
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -46,7 +48,7 @@ class ServerProcess:
         self.boot += 1
         self.environment["ENTREGA_JOURNAL"] = str(self.logs.parent / "events" / f"journal-{self.boot}.jsonl")
         out, err = (self.logs / f"server-{self.boot}.{stream}" for stream in ("out", "err"))
-        with out.open("wb") as out_file, err.open("wb") as err_file:
+        with out.open("wb") as out_file, err.open("wb") as err_file, _undisturbed() as signals:
             try:
                 self._process = subprocess.Popen(
                     self._command(),
@@ -55,7 +57,7 @@ class ServerProcess:
                     stdout=out_file,
                     stderr=err_file,
                     start_new_session=True,  # a terminal's Ctrl-C is for the launcher, which ends it in order
-                    preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - it makes two system calls
+                    preexec_fn=partial(_die_with, os.getpid(), signals),  # noqa: PLW1509 - it makes system calls only
                 )
             except OSError as error:
                 raise ServerError(f"cannot start {self.start!r}: {error}; mend `start` in the target") from None
@@ -105,7 +107,18 @@ def _last_words(err: Path) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
-def _die_with(parent: int) -> None:
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[set[signal.Signals]]:
+    """No signal meanwhile: the exception of one that comes during a fork is lost. Gives what was blocked before."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield {signal.Signals(number) for number in before}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _die_with(parent: int, signals: set[signal.Signals]) -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, signals)
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before it could be told
         os._exit(1)
