@@ -1,0 +1,93 @@
+"""The swarm's Socket.IO client, driven from outside: orders come as JSON lines on stdin, what it tells goes to stdout.
+
+It is run in a process of its own, by `python -m gevent.monkey --module`, which patches it as Locust does.
+"""
+
+import json
+import sys
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+from gevent.fileobject import FileObjectThread
+
+from loadtests.swarm.client import Backoff, Client
+from loadtests.swarm.engine import Engine
+from loadtests.swarm.wire import Wire
+
+PATH = "/socket.io/"
+
+
+def tell(client: str, heard: str, **fields: Any) -> None:
+    print(json.dumps({"client": client, "heard": heard, **fields}, default=repr), flush=True)
+
+
+class Teller:
+    """Tells everything that a client tells it (loadtests.swarm.client.Listener)."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def connecting(self, attempt: int) -> None:
+        tell(self._name, "connecting", attempt=attempt)
+
+    def connect_failed(self, reason: str, status: int | None) -> None:
+        tell(self._name, "connect_failed", reason=reason, status=status)
+
+    def connected(self, sid: str | None, transport: str) -> None:
+        tell(self._name, "connected", sid=sid, transport=transport)
+
+    def disconnected(self, reason: str, last_frame_ns: int | None) -> None:
+        tell(self._name, "disconnected", reason=reason, last_frame_ns=last_frame_ns)
+
+    def event(self, name: str, payload: Any) -> None:
+        tell(self._name, "event", event=name, payload=payload)
+
+
+class Driven:
+    """One client, and its network."""
+
+    def __init__(self, name: str, url: str, token: str, origin: str | None, deadline_s: float) -> None:
+        parts = urlsplit(url)
+        self._name = name
+        self._deadline_s = deadline_s
+        self._wire = Wire(parts.hostname or "", parts.port or 80)
+        self._client = Client(
+            engine=lambda: Engine(self._wire, url, PATH, origin),
+            auth=lambda: {"token": token},
+            listener=Teller(name),
+            backoff=Backoff(0.05, 0.2),
+            connect_deadline_s=deadline_s,
+        )
+
+    def start(self) -> None:
+        self._client.start()
+
+    def emit(self, number: int, event: str, payload: Any, deadline_s: float) -> None:
+        self._client.emit(event, payload, partial(self._acked, number), deadline_s)
+
+    def reset(self, away_s: float) -> None:
+        self._wire.reset(away_s)
+
+    def close(self) -> None:
+        self._client.close()
+        tell(self._name, "closed")
+
+    def _acked(self, number: int, payload: Any, why: str | None) -> None:
+        tell(self._name, "acked", number=number, payload=payload, why=why)
+
+
+def main() -> None:
+    clients: dict[str, Driven] = {}
+    for line in FileObjectThread(sys.stdin):
+        order = json.loads(line)
+        name, verb, about = order["client"], order["do"], order["about"]
+        if verb == "make":
+            clients[name] = Driven(name, **about)
+        else:
+            gevent.spawn(getattr(clients[name], verb), **about)
+
+
+if __name__ == "__main__":
+    main()
