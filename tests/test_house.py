@@ -97,12 +97,6 @@ def test_notebook_calls_and_defines_nothing(notebook: Path) -> None:
     assert within(imports(tree), ["gevent", "locust", *HOUSES]) == set()
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
-def test_notebook_is_committed_without_output(notebook: Path) -> None:
-    assert [cell["source"] for cell in cells(notebook) if cell["outputs"] or cell["execution_count"]] == []
-    assert sum("parameters" in cell.get("metadata", {}).get("tags", []) for cell in cells(notebook)) == 1
-
-
 def test_no_module_is_a_drawer_for_anything() -> None:
     drawers = {"common", "helper", "helpers", "manager", "misc", "shared", "util", "utils"}
     modules = [path for house in (*HOUSES, "tests") for path in (ROOT / house).rglob("*.py")]
