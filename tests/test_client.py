@@ -13,9 +13,11 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
+import pandas as pd
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
+from loadtests import run_folder
 from tests import server_process
 from tests.played import WITHIN_S, environment
 from tests.server_client import Party, Rest
@@ -465,3 +467,23 @@ def test_attachments_are_put_in_their_place(clients: Any) -> None:
         assert client.hear("event", event="file")["payload"] == {"data": repr(b"\x00\xff")}
         client.do("close")
         client.hear("closed")
+
+
+# -- payloads that do not behave
+
+
+def test_any_payload_is_recorded_and_the_party_goes_on(tmp_path: Path) -> None:
+    run_folder.create(tmp_path / "run", {"format": 1, "run": "r", "horizon_s": 1, "late_after_s": 1})
+    script = [sys.executable, "-m", "gevent.monkey", "--module", "tests.swarm_scripts.odd_payloads"]
+    said = subprocess.run(
+        [*script, str(tmp_path / "run")], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    run = run_folder.open_run(tmp_path / "run")
+    events = pd.read_parquet(run.events)
+    payloads = json.loads(said.stdout)["payloads"]
+    live = events[(events["kind"] == "received") & (events["via"] == "live")]
+    assert len(live) + run.info["sealed"]["garbage"] >= 2 * payloads + 1
+    assert run.info["sealed"]["garbage"] < 20  # half characters, which no table can hold
+    assert events["kind"].iloc[-1] == "sentinel"
+    assert events[events["kind"] == "displayed"]["mid"].iloc[-1] == "r:0.a.1"
