@@ -1,0 +1,55 @@
+"""One customer who is handed whatever a foreign server may send, without a network. `python ... FOLDER`."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from loadtests import scenario, target
+from loadtests.events import Recorder
+from loadtests.plan import plan
+from loadtests.swarm.message import text_of
+from loadtests.swarm.parties import Customer
+from loadtests.swarm.rest import Answer
+from loadtests.swarm.stage import Stage
+
+MID = "r:0.a.0"
+GOOD = {"id": "x", "clientId": MID, "seq": 1, "sessionId": "s1", "text": text_of(MID, 5)}
+ODD: tuple[Any, ...] = (
+    *(None, True, 5, -1, 2**70, 1.5, float("inf"), "", "text", "\ud800", b"\xff", [], [1], {}, {"message": 5}),
+    *({"message": {**GOOD, name: odd}} for name in GOOD for odd in (None, True, -5, 2**70, "\ud800", [], {}, b"\xff")),
+    *({"ok": True, name: odd} for name in ("messages", "room", "members") for odd in (None, 5, "text", [5], {}, 2**70)),
+    {"ok": False, "error": {"why": ["a", "list"]}},
+    {"ok": False, "error": "x" * 10**6},
+)
+
+
+def main(folder: Path) -> None:
+    stage = Stage(
+        folder=folder,
+        run="r",
+        url="http://127.0.0.1:1",
+        scenario=scenario.load("steady"),
+        target=target.load("bundled"),
+        t0_ns=time.monotonic_ns(),
+        limit=1,
+        defects=frozenset(),
+        recorder=Recorder(folder / "events" / "swarm-1.jsonl"),
+        row=lambda *_: None,
+    )
+    customer = Customer(stage, "widget-0", "token", None, "s1")
+    seat = customer.sit(plan(stage.scenario, 0), "s1", "a", 1, len(ODD) + 1)
+    for odd in ODD:
+        customer.event("new-message", odd)
+        customer.event("typing", odd)
+        customer._join_answered(seat, 1, 0, time.monotonic_ns(), odd, None)
+        customer._answered(seat, "r:0.w.0", Answer(200, odd))
+        customer._answered(seat, "r:0.w.0", Answer(422, odd))
+    customer.event("new-message", {"message": {**GOOD, "clientId": "r:0.a.1", "id": "last", "seq": 2}})
+    stage.recorder.close()
+    print(json.dumps({"payloads": len(ODD)}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
