@@ -9,20 +9,34 @@ import duckdb
 
 IN_FLIGHT_NS = 100_000_000
 
+# The events of connections and joins, with the connection's number where nobody wrote it.
+TALK = """
+CREATE TABLE talk AS
+SELECT * REPLACE (coalesce(conn, count(*) FILTER (kind = 'connected') OVER past
+    + if(kind IN ('connecting', 'connect_failed'), 1, 0))::INTEGER AS conn)
+FROM (
+    SELECT party, session, view, conn, kind, t, source, "line", sid, reason, status, last_frame_ns, room, "after"
+    FROM events WHERE party IS NOT NULL AND kind IN (
+        'connecting', 'connected', 'connect_failed', 'disconnected', 'join_sent', 'joined', 'join_failed')
+)
+WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING)"""
+
 # One row per connection that came about. `seen_ns`: the last sign of life on it; what came later was lost with it.
 CONNECTIONS = """
 CREATE TABLE connections AS
 WITH attempts AS (
-    SELECT party, conn, any_value(sid) AS sid, any_value(session) AS session,
+    SELECT party, conn, any_value(sid) AS sid,
         max(t) FILTER (kind = 'connecting') AS begun_ns, min(t) FILTER (kind = 'connected') AS connected_ns,
         min(t) FILTER (kind = 'disconnected') AS ended_ns, max(last_frame_ns) AS last_frame_ns
-    FROM events
-    WHERE kind IN ('connecting', 'connected', 'disconnected') AND party IS NOT NULL AND conn IS NOT NULL
+    FROM talk WHERE kind IN ('connecting', 'connected', 'disconnected')
     GROUP BY party, conn HAVING bool_or(kind = 'connected')
 ),
 heard AS (
-    SELECT party, conn, max(t) AS heard_ns FROM events
-    WHERE kind IN ('received', 'joined') AND conn IS NOT NULL GROUP BY party, conn
+    SELECT party, conn, max(t) AS heard_ns FROM (
+        SELECT party, conn, t FROM talk WHERE kind = 'joined'
+        UNION ALL
+        SELECT party, conn, t FROM events WHERE kind = 'received' AND conn IS NOT NULL
+    ) GROUP BY party, conn
 )
 SELECT party, conn, sid, connected_ns, coalesce(begun_ns, connected_ns) AS begun_ns,
     coalesce(ended_ns, forever()) AS ended_ns,
@@ -36,7 +50,7 @@ LINE = """
 CREATE TABLE line AS
 WITH states AS (
     SELECT *, max(conn) OVER (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING) AS newest
-    FROM events WHERE kind IN ('connecting', 'connected', 'connect_failed', 'disconnected') AND party IS NOT NULL
+    FROM talk WHERE kind IN ('connecting', 'connected', 'connect_failed', 'disconnected')
 ),
 attempts AS (
     SELECT *, bool_or(kind = 'connected') OVER past AS had_connected,
@@ -44,7 +58,7 @@ attempts AS (
         CASE kind WHEN 'connect_failed' THEN kind WHEN 'connecting' THEN lead(kind) OVER future END AS ending,
         CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS words,
         CASE kind WHEN 'connect_failed' THEN status WHEN 'connecting' THEN lead(status) OVER future END AS answer
-    FROM states WHERE kind <> 'disconnected' OR conn IS NULL OR conn >= newest
+    FROM states WHERE kind <> 'disconnected' OR conn >= newest
     WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING),
         future AS (PARTITION BY party ORDER BY t, source, "line")
 ),
@@ -63,7 +77,7 @@ CREATE TABLE joins AS
 WITH answered AS (
     SELECT *, lag(kind) OVER talk AS kind_before, lead(kind) OVER talk AS kind_after, lead(t) OVER talk AS t_after,
         lead(reason) OVER talk AS words, lead(room) OVER talk AS room_acked
-    FROM events WHERE kind IN ('join_sent', 'joined', 'join_failed') AND party IS NOT NULL
+    FROM talk WHERE kind IN ('join_sent', 'joined', 'join_failed')
     WINDOW talk AS (PARTITION BY party, session, conn ORDER BY t, source, "line")
 ),
 sent AS (
@@ -146,10 +160,10 @@ deaths AS (
 SELECT absences.*, coalesce(join_refused, false) AS join_refused, coalesce(join_timeouts, 0) AS join_timeouts, dead_ns
 FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)"""
 
-STEPS = (CONNECTIONS, LINE, JOINS, ABSENCES, GAPS)
+STEPS = (TALK, CONNECTIONS, LINE, JOINS, ABSENCES, GAPS)
 
 
 def create_connections(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables connections, line, joins, absences, gaps; needs those of reports.witnesses."""
+    """Tables talk, connections, line, joins, absences, gaps; needs those of reports.witnesses."""
     for step in STEPS:
         con.execute(step)

@@ -14,23 +14,32 @@ SELECT coalesce(sum(displays - removals - 1) FILTER (displays - removals > 1), 0
 # At receipt: live frames of one connection whose seq is below one that had come on it before. Copies are duplicates.
 REORDERS = """
 WITH firsts AS (
-    SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS seq FROM frames
-    WHERE kind = 'received' AND via = 'live' AND seq IS NOT NULL AND conn IS NOT NULL GROUP BY ALL
+    SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS said FROM frames
+    WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND conn IS NOT NULL GROUP BY ALL
+),
+numbered AS (
+    SELECT firsts.*, coalesce(firsts.said, messages.seq) AS number FROM firsts LEFT JOIN messages USING (mid)
 )
-SELECT count(*) FILTER (seq < highest) FROM (
-    SELECT seq, max(seq) OVER (
+SELECT count(*) FILTER (number < highest) FROM (
+    SELECT number, max(number) OVER (
         PARTITION BY party, session, conn ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS highest FROM firsts
+    ) AS highest FROM numbered
 )"""
 
 # A frame of a session at a party that has no part in it, counted at receipt, whatever the screen filters. An agent has
-# part in what it assumed; of sessions whose agent nobody recorded nothing is said.
+# part in what it assumed; of sessions whose agent nobody recorded nothing is said. Whose a frame is says its mid, else
+# the session that it names.
 LEAKS = """
-WITH frames_of AS (
-    SELECT party, try_cast(split_part(split_part(mid, ':', -1), '.', 1) AS INTEGER) AS number FROM frames
-    WHERE kind = 'received' AND via <> 'audit' AND party IS NOT NULL AND starts_with(mid, run_prefix())
+WITH received AS (FROM events WHERE kind = 'received' AND via IS DISTINCT FROM 'audit' AND party IS NOT NULL),
+owned AS (
+    SELECT party, try_cast(split_part(split_part(mid, ':', -1), '.', 1) AS INTEGER) AS number
+    FROM received WHERE starts_with(mid, run_prefix())
+    UNION ALL
+    SELECT party, coalesce(try_cast(split_part(split_part(named.mid, ':', -1), '.', 1) AS INTEGER), sessions.number)
+    FROM received LEFT JOIN named USING (source, line) LEFT JOIN sessions ON sessions.session = received.session
+    WHERE received.mid IS NULL
 )
-SELECT count(*) FROM frames_of JOIN sessions USING (number)
+SELECT count(*) FROM owned JOIN sessions USING (number)
 WHERE party <> 'widget-' || number
     AND if(starts_with(party, 'widget-'), true, coalesce(party <> agent, recorders_whole()))"""
 
@@ -55,7 +64,7 @@ WHERE coalesce(watched.whole, recorders_whole())"""
 FOREIGN = """
 SELECT count(DISTINCT coalesce(events.id, events.source || ':' || events.line))
 FROM events ANTI JOIN named USING (source, line)
-WHERE kind = 'received' AND mid IS NULL AND via <> 'audit'"""
+WHERE kind = 'received' AND mid IS NULL AND via IS DISTINCT FROM 'audit'"""
 
 VIEW_MISSES = "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM judged WHERE owed"
 

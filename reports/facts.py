@@ -58,7 +58,7 @@ SELECT looked_at.mid, line.conn, line.refusal,
     joins.sent_ns IS NOT NULL AS join_sent,
     coalesce(joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
     rejoins.rejoin_ns, nullif(connections.ended_ns, forever()) AS conn_ended_ns,
-    joins.room AS joined_room
+    joins.room AS joined_room, line.kind <> 'connected' OR connections.sid IS NOT NULL AS known_to_journal
 FROM looked_at
 ASOF LEFT JOIN line ON line.party = looked_at.recipient AND line.from_ns <= looked_at.at_ns
 ASOF LEFT JOIN joins
@@ -90,14 +90,15 @@ entries AS (
     FROM events JOIN connections USING (sid) WHERE events.kind = 'room_entered'
 ),
 entered AS (
-    SELECT states.mid, arg_max(entries.room, entries.t) AS entered_room
+    SELECT states.mid, arg_max(entries.room, entries.t) AS room
     FROM states JOIN moments USING (mid)
     JOIN entries ON entries.party = moments.recipient AND entries.conn = states.conn AND entries.t <= moments.at_ns
         AND coalesce(entries.session = moments.session, entries.room = states.joined_room, true)
     GROUP BY states.mid
 )
-SELECT mid, CASE WHEN member THEN true WHEN sids IS NOT NULL OR members = 0 THEN false END AS member,
-    coalesce(in_flight, false) AS in_flight, written_ns, entered_room
+SELECT mid, CASE WHEN member THEN true WHEN members = 0 OR sids AND known_to_journal THEN false END AS member,
+    coalesce(in_flight, false) AS in_flight, written_ns,
+    if(EXISTS (FROM entries), entered.room, joined_room) AS entered_room  -- a journal without entries: as it was acked
 FROM states JOIN moments USING (mid) LEFT JOIN reached USING (mid) LEFT JOIN written USING (mid)
 LEFT JOIN entered USING (mid)
 LEFT JOIN (SELECT DISTINCT mid, true AS sids FROM frames WHERE kind = 'published' AND sids IS NOT NULL) USING (mid)"""
@@ -146,11 +147,19 @@ ANTI JOIN (SELECT * FROM sightings WHERE displays > 0) AS held
     ON held.mid = moments.mid AND held.party = pages.party AND held.view = pages.view
 WHERE kept_ns IS NOT NULL GROUP BY moments.mid"""
 
+# When all that is stored of a session was read. A read of which fewer messages were recorded than it held says nothing.
+AUDITS = """
+CREATE TABLE audits AS
+SELECT session, max(t) FILTER (kind = 'history_read') AS audit_ns
+FROM events
+WHERE kind = 'history_read' AND audit AND coalesce("after", 0) = 0 OR kind = 'received' AND via = 'audit'
+GROUP BY session
+HAVING coalesce(sum("count") FILTER (kind = 'history_read'), 0) <= count(*) FILTER (kind = 'received')"""
+
 SOURCES = """
 moments LEFT JOIN shown USING (mid) LEFT JOIN states USING (mid) LEFT JOIN membership USING (mid)
 LEFT JOIN recovery USING (mid) LEFT JOIN missed_views USING (mid)
-LEFT JOIN (SELECT session, max(t) AS audit_ns FROM events WHERE kind = 'history_read' AND audit GROUP BY session)
-    AS audits ON audits.session = moments.session
+LEFT JOIN audits ON audits.session = moments.session
 LEFT JOIN (SELECT party, session, min(acked_ns) AS acked_ns FROM joins GROUP BY ALL) AS first_acks
     ON first_acks.party = moments.recipient AND first_acks.session = moments.session
 LEFT JOIN (SELECT DISTINCT party FROM joins WHERE acked_ns IS NOT NULL) AS joiners ON joiners.party = moments.recipient
@@ -158,15 +167,19 @@ LEFT JOIN watched AS recipients ON recipients.party = moments.recipient
 LEFT JOIN watched AS senders ON senders.party = moments.sender
 LEFT JOIN farewells ON farewells.party = moments.recipient AND farewells.session = moments.session"""
 
-SERVER_KINDS = [kind.name for kind in KINDS.values() if kind.writer == "server"]
+STEPS = (MOMENTS, STATES, MEMBERSHIP, RECOVERY, VIEW_MISSES, AUDITS)
 
-STEPS = (MOMENTS, STATES, MEMBERSHIP, RECOVERY, VIEW_MISSES)
+
+def kinds_of(writer: str) -> list[str]:
+    """The kinds of event that server, swarm or launcher writes."""
+    return [kind.name for kind in KINDS.values() if kind.writer == writer]
 
 
 def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
     """Table facts from view events, and the tables it stands on. `info` is run.json's."""
     con.execute(_macros(info))
-    con.execute("CREATE TABLE server_kinds AS SELECT unnest(?) AS kind", [SERVER_KINDS])
+    for writer in ("server", "swarm"):
+        con.execute(f"CREATE TABLE {writer}_kinds AS SELECT unnest(?) AS kind", [kinds_of(writer)])
     create_witnesses(con, info)
     create_connections(con)
     create_messages(con)

@@ -16,7 +16,7 @@ import pandas as pd
 from loadtests.run_folder import RunFolder, open_run
 from reports.causes import missed_because, not_recovered_because
 from reports.counters import contradictions, count
-from reports.facts import SERVER_KINDS, create_facts
+from reports.facts import create_facts, kinds_of
 from reports.outcomes import JUDGED
 from reports.schema import LEDGER
 
@@ -115,7 +115,7 @@ def _macro_promises(run: RunFolder) -> str:
 
 
 def _view_events(con: duckdb.DuckDBPyConnection, run: RunFolder, journal: bool) -> None:
-    kinds = ", ".join(_quoted(kind) for kind in SERVER_KINDS)
+    kinds = ", ".join(_quoted(kind) for kind in kinds_of("server"))
     without = "" if journal else f" WHERE kind NOT IN ({kinds})"
     con.execute(f"CREATE VIEW events AS FROM read_parquet({_quoted(run.events)}){without}")
 

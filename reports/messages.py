@@ -78,7 +78,8 @@ SIGHTINGS = """
 CREATE TABLE sightings AS
 SELECT mid, party, coalesce(view, 0) AS view,
     min(t) AS seen_ns,
-    min(t) FILTER (kind = 'received' AND via = 'live') AS received_ns,
+    coalesce(min(t) FILTER (kind = 'received' AND via = 'live'),
+        if(bool_or(kind = 'received'), NULL, min(t) FILTER (kind = 'not_displayed'))) AS received_ns,
     arg_min(conn, t) FILTER (kind = 'received' AND via = 'live') AS received_conn,
     min(t) FILTER (kind = 'displayed') AS displayed_ns,
     arg_min(via, t) FILTER (kind = 'displayed') AS via,
@@ -87,9 +88,8 @@ SELECT mid, party, coalesce(view, 0) AS view,
     count(*) FILTER (kind = 'removed') AS removals,
     coalesce(max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed'), false) AS wiped,
     arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) AS why
-FROM frames
-WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via IS DISTINCT FROM 'audit'
-    AND party IS NOT NULL
+FROM (SELECT * REPLACE (coalesce(via, 'live') AS via) FROM frames)
+WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via <> 'audit' AND party IS NOT NULL
 GROUP BY ALL"""
 
 # What the recipient's pages made of it. As it was emitted means: by a live frame on a connection that had begun before

@@ -99,7 +99,7 @@ FACTS = _columns(
     ("rejoin_ns", "BIGINT", "ns", "the first join sent on the connection of that moment", "none was", "rejoin_ns"),
     ("conn_ended_ns", "BIGINT", "ns", "when that connection ended", "it did not", "conn_ended_ns"),
     ("joined_room", "VARCHAR", "", "the room of its last join", "none, or not looked up", "joined_room"),
-    ("entered_room", "VARCHAR", "", "the room its connection had entered", "no journal, none, or not looked up",
+    ("entered_room", "VARCHAR", "", "the room its connection had entered", "none, or not looked up",
      "entered_room"),
     ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "first_acks.acked_ns"),
     ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",

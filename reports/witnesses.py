@@ -8,11 +8,13 @@ from typing import Any
 
 import duckdb
 
-# One row per load process. `whole`: its last line is the sentinel; otherwise it was cut at `end_ns`.
+# One row per load process, whatever its file is called. `whole`: its last line is the sentinel; otherwise it was cut at
+# `end_ns`.
 RECORDERS = """
 CREATE TABLE recorders AS
 SELECT source, max(t) AS end_ns, bool_or(kind = 'sentinel') AS whole
-FROM events WHERE starts_with(source, 'swarm') GROUP BY source"""
+FROM events WHERE kind IN (SELECT kind FROM swarm_kinds) GROUP BY source
+HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm')"""
 
 RECORDERS_WHOLE = """
 CREATE MACRO recorders_whole() AS (SELECT coalesce(bool_and(whole), false) AND count(*) >= workers() FROM recorders)"""
@@ -23,20 +25,22 @@ CREATE TABLE watched AS
 SELECT party, withdrawn_ns, end_ns, whole
 FROM (
     SELECT party, min(source) AS source, min(t) FILTER (kind = 'withdrawn') AS withdrawn_ns
-    FROM events WHERE party IS NOT NULL AND starts_with(source, 'swarm') GROUP BY party
+    FROM events WHERE party IS NOT NULL GROUP BY party
 ) JOIN recorders USING (source)"""
 
-# One row per session of the plan. An agent holds it from `assumed_ns`.
+# One row per session of the plan, by its number there (the index, else the widget's). An agent holds it from
+# `assumed_ns`.
 SESSIONS = """
 CREATE TABLE sessions AS
 SELECT number, any_value(session) AS session, min(opened_ns) AS opened_ns, min(assumed_ns) AS assumed_ns,
     arg_min(agent, assumed_ns) AS agent
 FROM (
     SELECT session, min(t) FILTER (kind = 'session_opened') AS opened_ns,
-        coalesce(max("index"), max(try_cast(split_part(party, '-', 2) AS INTEGER)) FILTER (kind = 'session_opened'))
-            AS number,
+        coalesce(max("index"),
+            max(try_cast(split_part(party, '-', 2) AS INTEGER)) FILTER (starts_with(party, 'widget-'))) AS number,
         min(t) FILTER (kind = 'assumed') AS assumed_ns, arg_min(party, t) FILTER (kind = 'assumed') AS agent
-    FROM events WHERE kind IN ('session_opened', 'assumed') AND session IS NOT NULL GROUP BY session
+    FROM events WHERE kind IN ('session_opened', 'escalated', 'join_sent', 'joined', 'assumed') AND session IS NOT NULL
+    GROUP BY session
 ) WHERE number IS NOT NULL GROUP BY number"""
 
 # When a party was done with a session; what is stored later is not owed to it.
@@ -44,14 +48,21 @@ FAREWELLS = """
 CREATE TABLE farewells AS
 SELECT party, session, min(t) AS left_ns FROM events WHERE kind = 'closed' GROUP BY party, session"""
 
-# The lives of the server's process, by its journal's files. `last_ns`: its last line. `speaks_ns`: until when silence
-# proves something: its last line if the process is known to have died after it, else for good. A journal that never
-# writes down a message is silent on messages.
+# The lives of the server's process, by its journal. `last_ns`: its last line. `speaks_ns`: until when silence proves
+# something: its last line if the process is known to have died after it, else for good. A journal that never writes
+# down a message is silent on messages.
 BOOTS = """
 CREATE TABLE boots AS
-WITH lives AS (
-    SELECT source, min(t) AS start_ns, max(t) AS last_ns
-    FROM events WHERE kind IN (SELECT kind FROM server_kinds) GROUP BY source
+WITH journal AS (SELECT source, t, kind FROM events WHERE kind IN (SELECT kind FROM server_kinds)),
+starts AS (
+    SELECT source, t AS start_ns FROM journal WHERE kind = 'server_started'
+    UNION
+    SELECT source, min(t) FROM journal GROUP BY source
+),
+bounds AS (SELECT *, lead(start_ns, 1, forever()) OVER (PARTITION BY source ORDER BY start_ns) AS next_ns FROM starts),
+lives AS (
+    SELECT source, start_ns, max(t) AS last_ns
+    FROM bounds JOIN journal USING (source) WHERE t >= start_ns AND t < next_ns GROUP BY source, start_ns
 ),
 killed AS (SELECT max(t) AS t FROM events WHERE kind = 'server_ended' AND status IS DISTINCT FROM 0),
 written AS (SELECT count(*) > 0 AS messages FROM events WHERE kind IN ('stored', 'published'))
