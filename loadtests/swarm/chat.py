@@ -89,6 +89,7 @@ class Party:
         """Take one's place in a conversation in which `other` is to send `awaited` messages, and this party `own`."""
         mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in range(awaited)}
         seat = self.seats[session] = Seat(session, plan.index, Screen(session), mids, own)
+        seat.check()  # a short run may plan nothing for it
         return seat
 
     def enter(self, seat: Seat) -> None:
