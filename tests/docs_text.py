@@ -27,9 +27,9 @@ What the load sees tells *that* a message was missed; what the server did is nee
 Without a journal, "stored and never emitted" and "emitted to another room" are one cause, `subscribed_nowhere`
 ([causes.md](causes.md)). The outcomes are the same with and without.
 
-The bundled server writes a journal. Yours can with a few lines, in any language. `server_started`, `stored`,
-`published` and `room_entered` belong together, because what a journal does not show did not happen: with one of them
-left out, another cause would be named. The others may be missing, and what they are good for with them.
+The bundled server writes a journal. Yours can with a few lines, in any language. `server_started`, `stored` and
+`published` belong together, because what a journal does not show did not happen: with one of them left out, it would
+tell another story. The other kinds may be missing, and what they are good for with them.
 
 ## The contract
 
@@ -46,8 +46,9 @@ left out, another cause would be named. The others may be missing, and what they
 5. **`n`** numbers the lines of a boot from 1, `server_started` being the first.
 6. **`mid`** is what the sender gave as `clientId`, `id` your own id of the message. One of the two is enough; with
    both, a message is found even where the payload lost one. `seq` counts a session's messages in the order of commits.
-7. **Silence.** Between the `server_started` of a boot and its last line, what the journal does not show did not happen;
-   after the last line its silence proves nothing. So write something twice a second, such as `loop_lag`.
+7. **Silence.** From `server_started` on, what the journal does not show did not happen. Where the process has died,
+   that holds until its last line; from there to the next `server_started` its silence proves nothing. Write something
+   twice a second, such as `loop_lag`, so that the last line tells when that was.
 8. No tokens and no texts.
 
 In Node.js:
@@ -82,7 +83,7 @@ JOURNAL_KINDS = {
     "auth_refused": "for people",
     "sid_connected": "for people",
     "sid_disconnected": "for people",
-    "room_entered": "`room_mismatch`, `not_rejoined`: who was in which room",
+    "room_entered": "`room_mismatch`, `not_rejoined`, where the ack of the join names another room or none",
     "room_left": "for people",
     "unknown_event": "`event_mismatch`, where no error came back",
     "stored": "`not_stored`, `ack_lost`, and `stored` where no audit is possible",
