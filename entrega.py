@@ -196,7 +196,7 @@ def run_command(
         scenario,
         changes,
         users=users,
-        defects=defect,
+        defects=[name for each in defect for name in each.split(",")],  # a variable has commas in it
         target=target,
         host=host,
         allowed_hosts=allow_host,

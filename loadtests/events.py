@@ -85,7 +85,7 @@ FIELDS = MappingProxyType(
         ("after", "BIGINT", "", "only messages with a larger seq were asked for; null: none were"),
         ("count", "INTEGER", "", "messages in the reply; null: the reply cannot hold any"),
         ("due_ns", "BIGINT", "ns", "when the plan wanted it sent; null: not known"),
-        ("via", "VARCHAR", "", "the way: rest or socket when sent; live, join, history or replay when seen"),
+        ("via", "VARCHAR", "", "the way: rest or socket when sent; live, join, history, replay or audit when seen"),
         ("id", "VARCHAR", "", "the server's id of the message; null: the payload had none"),
         ("event", "VARCHAR", "", "the Socket.IO event's name; null: not a Socket.IO event"),
         ("size", "INTEGER", "bytes", "length of the payload as JSON; null: not known"),
@@ -106,7 +106,7 @@ FIELDS = MappingProxyType(
         ("node", "VARCHAR", "", "names the server's process among several"),
         ("n", "BIGINT", "", "number of the line within its boot, from 1; null: the journal is not numbered"),
         ("origin", "VARCHAR", "", "the Origin header; null: there was none"),
-        ("sids", "VARCHAR[]", "", "the connections that were in the room"),
+        ("sids", "VARCHAR[]", "", "the connections that were in the room; null: not told"),
     )
 )
 
