@@ -138,7 +138,8 @@ CREATE TABLE missed_views AS
 WITH pages AS (
     SELECT party, view, min(t) AS opened_ns, max(t) AS closed_ns,
         count(*) OVER (PARTITION BY party) AS pages
-    FROM events WHERE view IS NOT NULL AND party IS NOT NULL GROUP BY party, view
+    FROM events WHERE view IS NOT NULL AND party IS NOT NULL AND kind IN (SELECT kind FROM swarm_kinds)
+    GROUP BY party, view
 )
 SELECT moments.mid, count(*) AS view_misses
 FROM moments JOIN shown USING (mid)
