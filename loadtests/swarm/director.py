@@ -45,10 +45,13 @@ class Director:
         self._agent = agent  # the user class whose number the scenario fixes
         self._handed = os.environ.get("ENTREGA_RUN")
         environment.events.test_start.add_listener(self._test_start)
+        environment.events.spawning_complete.add_listener(self._spawned)
         environment.events.test_stopping.add_listener(self._test_stopping)
         environment.events.test_stop.add_listener(self._test_stop)
         environment.events.quitting.add_listener(self._quitting)
         self._end: tuple[str, str | None] = ("complete", None)
+        self._refused = False
+        self._folder: Path | None = None  # of the run that this process began
         gevent.spawn(self._watch_lifeline, os.environ.get("ENTREGA_LIFELINE"))
         if isinstance(runner, WorkerRunner):
             runner.register_message("entrega", lambda msg, **_: self._play(**msg.data))
@@ -94,9 +97,9 @@ class Director:
 
     def _prepare(self) -> tuple[Path, Scenario]:
         target = targets.load(os.environ.get("ENTREGA_TARGET", "bundled"))
+        scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
         url = targets.check_url(self.environment.host or target.url)
         check_answers(url)
-        scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
         users = self.runner.target_user_count
         allow_files(users)
         agents = max(1, round(users * scenario.agents / (scenario.agents + scenario.widgets)))
@@ -161,10 +164,12 @@ class Director:
     def _test_stop(self, **_: Any) -> None:
         if self.rig is not None:
             self.rig.close()
+            self.environment.entrega = None  # type: ignore[attr-defined]
         self.environment.stop_timeout = 0.0  # a worker would sleep as long again before it may play the next test
-        if not self._handed and not isinstance(self.runner, WorkerRunner):
+        if not self._handed and self._folder is not None:
             run_folder.end(self._folder, *self._end)
             print(self._folder, flush=True)
+            self._folder = None
 
     def _quitting(self, **_: Any) -> None:
         """Ctrl-C and SIGTERM come here while the test still runs: they do not wait for the quiet phase."""
@@ -200,5 +205,14 @@ class Director:
 
     def _refuse(self, why: str) -> None:
         print(f"entrega: {why}", file=sys.stderr, flush=True)
-        self.environment.process_exit_code = 2
-        gevent.spawn(self.runner.quit)
+        if self._options.headless:
+            self.environment.process_exit_code = 2
+            gevent.spawn(self.runner.quit)
+        else:
+            self._refused = True
+
+    def _spawned(self, **_: Any) -> None:
+        """A test that was refused goes on until its users are there; then it is stopped, to be mended in the form."""
+        if self._refused:
+            self._refused = False
+            gevent.spawn(self.runner.stop)

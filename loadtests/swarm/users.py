@@ -26,10 +26,13 @@ class Player(User):
     abstract = True
 
     def on_start(self) -> None:
-        self.rig: Rig = self.environment.entrega
-        self.stage: Stage = self.rig.stage
         self.party: Party | None = None
         self.beside = Group()  # what a person does at the same time
+        rig: Rig | None = getattr(self.environment, "entrega", None)
+        if rig is None:
+            raise gevent.GreenletExit  # the director refused to play and said why; of StopUser Locust would log more
+        self.rig = rig
+        self.stage: Stage = rig.stage
 
     def on_stop(self) -> None:
         """Also when Locust ends the user in the middle: then what is owed to it is unjudged from here on."""
