@@ -129,6 +129,12 @@ def start(command: list[str | Path], folder: Path, said: Path, cwd: Path | None 
 
 def play(folder: Path, scenario: str, *options: str, settings: Mapping[str, Any] = SMALL, **variables: str) -> Play:
     """Start `entrega run`, small unless the settings say otherwise."""
-    sets = [word for name, value in settings.items() for word in ("--set", f"{name}={json.dumps(value)}")]
-    command = [sys.executable, "-m", "entrega", "run", scenario, "--seed", "7", "--out", str(folder), *sets, *options]
-    return start([*command], folder, folder.with_name(f"{folder.name}-said"), **variables)
+    command = [sys.executable, "-m", "entrega", "run", scenario, "--seed", "7", "--out", str(folder)]
+    return start(
+        [*command, *settings_of(settings), *options], folder, folder.with_name(f"{folder.name}-said"), **variables
+    )
+
+
+def settings_of(settings: Mapping[str, Any]) -> list[str]:
+    """The words of a command that say so."""
+    return [word for name, value in settings.items() for word in ("--set", f"{name}={json.dumps(value)}")]
