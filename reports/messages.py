@@ -44,7 +44,8 @@ WITH told AS (
     SELECT mid, any_value(session) FILTER (kind IN ('sent', 'unsent')) AS session,
         arg_min(party, t) FILTER (kind IN ('sent', 'unsent')) AS sender,
         min(due_ns) FILTER (kind IN ('sent', 'unsent')) AS due_ns,
-        min(t) FILTER (kind = 'sent') AS sent_ns, count(*) FILTER (kind = 'sent') AS attempts,
+        min(t) FILTER (kind = 'sent') AS sent_ns, max(t) FILTER (kind = 'sent') AS resent_ns,
+        count(*) FILTER (kind = 'sent') AS attempts,
         min(t) FILTER (kind = 'accepted') AS accepted_ns,
         max(t) FILTER (kind = 'unanswered') AS unanswered_ns, max(t) FILTER (kind = 'refused') AS refused_ns,
         arg_max(status, t) FILTER (kind IN ('unanswered', 'refused')) AS status,
@@ -69,7 +70,7 @@ keyed AS (
 SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
     CASE letter WHEN 'a' THEN 'widget-' || number WHEN 'w' THEN agent END AS recipient,
     if(letter = 'w', assumed_ns, opened_ns) AS held_ns,
-    coalesce(accepted_ns, sent_ns) AS base_ns,
+    coalesce(accepted_ns, sent_ns) AS base_ns, coalesce(accepted_ns, resent_ns) AS emitted_by_ns,
     coalesce(accepted_ns, greatest(unanswered_ns, refused_ns), sent_ns) AS answered_ns
 FROM keyed LEFT JOIN sessions USING (number)"""
 
@@ -82,25 +83,30 @@ SELECT mid, party, coalesce(view, 0) AS view,
         if(bool_or(kind = 'received'), NULL, min(t) FILTER (kind = 'not_displayed'))) AS received_ns,
     arg_min(conn, t) FILTER (kind = 'received' AND via = 'live') AS received_conn,
     min(t) FILTER (kind = 'displayed') AS displayed_ns,
-    arg_min(via, t) FILTER (kind = 'displayed') AS via,
+    coalesce(arg_min(via, t) FILTER (kind = 'displayed'), if(displayed_ns IS NULL, NULL,
+        coalesce(arg_min(via, t) FILTER (kind = 'received'), 'live'))) AS via,
     arg_min(conn, t) FILTER (kind = 'displayed') AS conn,
     count(*) FILTER (kind = 'displayed') AS displays,
     count(*) FILTER (kind = 'removed') AS removals,
     coalesce(max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed'), false) AS wiped,
     arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) AS why
-FROM (SELECT * REPLACE (coalesce(via, 'live') AS via) FROM frames)
-WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via <> 'audit' AND party IS NOT NULL
+FROM (SELECT * REPLACE (if(kind = 'received', coalesce(via, 'live'), via) AS via) FROM frames)
+WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via IS DISTINCT FROM 'audit'
+    AND party IS NOT NULL
 GROUP BY ALL"""
 
 # What the recipient's pages made of it. As it was emitted means: by a live frame on a connection that had begun before
-# the message was accepted (else it is a replay), also where the join ack or the history had shown it a moment earlier.
-# What was stored before the assume the agent can only read, so that its history is as good as live.
+# the message was accepted, or last sent, and after the server had answered CONNECT (else it is a replay); also where the
+# join ack or the history had shown it a moment earlier. What was stored before the assume the agent can only read, so
+# that its history is as good as live.
 SHOWN = """
 CREATE TABLE shown AS
 WITH pages AS (
-    SELECT sightings.*, received_ns IS NOT NULL AND coalesce(on_receipt.begun_ns <= base_ns, true) AS live_frame,
+    SELECT sightings.*, received_ns IS NOT NULL AND coalesce(
+            on_receipt.begun_ns <= emitted_by_ns AND on_receipt.connected_ns <= received_ns, true) AS live_frame,
         CASE WHEN base_ns <= held_ns AND letter = 'w' THEN true
-            WHEN sightings.via = 'live' THEN coalesce(on_display.begun_ns <= base_ns, true)
+            WHEN sightings.via = 'live' THEN coalesce(
+                on_display.begun_ns <= emitted_by_ns AND on_display.connected_ns <= displayed_ns, true)
             WHEN sent_ns <= held_ns AND letter = 'w' AND sightings.via = 'history' THEN true
             ELSE why = 'duplicate' AND live_frame
         END AS as_emitted
