@@ -18,7 +18,9 @@ WITH firsts AS (
     WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND conn IS NOT NULL GROUP BY ALL
 ),
 numbered AS (
-    SELECT firsts.*, coalesce(firsts.said, messages.seq) AS number FROM firsts LEFT JOIN messages USING (mid)
+    SELECT party, conn, t, coalesce(messages.session, firsts.session) AS session,
+        coalesce(firsts.said, messages.seq) AS number
+    FROM firsts LEFT JOIN messages USING (mid)
 )
 SELECT count(*) FILTER (number < highest) FROM (
     SELECT number, max(number) OVER (
@@ -49,11 +51,12 @@ SELECT if(bool_or(stored <> 'not known') FILTER (sent_ns IS NOT NULL),
     count(*) FILTER (stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)), NULL)
 FROM judged"""
 
-# A mid of this run that nobody sent. What a cut recorder of its sender may have lost is not held against the server.
+# A mid of this run that a party saw and nobody sent. What a cut recorder of its sender may have lost is not held
+# against the server.
 UNEXPECTED = """
 WITH others AS (
     SELECT DISTINCT mid, split_part(mid, ':', -1) AS key FROM frames ANTI JOIN messages USING (mid)
-    WHERE starts_with(mid, run_prefix())
+    WHERE starts_with(mid, run_prefix()) AND kind IN (SELECT kind FROM swarm_kinds)
 )
 SELECT count(*) FROM others
 LEFT JOIN sessions ON sessions.number = try_cast(split_part(key, '.', 1) AS INTEGER)

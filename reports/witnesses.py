@@ -25,7 +25,7 @@ CREATE TABLE watched AS
 SELECT party, withdrawn_ns, end_ns, whole
 FROM (
     SELECT party, min(source) AS source, min(t) FILTER (kind = 'withdrawn') AS withdrawn_ns
-    FROM events WHERE party IS NOT NULL GROUP BY party
+    FROM events SEMI JOIN recorders USING (source) WHERE party IS NOT NULL GROUP BY party
 ) JOIN recorders USING (source)"""
 
 # One row per session of the plan, by its number there (the index, else the widget's). An agent holds it from

@@ -47,6 +47,20 @@ def reorders(book: Book) -> None:
     s.shows("w", "a.2", 14, via="join")
 
 
+def frames_that_name_no_session(book: Book) -> None:
+    """An agent's frames of two sessions, known by the server's id alone: each session has an order of its own."""
+    for number in range(2):
+        s = book.story()
+        s.start_s, s.names["a"] = number * 0.1, "agent-0"
+        s.opens(0)
+        s.widget_comes(0.5)
+        s.assumes(2)
+        for n in range(2):
+            at = 5 + (3 * n if number else n)
+            s.widget_sends(f"w.{n}", at, reaches=False)
+            s.saw("a", at + 0.02, "received", via="live", id=s.id(f"w.{n}"), conn=1, session=None)
+
+
 def leaks(book: Book) -> None:
     """Frames of a session at another widget (once without a mid), and at an agent who does not hold it."""
     s, other = book.story(), book.story()
@@ -112,6 +126,7 @@ COUNTED = {
     healthy: {},
     duplicates: {"duplicates": 2},
     reorders: {"reorders": 1},
+    frames_that_name_no_session: {},
     leaks: {"leaks": 3},
     phantoms: {"phantoms": 2},
     unexpected: {"unexpected": 1, "duplicates": 1},
