@@ -16,7 +16,7 @@ demo: $(READY) ## play early replies against a broken server and a healthy one, 
 	@$(BIN)/entrega demo
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile --durations=10
+	@$(BIN)/python -m pytest -q --durations=10
 
 check: $(READY) ## format, lint, types, who imports whom, lines per house
 	@$(BIN)/ruff format --check --quiet . || { echo 'mend it: $(BIN)/ruff format .' >&2; exit 1; }
