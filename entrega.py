@@ -228,7 +228,10 @@ def _spoilt(folder: Path) -> str:
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 def serve(context: typer.Context) -> None:
-    """Run the bundled chat server, with the defects that are asked for; `entrega serve --help` lists its options."""
+    """Run the bundled chat server, with the defects that are asked for; `entrega serve --help` lists its options.
+
+    Example: entrega serve --port 8000 --defect server.no-history
+    """
     from loadtests.bad_input import BadInput
 
     try:
@@ -361,7 +364,10 @@ def selftest(
 
 @app.command()
 def demo() -> None:
-    """Two short runs: replies that go missing for ever, and the same on the healthy server. About two minutes."""
+    """Two short runs: replies that go missing for ever, and the same on the healthy server. About two minutes.
+
+    Example: entrega demo
+    """
     from rich.console import Console
 
     from reports.ledger import open_ledger
@@ -384,7 +390,7 @@ def _judged(ledger: "Ledger", against: Path | None, goals: Path | None) -> "Verd
     from reports.summary import load_summary
     from reports.verdict import judge
 
-    own = ledger.run.info["scenario"]["goals"]
+    own = (ledger.run.info.get("scenario") or {}).get("goals") or {}
     return judge(ledger.summary, load_goals(goals) if goals else own, load_summary(against) if against else None)
 
 
@@ -409,7 +415,7 @@ def main() -> None:
         if signal.getsignal(number) != signal.SIG_IGN:  # as a shell wants it for what runs in the background
             signal.signal(number, _stop)
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+        sys.exit(app(sys.argv[1:] or ["--help"], prog_name="entrega", standalone_mode=False))
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "entrega"

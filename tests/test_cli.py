@@ -1,0 +1,333 @@
+"""The command line: help with examples, a variable for every option, one line with the mend for whatever is wrong."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+import entrega as front_door
+from loadtests import run_folder, run_info
+from loadtests import target as targets
+from reports.confusion import SMALL
+from tests.played import ENDS_WITHIN_S, entrega, environment, settings_of, the_line
+
+COMMANDS = typer.main.get_command(front_door.app).commands  # type: ignore[attr-defined]
+INFO = {"format": 1, "run": "r", "horizon_s": 20.0, "late_after_s": 2.0, "clocks": [run_info.clock("start")]}
+SENT = '{"t": 1, "kind": "sent", "party": "widget-0", "session": "s", "mid": "r:0.w.0", "due_ns": 1, "via": "rest"}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The only one on stderr."""
+        (line,) = self.err.splitlines()
+        assert line.startswith("entrega: ")
+        return line
+
+
+@pytest.fixture
+def say(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Iterator[Callable[..., Said]]:
+    """A command in this very process, in an empty folder: for what ends before anything is started."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("ENTREGA_")]:
+        monkeypatch.delenv(name)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def say(*words: str | Path) -> Said:
+        monkeypatch.setattr(sys, "argv", ["entrega", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            front_door.main()
+        out, err = capfd.readouterr()
+        return Said(int(ended.value.code or 0), out, err)
+
+    yield say
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+
+
+# -- what every command has
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    said = COMMANDS[name].help
+    assert "Example" in said
+    assert f"entrega {name}" in said.partition("Example")[2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_its_variable(name: str) -> None:
+    for param in COMMANDS[name].params:
+        long = next((opt for opt in param.opts if opt.startswith("--")), None)
+        if long not in (None, "--help"):
+            assert param.envvar == f"ENTREGA_{long[2:].replace('-', '_').upper()}"
+            assert param.help
+
+
+def test_help_is_printed(say: Any) -> None:
+    for words in (["--help"], ["-h"], []):
+        said = say(*words)
+        assert said.status == 0
+        assert all(name in said.out for name in COMMANDS)
+    assert "--widgets" in say("run", "--help").out
+
+
+def test_help_of_the_server_lists_its_variables(say: Any) -> None:
+    said = say("serve", "--help")
+    assert said.status == 0
+    options = set(re.findall(r"--([a-z-]+) ", said.out)) - {"help"}
+    assert {"port", "database", "defect", "journal"} <= options
+    for option in options:
+        assert f"[ENTREGA_{option.replace('-', '_').upper()}]" in said.out
+
+
+def test_variables_count_as_options(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENTREGA_USERS", "1")
+    assert "-u counts widgets and agents together" in say("run", "steady").line
+    monkeypatch.setenv("ENTREGA_DEFECT", "widget.no-rejoin server.nothing")
+    assert "no defect 'server.nothing'" in say("run", "steady").line
+
+
+@pytest.mark.parametrize("what", ["scenarios", "targets", "defects", "faults", "causes"])
+def test_lists(say: Any, what: str) -> None:
+    said = say("list", what)
+    assert (said.status, said.err) == (0, "")
+    names = [line.split()[0] for line in said.out.splitlines()]
+    assert names
+    for name in names:
+        one = say("list", what, name)
+        assert (one.status, one.err) == (0, "")
+        assert one.out
+
+
+# -- wrong usage, before anything begins
+
+WRONG: dict[str, tuple[tuple[str, ...], str]] = {
+    "unknown command": (("nonsense",), "No such command 'nonsense'; see `entrega --help`"),
+    "unknown option": (("run", "steady", "--nonsense"), "No such option: --nonsense"),
+    "no scenario": (("run",), "Missing argument"),
+    "an option without its value": (("run", "steady", "--seed"), "requires an argument"),
+    "words for a number": (("run", "steady", "--widgets", "many"), "'--widgets'"),
+    "a word too many": (("run", "steady", "early-reply"), "'early-reply' is one word too many; options for Locust"),
+    "unknown scenario": (("run", "nothing"), "no scenario 'nothing': neither one of early-reply, short-drop, steady"),
+    "a folder for a scenario": (("run", "."), "no scenario '.'"),
+    "unknown field": (("run", "steady", "--set", "colour=blue"), "no field 'colour' in a scenario; known are"),
+    "a field without a value": (("run", "steady", "--set", "widgets"), "--set takes FIELD=VALUE, not 'widgets'"),
+    "a value that is none": (("run", "steady", "--set", "widgets=many"), "widgets takes a whole number"),
+    "unknown defect": (
+        ("run", "steady", "--defect", "server.nothing"),
+        "no defect 'server.nothing' with target bundled",
+    ),
+    "unknown fault": (("run", "steady", "--set", "faults.flood.at_s=1"), "no fault 'flood'"),
+    "no time": (("run", "steady", "-t", "soon"), "'soon' is no time; write 20s, 5m or 1h"),
+    "too little time": (("run", "steady", "-t", "1s"), "raise -r or -t"),
+    "less than no time": (("run", "steady", "-t", "-5s"), "run_time_s takes a number from 0"),
+    "not a number": (("run", "steady", "-t", "nan"), "run_time_s takes a number from 0"),
+    "one user": (("run", "steady", "-u", "1"), "-u counts widgets and agents together; it must be at least 2"),
+    "no process": (("run", "steady", "--processes", "0"), "--processes takes a whole number from 1 on"),
+    "unknown target": (("run", "steady", "--target", "nothing"), "no target 'nothing': neither one of bundled"),
+    "another machine": (("run", "steady", "-H", "http://192.0.2.1"), "--allow-host 192.0.2.1"),
+    "no address": (("run", "steady", "-H", "127.0.0.1:8000"), "give http://HOST:PORT"),
+    "nobody there": (("run", "steady", "-H", "http://127.0.0.1:1"), "nothing answers at http://127.0.0.1:1"),
+    "a defect in somebody else's server": (
+        ("run", "steady", "-H", "http://127.0.0.1:1", "--defect", "server.origin"),
+        "leave out -H",
+    ),
+    "unknown goal": (("run", "steady", "--set", "goals.speed.max=1"), "no goal 'speed'; known are permanent_loss"),
+    "a goal that is none": (("run", "steady", "--set", "goals.leaks.min=1"), "goal leaks takes { max = NUMBER }"),
+    "unknown list": (("list", "nothing"), "'nothing'; there are scenarios, targets, defects, faults, causes"),
+    "not on the list": (("list", "scenarios", "nothing"), "no scenario 'nothing'; there are early-reply"),
+    "no runs at all": (("report",), "runs does not exist; `entrega run` makes runs"),
+    "no such run": (("gate", "nothing"), "nothing does not exist"),
+    "nothing to trace in": (("trace", "0.a.0", "nothing"), "nothing does not exist"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_usage_is_one_line_with_the_mend(say: Any, words: tuple[str, ...], said: str) -> None:
+    done = say(*words)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.line
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_folder_that_holds_something_is_left_alone(say: Any, tmp_path: Path) -> None:
+    for name, held in (("run.json", "a run"), ("events", "a events"), ("report", "a report")):
+        folder = tmp_path / f"out-{name}"
+        folder.mkdir()
+        (folder / name).mkdir()
+        assert f"{folder} holds {held} already; name another folder" in say("run", "steady", "--out", folder).line
+        assert [path.name for path in folder.iterdir()] == [name]
+    file = tmp_path / "file"
+    file.write_text("mine")
+    assert f"{file} cannot be made (" in say("run", "steady", "--out", file).line
+    assert file.read_text() == "mine"
+
+
+def test_a_run_json_that_is_none(say: Any, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"scenario": 5}')
+    assert "run.json holds no scenario" in say("run", "run.json").line
+
+
+# -- run folders that are none
+
+
+def folder_of(path: Path, info: Any, *lines: str) -> Path:
+    (path / "events").mkdir(parents=True)
+    (path / "run.json").write_text(info if isinstance(info, str) else json.dumps(info))
+    if lines:
+        (path / "events" / "swarm-1.jsonl").write_text("".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("command", ["report", "gate", "trace"])
+def test_folders_that_are_no_run(say: Any, tmp_path: Path, command: str) -> None:
+    words = [command, "0.a.0"] if command == "trace" else [command]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    truncated = folder_of(tmp_path / "truncated", '{"format": 1, "run"', SENT)
+    other = folder_of(tmp_path / "other", {**INFO, "format": 99}, SENT)
+    unplayed = folder_of(tmp_path / "unplayed", INFO)
+    cut = folder_of(tmp_path / "cut", INFO)
+    (cut / "events.parquet").write_bytes(b"PAR1 and no more")
+    for folder, said in (
+        (tmp_path / "empty", "holds no run; `entrega run` makes one"),
+        (tmp_path / "file", "is a file; give the folder"),
+        (truncated, "is truncated or not JSON; restore it"),
+        (other, "has format 99 and this entrega reads 1"),
+        (unplayed, "holds no events"),
+        (cut, "is truncated or no Parquet file"),
+    ):
+        done = say(*words, folder)
+        assert done.status == 2
+        assert said in done.line
+
+
+def test_garbage_among_the_events_is_counted_and_the_rest_is_read(say: Any, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "run", INFO, "garbage\n", SENT, "{}\n", SENT[:40])
+    done = say("gate", folder)
+    assert (done.status, done.err) == (3, "")
+    sealed = run_folder.read_info(folder)["sealed"]
+    assert (sealed["events"], sealed["garbage"], sealed["truncated"]) == (1, 2, 1)
+
+
+def test_goals_and_baselines_that_are_none(say: Any, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "run", INFO, SENT)
+    texts = {
+        "broken.toml": ("[goals", "--goals", "is not TOML"),
+        "unknown.toml": ("speed = { max = 1 }", "--goals", "no goal 'speed'"),
+        "odd.toml": ("leaks = { max = true }", "--goals", "goal leaks takes { max = NUMBER }"),
+        "share.toml": ("permanent_loss = { max = 5 }", "--goals", "5 % is 0.05"),
+        "broken.json": ("{", "--against", "is not JSON"),
+        "other.json": ('{"format": 99}', "--against", "has format 99"),
+        "half.json": ('{"format": 1}', "--against", "is no summary of a run"),
+    }
+    for name, (text, option, said) in texts.items():
+        (tmp_path / name).write_text(text)
+        for command in ("gate", "report"):
+            done = say(command, folder, option, tmp_path / name)
+            assert done.status == 2
+            assert said in done.line
+    for option in ("--goals", "--against"):
+        assert say("gate", folder, option, "nowhere").status == 2
+
+
+def test_a_message_that_is_not_there(say: Any, tmp_path: Path) -> None:
+    done = say("trace", "5.a.5", folder_of(tmp_path / "run", INFO, SENT))
+    assert done.status == 2
+    assert "no message '5.a.5'" in done.line
+    assert say("trace", "0.w.0", tmp_path / "run").status == 0
+
+
+# -- what only a real start can show
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[str], subprocess.CompletedProcess[str]]":
+    """Name -> a command that ended; all at once, each in a folder of its own."""
+    folder = tmp_path_factory.mktemp("started")
+    bundled = (targets.SHIPPED / "bundled.toml").read_text()
+    starts = {
+        "no-such-program": "no-such-program --port 0",
+        "ends-at-once": "python -c 'raise SystemExit(\"it is Monday\")'",
+        "elsewhere": "python -c 'print(\"listening at http://192.0.2.1:80\", flush=True); import time; time.sleep(60)'",
+    }
+    for name, start in starts.items():
+        (folder / f"{name}.toml").write_text(
+            re.sub(r'^start = .*?"(?= #)', lambda _, start=start: f"start = {json.dumps(start)}", bundled, flags=re.M)
+        )
+    commands: dict[str, tuple[str | Path, ...]] = {
+        "a value that the server refuses": ("--defect", "server.drop-emit=7"),
+        "Locust's own options": (*settings_of(SMALL), "--", "--no-such-option"),
+        **{name: ("--target", folder / f"{name}.toml") for name in starts},
+    }
+
+    def run(name: str) -> "subprocess.CompletedProcess[str]":
+        out = folder / name.replace(" ", "-")
+        return entrega("run", "steady", "--out", out, *commands[name])
+
+    with ThreadPoolExecutor(2) as few_at_once:
+        done = dict(zip(commands, few_at_once.map(run, commands), strict=True))
+    return done.__getitem__
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a value that the server refuses", "server.drop-emit=7 is no value for it"),
+        ("no-such-program", "cannot start 'no-such-program --port 0'"),
+        ("ends-at-once", "the server ended at once (1): it is Monday"),
+        ("elsewhere", "192.0.2.1 is not this machine"),
+    ],
+)
+def test_a_server_that_does_not_start_leaves_no_run(started: Any, name: str, said: str) -> None:
+    done = started(name)
+    assert said in the_line(done)
+    assert not (Path(done.args[done.args.index("--out") + 1])).exists()
+
+
+def test_options_behind_two_dashes_reach_locust(started: Any) -> None:
+    done = started("Locust's own options")
+    assert done.returncode == 3
+    *_, line = done.stderr.splitlines()
+    folder = Path(done.stdout.splitlines()[-1])
+    assert line.startswith(f"entrega: Locust ended with 2; see {folder}/logs/locust.log")
+    assert "--no-such-option" in (folder / "logs" / "locust.log").read_text()
+    shutil.rmtree(folder)
+
+
+def test_more_users_than_file_descriptors(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "entrega", "run", "steady", "--widgets", "200", "--agents", "2", "-r", "100"]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 800; exec "$@"', "sh", *command],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=ENDS_WITHIN_S,
+        check=False,
+    )
+    line = the_line(done)
+    assert "need 902 file descriptors and 800 are allowed; raise it with `ulimit -Hn 902`" in line
+    assert list(tmp_path.iterdir()) == []
