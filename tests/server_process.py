@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_WITHIN_S = 20.0
-END_WITHIN_S = 5.0
+READY_WITHIN_S = 60.0
+END_WITHIN_S = 15.0
 
 
 class NotReadyError(AssertionError):

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
+from tests.played import until
 from tests.server_client import WITHIN_S, Party, Polling, Rest, Socket, handshake, raw_socket
 from tests.server_process import ServerProcess, running
 
@@ -49,7 +50,7 @@ def test_polling_does_all_that_a_websocket_does(server: ServerProcess, rest: Res
         message = widget.send("r:0.w.0").json()["message"]
         event, payload = json.loads(polling.receive()[0].removeprefix("42"))
         assert (event, payload) == ("new-message", {"message": message, "from": "widget"})
-    assert len(server.journal("written")) == len(server.journal("published"))
+    until(lambda: len(server.journal("written")) == len(server.journal("published")), "what was published is written")
 
 
 def test_what_is_sent_by_socket_reaches_both_parties(rest: Rest) -> None:
