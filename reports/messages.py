@@ -96,9 +96,9 @@ WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via IS D
 GROUP BY ALL"""
 
 # What the recipient's pages made of it. As it was emitted means: by a live frame on a connection that had begun before
-# the message was accepted, or last sent, and after the server had answered CONNECT (else it is a replay); also where the
-# join ack or the history had shown it a moment earlier. What was stored before the assume the agent can only read, so
-# that its history is as good as live.
+# the message was accepted, or last sent, and after the server had answered CONNECT (else it is a replay); also where
+# the join ack or the history had shown it a moment earlier. What was stored before the assume the agent can only read,
+# so that its history is as good as live.
 SHOWN = """
 CREATE TABLE shown AS
 WITH pages AS (
