@@ -38,7 +38,7 @@ CAUSES = (
     Cause(
         name="not_published",
         code="S9",
-        sentence="The server stored the message and never emitted it.",
+        sentence="The server took the message and never emitted it.",
         cure="Publish from an outbox: a message that is stored is emitted, also after a crash or an exception.",
         when="published_ns IS NULL AND received_ns IS NULL",
         group="subscribed_nowhere",
@@ -52,13 +52,6 @@ CAUSES = (
         when=f"{GONE} AND {OUTSIDE} AND refusal = 'origin'",
     ),
     Cause(
-        name="server_restarted",
-        code="G6",
-        sentence="The server had died, and the recipient had not joined again yet.",
-        cure="Store before emitting, let clients ask for what they missed when they join again, drain on deploy.",
-        when="received_ns IS NULL AND server_died AND (member IS NOT TRUE OR in_flight)",
-    ),
-    Cause(
         name="event_mismatch",
         code="R5",
         sentence="The recipient was connected, but one side does not know the other's event.",
@@ -67,6 +60,24 @@ CAUSES = (
         when=f"{GONE} AND {WAITING} AND join_sent AND coalesce(back_ns > horizon_ns, true)"
         " AND (join_refused OR join_timeouts >= 2 AND NOT ever_joined)"
         " OR received_ns IS NOT NULL AND why = 'no-listener'",
+    ),
+    Cause(
+        name="not_rejoined",
+        code="R3",
+        sentence="The recipient was connected again but did not enter the session's room again.",
+        cure="Join in every `connect`, not once when the page loads; or let the server join from the token.",
+        when=f"{GONE} AND conn_state = 'connected_unjoined' AND join_sent AND (rejoin_ns > horizon_ns"
+        " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
+        " OR journal_speaks AND received_ns IS NULL AND NOT absent AND member IS NOT TRUE"
+        " AND conn_state = 'joined' AND entered_room IS NULL",
+    ),
+    Cause(
+        name="server_restarted",
+        code="G6",
+        sentence="The server had died, and the recipient had not joined again yet.",
+        cure="Store before emitting, let clients ask for what they missed when they join again, drain on deploy.",
+        # After those two: who is back and does not join, or is refused, would miss it without a death as well.
+        when="received_ns IS NULL AND server_died AND (member IS NOT TRUE OR in_flight)",
     ),
     Cause(
         name="early_message",
@@ -81,16 +92,6 @@ CAUSES = (
         sentence="It was emitted while the recipient's first join was on its way, before the room was entered.",
         cure="Enter the room before anything is awaited, ack the join, and hand over what was missed with the ack.",
         when=f"{GONE} AND {WAITING} AND first_join",
-    ),
-    Cause(
-        name="not_rejoined",
-        code="R3",
-        sentence="The recipient was connected again but did not enter the session's room again.",
-        cure="Join in every `connect`, not once when the page loads; or let the server join from the token.",
-        when=f"{GONE} AND conn_state = 'connected_unjoined' AND join_sent AND (rejoin_ns > horizon_ns"
-        " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
-        " OR journal_speaks AND received_ns IS NULL AND NOT absent AND member IS NOT TRUE"
-        " AND conn_state = 'joined' AND entered_room IS NULL",
     ),
     Cause(
         name="offline",
