@@ -35,16 +35,15 @@ def environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | variables
 
 
-def entrega(*arguments: str | Path, cwd: Path | None = None, **variables: str) -> "subprocess.CompletedProcess[str]":
+def entrega(*arguments: str | Path, within_s: float = ENDS_WITHIN_S) -> "subprocess.CompletedProcess[str]":
     """One command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "entrega", *map(str, arguments)],
-        cwd=cwd,
-        env=environment(**variables),
+        env=environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=ENDS_WITHIN_S,
+        timeout=within_s,
         check=False,
     )
 
