@@ -58,6 +58,7 @@ def order(
     wanted = scenarios.load(scenario, _in_ratio(scenario, changes, users))
     _check(wanted)
     if url is not None:
+        check_plays_without_us(wanted)
         check_answers(url)
     return Order(
         scenario=wanted,
@@ -90,6 +91,12 @@ def _check(scenario: Scenario) -> None:
             f"but sending ends after {scenario.run_time_s:g} s; raise -r or -t"
         )
     allow_files(scenario.widgets + scenario.agents)
+
+
+def check_plays_without_us(scenario: Scenario) -> None:
+    """Raise BadInput for a scenario that hurts the server, where the run has not started it."""
+    if scenario.fault("kill-server") is not None:
+        raise BadInput("the fault kill-server needs a server that the run starts; leave out -H, or the fault")
 
 
 def allow_files(users: int) -> None:

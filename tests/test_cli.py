@@ -154,6 +154,10 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
         ("run", "steady", "-H", "http://127.0.0.1:1", "--defect", "server.origin"),
         "leave out -H",
     ),
+    "a fault for somebody else's server": (
+        ("run", "steady", "-H", "http://127.0.0.1:1", "--set", "faults.kill-server={at_s = 1, for_s = 1}"),
+        "leave out -H, or the fault",
+    ),
     "unknown goal": (("run", "steady", "--set", "goals.speed.max=1"), "no goal 'speed'; known are permanent_loss"),
     "a goal that is none": (("run", "steady", "--set", "goals.leaks.min=1"), "goal leaks takes { max = NUMBER }"),
     "unknown list": (("list", "nothing"), "'nothing'; there are scenarios, targets, defects, faults, causes"),

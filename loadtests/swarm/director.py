@@ -24,7 +24,7 @@ from loadtests import scenario as scenarios
 from loadtests import target as targets
 from loadtests.bad_input import BadInput
 from loadtests.events import Recorder
-from loadtests.order import allow_files
+from loadtests.order import allow_files, check_plays_without_us
 from loadtests.reach import check_answers
 from loadtests.scenario import Scenario
 from loadtests.swarm.rig import Rig
@@ -98,6 +98,7 @@ class Director:
     def _prepare(self) -> tuple[Path, Scenario]:
         target = targets.load(os.environ.get("ENTREGA_TARGET", "bundled"))
         scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
+        check_plays_without_us(scenario)
         url = targets.check_url(self.environment.host or target.url)
         check_answers(url)
         users = self.runner.target_user_count
