@@ -1,9 +1,14 @@
 """What every test may rely on. The fixture names `session` and `fastsession` are Locust's; leave them free."""
 
+import signal
 import sys
 from collections.abc import Iterator
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell lets what it runs in the background ignore Ctrl-C, and so would every process that a test signals.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
