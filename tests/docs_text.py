@@ -18,14 +18,14 @@ sorted by time, and that is all that ledger, figures and verdict are made of.
 
 A run may also be written by hand, or by another load generator. It needs
 
-- `run.json` with `format`, `run`, `horizon_s` and `late_after_s`; `fault_windows`, `workers` and the target's `promises`
-  where they matter;
+- `run.json` with `format`, `run`, `horizon_s` and `late_after_s`; `fault_windows`, `workers` and the target's
+  `promises` where they matter;
 - `events/` with any number of `.jsonl` files of any names, their lines in any order: who wrote a line is known by its
   kind, a server's boots by `server_started`;
 - for a message a `sent` (or `unsent`) with its `mid`: the KEY says who is to see it. An agent holds a session from
   `assumed` on; what widgets say in a session that nobody assumed is owed to nobody;
-- `session` on whatever is about one, and `conn` on connections, joins and frames. A frame is known by its `mid`, else by
-  `id`, else by `session` and `seq`. To speak of a connection, a journal needs its `sid` on `connected`;
+- `session` on whatever is about one, and `conn` on connections, joins and frames. A frame is known by its `mid`, else
+  by `id`, else by `session` and `seq`. To speak of a connection, a journal needs its `sid` on `connected`;
 - for an audit `history_read` with `audit` and `count`, and a `received` with `via` = `audit` for each message of it;
 - a `sentinel` at the end of every file of the load, or lines that go on beyond the last message's horizon. A message
   that was not displayed is lost only when its whole horizon was watched, and `unjudged` otherwise.
