@@ -1,5 +1,6 @@
 """The folder of one run: its run.json, written by whole replacement, and its evidence, sealed by who reads first."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -68,10 +69,11 @@ def create(path: Path, info: dict[str, Any]) -> None:
 
 
 def point_latest(path: Path) -> None:
-    """Let `latest` in the folder of runs be this one of runs/<scenario>/<run>."""
+    """Let `latest` in the folder of runs be this one of runs/<scenario>/<run>, where the file system has links."""
     draft = path.parent.parent / f".latest-{os.getpid()}"
-    draft.symlink_to(Path(path.parent.name, path.name))
-    draft.replace(path.parent.parent / "latest")
+    with contextlib.suppress(OSError):  # without it readers look for the newest run
+        draft.symlink_to(Path(path.parent.name, path.name))
+        draft.replace(path.parent.parent / "latest")
 
 
 def remove(path: Path) -> None:

@@ -72,18 +72,23 @@ class ServerProcess:
     def kill(self) -> int:
         """SIGKILL, as when the machine takes it."""
         assert self._process is not None
-        self._process.kill()
+        self._signal(signal.SIGKILL)
         return self._process.wait(STOP_DEADLINE_S)
 
     def stop(self) -> int | None:
         """SIGTERM, then SIGKILL after the deadline; None when it never ran."""
         if self._process is None:
             return None
-        self._process.send_signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         try:
             return self._process.wait(STOP_DEADLINE_S)
         except subprocess.TimeoutExpired:
             return self.kill()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the whole group: `start` may be a script that starts the server."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
 
     def _command(self) -> list[str]:
         first, *rest = shlex.split(self.start)

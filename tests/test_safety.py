@@ -1,6 +1,7 @@
 """A run keeps to itself: to this machine, to its own folder, to its own secrets."""
 
 import json
+import re
 import signal
 import socket
 import struct
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from loadtests import run_folder
+from loadtests.target import SHIPPED
 from reports.confusion import SMALL
 from tests.played import WITHIN_S, Play, play, settings_of, start, until
 
@@ -64,6 +66,26 @@ def test_nothing_listens_to_other_machines_and_no_command_line_tells_a_secret(pl
     assert listening(processes) == {"127.0.0.1"}
     for pid in processes:
         assert SECRET.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_server_behind_a_script_is_gone_with_the_run(tmp_path: Path) -> None:
+    """The script's own end would leave it; a restart needs its port, too."""
+    script = f"sh -c '{sys.executable} -m entrega serve & wait'"
+    bundled = (SHIPPED / "bundled.toml").read_text()
+    target = tmp_path / "script.toml"
+    target.write_text(re.sub(r"^start = .*$", lambda _: f"start = {json.dumps(script)}", bundled, flags=re.M))
+    restarted = {**SMALL, "run_time_s": 300.0, "faults.kill-server.at_s": 2.0, "faults.kill-server.for_s": 0.2}
+    played = play(tmp_path / "D", "steady", "--target", str(target), settings=restarted)
+    try:
+        until(
+            lambda: (played.folder / "run.json").exists() and len(played.events("server_ready")) == 2, "a second boot"
+        )
+        assert len(played.processes("-m entrega serve")) == 2  # the script and the server
+        played.process.send_signal(signal.SIGINT)
+        assert played.wait(WITHIN_S) == 3
+        played.assert_nothing_left()
+    finally:
+        played.end()
 
 
 def test_two_runs_that_begin_together_have_a_folder_each(tmp_path: Path) -> None:

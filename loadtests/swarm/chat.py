@@ -1,5 +1,6 @@
 """The verbs of a conversation: connect, join, say, read, leave. Each records what the party saw of it."""
 
+import random
 import time
 from functools import partial
 from typing import Any
@@ -38,11 +39,12 @@ class Party:
         parts = urlsplit(stage.url)
         self.wire = Wire(parts.hostname or "", parts.port or 80)
         scenario = stage.scenario
+        dice = random.Random(f"{scenario.seed}:backoff:{name}")
         self.client = Client(
             engine=lambda: Engine(self.wire, stage.url, stage.target.socket.path, origin),
             auth=lambda: {"token": self.token},
             listener=self,
-            backoff=Backoff(scenario.backoff_s, scenario.backoff_max_s),
+            backoff=Backoff(scenario.backoff_s, scenario.backoff_max_s, dice),
             connect_deadline_s=scenario.connect_deadline_s,
         )
         self._live_message = getter(stage.target.fields.live_message)

@@ -37,13 +37,14 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """socket.io-client's: first_s * 2^n, +/- 50 %, at most longest_s."""
+    """socket.io-client's: first_s * 2^n, +/- 50 % by the dice, at most longest_s."""
 
     first_s: float
     longest_s: float
+    dice: random.Random
 
     def delay_s(self, failures: int) -> float:
-        spread = random.uniform(0.5, 1.5)
+        spread = self.dice.uniform(0.5, 1.5)
         return float(min(self.first_s * 2 ** min(failures, 30) * spread, self.longest_s))
 
 

@@ -125,7 +125,7 @@ class Agent(Player):
             self.desk = Desk(self.stage, number, token, self.notice)
             self.takes_part(self.desk)
             self.desk.client.start()
-            while self.stage.quiet_left_s() > 0 and not self.over.wait(0.5):
+            while self.to_come and self.stage.quiet_left_s() > 0 and not self.over.wait(0.5):
                 pass
         raise StopUser
 

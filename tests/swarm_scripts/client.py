@@ -4,6 +4,7 @@ It is run in a process of its own, by `python -m gevent.monkey --module`, which 
 """
 
 import json
+import random
 import sys
 from functools import partial
 from typing import Any
@@ -57,7 +58,7 @@ class Driven:
             engine=lambda: Engine(self._wire, url, PATH, origin),
             auth=lambda: {"token": token},
             listener=Teller(name),
-            backoff=Backoff(0.05, 0.2),
+            backoff=Backoff(0.05, 0.2, random.Random(7)),
             connect_deadline_s=deadline_s,
         )
 
