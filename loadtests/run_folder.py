@@ -58,7 +58,7 @@ def create(path: Path, info: dict[str, Any]) -> None:
     """A new run folder with its run.json. Raises RunFolderError where one is already, or none can be made."""
     taken = next((name for name in (*FILES, *FOLDERS) if (path / name).exists()), None)
     if taken is not None:
-        held = "a run" if taken == "run.json" else f"a {taken}"
+        held = "a run" if taken == "run.json" else taken
         raise RunFolderError(f"{path} holds {held} already; name another folder with --out")
     try:
         (path / "events").mkdir(parents=True)

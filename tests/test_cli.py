@@ -1,16 +1,12 @@
 """The command line: help with examples, a variable for every option, one line with the mend for whatever is wrong."""
 
 import json
-import os
 import re
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +14,18 @@ import pytest
 import typer.main
 
 import entrega as front_door
-from loadtests import run_folder, run_info
 from loadtests import target as targets
 from reports.confusion import SMALL
+from tests.command import Say, saying
 from tests.played import ENDS_WITHIN_S, entrega, environment, settings_of, the_line
 
 COMMANDS = typer.main.get_command(front_door.app).commands  # type: ignore[attr-defined]
-INFO = {"format": 1, "run": "r", "horizon_s": 20.0, "late_after_s": 2.0, "clocks": [run_info.clock("start")]}
-SENT = '{"t": 1, "kind": "sent", "party": "widget-0", "session": "s", "mid": "r:0.w.0", "due_ns": 1, "via": "rest"}\n'
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def line(self) -> str:
-        """The only one on stderr."""
-        (line,) = self.err.splitlines()
-        assert line.startswith("entrega: ")
-        return line
 
 
 @pytest.fixture
-def say(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> Iterator[Callable[..., Said]]:
-    """A command in this very process, in an empty folder: for what ends before anything is started."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("ENTREGA_")]:
-        monkeypatch.delenv(name)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)
-
-    def say(*words: str | Path) -> Said:
-        monkeypatch.setattr(sys, "argv", ["entrega", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            front_door.main()
-        out, err = capfd.readouterr()
-        return Said(int(ended.value.code or 0), out, err)
-
-    yield say
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+def say(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Say]:
+    with saying(monkeypatch, capfd, tmp_path) as say:
+        yield say
 
 
 # -- what every command has
@@ -85,7 +47,7 @@ def test_every_option_has_its_variable(name: str) -> None:
             assert param.help
 
 
-def test_help_is_printed(say: Any) -> None:
+def test_help_is_printed(say: Say) -> None:
     for words in (["--help"], ["-h"], []):
         said = say(*words)
         assert said.status == 0
@@ -93,7 +55,7 @@ def test_help_is_printed(say: Any) -> None:
     assert "--widgets" in say("run", "--help").out
 
 
-def test_help_of_the_server_lists_its_variables(say: Any) -> None:
+def test_help_of_the_server_lists_its_variables(say: Say) -> None:
     said = say("serve", "--help")
     assert said.status == 0
     options = set(re.findall(r"--([a-z-]+) ", said.out)) - {"help"}
@@ -102,7 +64,7 @@ def test_help_of_the_server_lists_its_variables(say: Any) -> None:
         assert f"[ENTREGA_{option.replace('-', '_').upper()}]" in said.out
 
 
-def test_variables_count_as_options(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_count_as_options(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENTREGA_USERS", "1")
     assert "-u counts widgets and agents together" in say("run", "steady").line
     monkeypatch.setenv("ENTREGA_DEFECT", "widget.no-rejoin server.nothing")
@@ -110,7 +72,7 @@ def test_variables_count_as_options(say: Any, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("what", ["scenarios", "targets", "defects", "faults", "causes"])
-def test_lists(say: Any, what: str) -> None:
+def test_lists(say: Say, what: str) -> None:
     said = say("list", what)
     assert (said.status, said.err) == (0, "")
     names = [line.split()[0] for line in said.out.splitlines()]
@@ -169,15 +131,15 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG)
-def test_wrong_usage_is_one_line_with_the_mend(say: Any, words: tuple[str, ...], said: str) -> None:
+def test_wrong_usage_is_one_line_with_the_mend(say: Say, words: tuple[str, ...], said: str) -> None:
     done = say(*words)
     assert (done.status, done.out) == (2, "")
     assert said in done.line
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_a_folder_that_holds_something_is_left_alone(say: Any, tmp_path: Path) -> None:
-    for name, held in (("run.json", "a run"), ("events", "a events"), ("report", "a report")):
+def test_a_folder_that_holds_something_is_left_alone(say: Say, tmp_path: Path) -> None:
+    for name, held in (("run.json", "a run"), ("events", "events"), ("report", "report")):
         folder = tmp_path / f"out-{name}"
         folder.mkdir()
         (folder / name).mkdir()
@@ -189,79 +151,9 @@ def test_a_folder_that_holds_something_is_left_alone(say: Any, tmp_path: Path) -
     assert file.read_text() == "mine"
 
 
-def test_a_run_json_that_is_none(say: Any, tmp_path: Path) -> None:
+def test_a_run_json_that_is_none(say: Say, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"scenario": 5}')
     assert "run.json holds no scenario" in say("run", "run.json").line
-
-
-# -- run folders that are none
-
-
-def folder_of(path: Path, info: Any, *lines: str) -> Path:
-    (path / "events").mkdir(parents=True)
-    (path / "run.json").write_text(info if isinstance(info, str) else json.dumps(info))
-    if lines:
-        (path / "events" / "swarm-1.jsonl").write_text("".join(lines))
-    return path
-
-
-@pytest.mark.parametrize("command", ["report", "gate", "trace"])
-def test_folders_that_are_no_run(say: Any, tmp_path: Path, command: str) -> None:
-    words = [command, "0.a.0"] if command == "trace" else [command]
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file").write_text("")
-    truncated = folder_of(tmp_path / "truncated", '{"format": 1, "run"', SENT)
-    other = folder_of(tmp_path / "other", {**INFO, "format": 99}, SENT)
-    unplayed = folder_of(tmp_path / "unplayed", INFO)
-    cut = folder_of(tmp_path / "cut", INFO)
-    (cut / "events.parquet").write_bytes(b"PAR1 and no more")
-    for folder, said in (
-        (tmp_path / "empty", "holds no run; `entrega run` makes one"),
-        (tmp_path / "file", "is a file; give the folder"),
-        (truncated, "is truncated or not JSON; restore it"),
-        (other, "has format 99 and this entrega reads 1"),
-        (unplayed, "holds no events"),
-        (cut, "is truncated or no Parquet file"),
-    ):
-        done = say(*words, folder)
-        assert done.status == 2
-        assert said in done.line
-
-
-def test_garbage_among_the_events_is_counted_and_the_rest_is_read(say: Any, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "run", INFO, "garbage\n", SENT, "{}\n", SENT[:40])
-    done = say("gate", folder)
-    assert (done.status, done.err) == (3, "")
-    sealed = run_folder.read_info(folder)["sealed"]
-    assert (sealed["events"], sealed["garbage"], sealed["truncated"]) == (1, 2, 1)
-
-
-def test_goals_and_baselines_that_are_none(say: Any, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "run", INFO, SENT)
-    texts = {
-        "broken.toml": ("[goals", "--goals", "is not TOML"),
-        "unknown.toml": ("speed = { max = 1 }", "--goals", "no goal 'speed'"),
-        "odd.toml": ("leaks = { max = true }", "--goals", "goal leaks takes { max = NUMBER }"),
-        "share.toml": ("permanent_loss = { max = 5 }", "--goals", "5 % is 0.05"),
-        "broken.json": ("{", "--against", "is not JSON"),
-        "other.json": ('{"format": 99}', "--against", "has format 99"),
-        "half.json": ('{"format": 1}', "--against", "is no summary of a run"),
-    }
-    for name, (text, option, said) in texts.items():
-        (tmp_path / name).write_text(text)
-        for command in ("gate", "report"):
-            done = say(command, folder, option, tmp_path / name)
-            assert done.status == 2
-            assert said in done.line
-    for option in ("--goals", "--against"):
-        assert say("gate", folder, option, "nowhere").status == 2
-
-
-def test_a_message_that_is_not_there(say: Any, tmp_path: Path) -> None:
-    done = say("trace", "5.a.5", folder_of(tmp_path / "run", INFO, SENT))
-    assert done.status == 2
-    assert "no message '5.a.5'" in done.line
-    assert say("trace", "0.w.0", tmp_path / "run").status == 0
 
 
 # -- what only a real start can show
