@@ -111,6 +111,8 @@ class Target:
     client: ClientHabits
 
 
+Getters = dict[str, Callable[[Any], Any]]  # by a field's name: what takes it out of a payload, None where it is not
+
 SECTIONS: Mapping[str, type] = {
     "rest": Rest,
     "socket": Socket,
@@ -212,9 +214,17 @@ def secret(target: Target) -> str:
     return os.environ.get(target.agent_secret, "entrega")
 
 
+def getters(fields: Fields) -> Getters:
+    """A getter for each field by its name: made once, so that a target costs nothing while it is played."""
+    return {each.name: getter(getattr(fields, each.name)) for each in dataclasses.fields(fields)}
+
+
 def getter(dotted: str) -> Callable[[Any], Any]:
     """A function that follows the dotted path into a payload and gives None where it breaks off."""
     names = dotted.split(".")
+    if len(names) == 1:
+        (only,) = names
+        return lambda payload: payload.get(only) if isinstance(payload, dict) else None
 
     def get(payload: Any) -> Any:
         for name in names:

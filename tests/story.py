@@ -66,9 +66,10 @@ TOLD = """
 4753.702 connect_failed widget conn=1 S reason="Connection refused"
 4754.820 connecting widget conn=1 S attempt=2
 4754.827 sid_connected at-page S
-4754.829 connected widget conn=1 S at-page transport=websocket
+4754.829 connected widget conn=1 S at-page transport=polling recovered=false
 4754.830 join_sent widget conn=1 S room after=0
 4754.832 room_entered at-page S room
+4754.834 upgraded widget conn=1 S transport=websocket
 4754.836 joined widget conn=1 S room members=2 after=0 count=1
 4754.837 received widget conn=1 a0 A0 via=join
 4754.838 displayed widget conn=1 a0 via=join

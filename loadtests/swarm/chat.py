@@ -4,21 +4,19 @@ import random
 import time
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 import orjson
 
 from loadtests.plan import SessionPlan
 from loadtests.swarm.client import Backoff, Client
-from loadtests.swarm.engine import Engine
+from loadtests.swarm.dial import Dial
 from loadtests.swarm.message import Message, text_of
 from loadtests.swarm.rest import Answer
 from loadtests.swarm.screen import Screen
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
 from loadtests.swarm.wire import Wire
-from loadtests.target import getter
 
 WIDGET, AGENT = "w", "a"
 
@@ -28,26 +26,27 @@ class Party:
 
     letter: str  # of KEY, for the messages that it sends
 
-    def __init__(self, stage: Stage, name: str, token: str, origin: str | None, session: str | None) -> None:
+    def __init__(self, stage: Stage, name: str, token: str, dial: Dial, session: str | None) -> None:
         self.stage = stage
         self.name = name
         self.token = token
         self.seats: dict[str, Seat] = {}
         self._session = session  # of connection events; None for an agent, who has many
         self._conn = 0
+        self._is_up = False
         self._connecting_ns = 0
-        parts = urlsplit(stage.url)
-        self.wire = Wire(parts.hostname or "", parts.port or 80)
         scenario = stage.scenario
         dice = random.Random(f"{scenario.seed}:backoff:{name}")
+        self.wire = Wire(dial)
         self.client = Client(
-            engine=lambda: Engine(self.wire, stage.url, stage.target.socket.path, origin),
+            wire=self.wire,
+            dial=dial,
             auth=lambda: {"token": self.token},
             listener=self,
             backoff=Backoff(scenario.backoff_s, scenario.backoff_max_s, dice),
             connect_deadline_s=scenario.connect_deadline_s,
         )
-        self._live_message = getter(stage.target.fields.live_message)
+        self._message_event = stage.target.socket.message
         stage.counts.asked += 1
 
     def record(self, kind: str, **fields: Any) -> int:
@@ -62,25 +61,30 @@ class Party:
         t_ns = self._connection_event("connect_failed", self._conn + 1, reason=reason, status=status)
         self.stage.row("SIO", "connect", (t_ns - self._connecting_ns) / 1e6, reason)
 
-    def connected(self, sid: str | None, transport: str) -> None:
+    def connected(self, sid: str | None, transport: str, recovered: bool) -> None:
         self._conn += 1
-        t_ns = self._connection_event("connected", self._conn, sid=sid, transport=transport)
+        self._is_up = True
+        t_ns = self._connection_event("connected", self._conn, sid=sid, transport=transport, recovered=recovered)
         self.stage.row("SIO", "connect", (t_ns - self._connecting_ns) / 1e6, None)
         self.stage.counts.connected += 1
         for seat in list(self.seats.values()):
             self.join(seat)
 
+    def upgraded(self, transport: str) -> None:
+        self._connection_event("upgraded", self._conn, transport=transport)
+
     def disconnected(self, reason: str, last_frame_ns: int | None) -> None:
+        self._is_up = False
         self._connection_event("disconnected", self._conn, reason=reason, last_frame_ns=last_frame_ns)
         self.stage.counts.connected -= 1
         for seat in self.seats.values():
             self._out(seat)
 
-    def event(self, name: str, payload: Any) -> None:
-        if name == self.stage.target.socket.message:
-            self._take(self._live_message(payload), payload, "live", name)
-        else:
-            self._take(payload, payload, "live", name)
+    def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None:
+        payload = arguments[0] if arguments else None
+        via = "live" if self._is_up else "replay"  # what comes before the answer to CONNECT was not emitted just now
+        raw = self.stage.get["live_message"](payload) if name == self._message_event else payload
+        self._take(raw, payload, via, name, size)
 
     def _connection_event(self, kind: str, conn: int, **fields: Any) -> int:
         return self.record(kind, session=self._session, conn=conn, **fields)
@@ -112,14 +116,17 @@ class Party:
         room, after = socket.room.format(session=seat.session), seat.screen.after
         began_ns = self.record("join_sent", session=seat.session, conn=self._conn, room=room, after=after)
         answered = partial(self._join_answered, seat, self._conn, after, began_ns)
-        self.client.emit(socket.join, {"room": room, "after": after}, answered, self.stage.scenario.join_deadline_s)
+        deadline_s = self.stage.scenario.join_deadline_s
+        self.client.emit(socket.join, {"room": room, "after": after}, acked=answered, deadline_s=deadline_s)
 
-    def _join_answered(self, seat: Seat, conn: int, after: int, began_ns: int, answer: Any, why: str | None) -> None:
+    def _join_answered(
+        self, seat: Seat, conn: int, after: int, began_ns: int, answers: tuple[Any, ...], why: str | None
+    ) -> None:
         if why == "disconnected":
             return  # recorded as the end of the connection
-        fields = self.stage.target.fields
-        if why is None and not getter(fields.ok)(answer):
-            why = str(getter(fields.error)(answer) or "refused")[:200]
+        answer, get = answers[0] if answers else None, self.stage.get
+        if why is None and not get["ok"](answer):
+            why = str(get["error"](answer) or "refused")[:200]
         about = {"session": seat.session, "conn": conn}
         took_ms = (time.monotonic_ns() - began_ns) / 1e6
         self.stage.row("SIO", "join", took_ms, why)
@@ -128,7 +135,7 @@ class Party:
             if why == "timeout" and self.client.connected:
                 self.join(seat)
             return
-        missed, members, room = (getter(each)(answer) for each in (fields.missed, fields.members, fields.room))
+        missed, members, room = (get[name](answer) for name in ("missed", "members", "room"))
         missed = missed if isinstance(missed, list) else []
         self.record(
             "joined",
@@ -142,7 +149,7 @@ class Party:
             seat.joined = True
             self.stage.counts.joined += 1
         for raw in missed:
-            self._take(raw, raw, "join", None)
+            self._take(raw, raw, "join")
 
     # -- saying
 
@@ -159,30 +166,31 @@ class Party:
         else:
             body[target.fields.session] = seat.session
             answered = partial(self._say_answered, seat, mid)
-            self.client.emit(target.socket.send, body, answered, stage.scenario.answer_deadline_s)
+            self.client.emit(target.socket.send, body, acked=answered, deadline_s=stage.scenario.answer_deadline_s)
 
     def _post(self, seat: Seat, mid: str, body: dict[str, Any]) -> None:
         path = self.stage.target.rest.send.format(session=seat.session)
         answer = self.stage.call("send", "POST", path, body, self.token)
         self._answered(seat, mid, answer)
 
-    def _say_answered(self, seat: Seat, mid: str, payload: Any, why: str | None) -> None:
+    def _say_answered(self, seat: Seat, mid: str, answers: tuple[Any, ...], why: str | None) -> None:
+        payload = answers[0] if answers else None
         if why is not None:
             self._answered(seat, mid, Answer(None, None, why))
-        elif getter(self.stage.target.fields.ok)(payload):
+        elif self.stage.get["ok"](payload):
             self._answered(seat, mid, Answer(200, payload))
         else:
             self._answered(seat, mid, Answer(400, payload))
 
     def _answered(self, seat: Seat, mid: str, answer: Answer) -> None:
-        fields, about = self.stage.target.fields, {"session": seat.session, "mid": mid}
+        get, about = self.stage.get, {"session": seat.session, "mid": mid}
         if answer.good:
-            message = self.stage.reader.read(getter(fields.sent_message)(answer.body))
+            message = self.stage.reader.read(get["sent_message"](answer.body))
             self.record("accepted", status=answer.status, id=message.id, seq=message.seq, **about)
             self.stage.counts.accepted += 1
             seat.screen.has_seq(message.seq)
         elif answer.refused:
-            reason = getter(fields.error)(answer.body)
+            reason = get["error"](answer.body)
             self.record("refused", status=answer.status, reason=reason and str(reason)[:200], **about)
         else:
             self.record("unanswered", status=answer.status, reason=answer.reason, **about)
@@ -197,11 +205,12 @@ class Party:
 
     # -- seeing
 
-    def _take(self, raw: Any, payload: Any, via: str, event: str | None) -> None:
+    def _take(self, raw: Any, payload: Any, via: str, event: str | None = None, size: int | None = None) -> None:
         message = self.stage.reader.read(raw if raw is not None else payload)
         about = {"session": message.session or self._session, "conn": self._conn, "mid": message.mid}
         seat = self.seats.get(message.session or self._session or "")
-        self.record("received", via=via, event=event, id=message.id, seq=message.seq, size=_size(payload), **about)
+        size = size if size is not None else _size(payload)
+        self.record("received", via=via, event=event, id=message.id, seq=message.seq, size=size, **about)
         why = self._why_not(seat, raw, message, via, event)
         if why is not None:
             self.record("not_displayed", why=why, id=message.id, seq=message.seq, **about)
@@ -214,7 +223,7 @@ class Party:
             seat.check()
 
     def _why_not(self, seat: Seat | None, raw: Any, message: Message, via: str, event: str | None) -> str | None:
-        if via == "live" and event != self.stage.target.socket.message:
+        if event is not None and event != self._message_event:
             return "no-listener"
         if raw is None or not message.whole:
             return "shape"
@@ -229,7 +238,7 @@ class Party:
         if messages is not None:
             self.record("history_read", session=seat.session, after=seat.screen.after, count=len(messages), audit=False)
             for raw in messages:
-                self._take(raw, raw, "history", None)
+                self._take(raw, raw, "history")
 
     def audit(self, seat: Seat) -> None:
         """Read all that is stored, by the auditor's token: a witness, never a display."""
@@ -247,7 +256,7 @@ class Party:
     def _history(self, seat: Seat, after: int, token: str) -> list[Any] | None:
         path = self.stage.target.rest.history.format(session=seat.session, after=after)
         answer = self.stage.insist("history", "GET", path, token=token)
-        messages = getter(self.stage.target.fields.missed)(answer.body)
+        messages = self.stage.get["missed"](answer.body)
         return messages if answer.good and isinstance(messages, list) else None
 
     # -- leaving

@@ -1,38 +1,36 @@
 """A Socket.IO client that behaves as the browser's: it buffers while down, comes back by itself, and says why it ended.
 
 python-socketio gives the packets; its client's reconnect is not used, nor Locust's SocketIOUser: both give up or
-swallow failures (docs/decisions.md).
+swallow failures (docs/decisions.md). What is told here is told in the event loop and must not block.
 """
 
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import gevent
-from gevent.event import Event
-from gevent.greenlet import Greenlet
-from socketio.packet import Packet
 
-from loadtests.swarm.engine import Closed, ConnectFailed, Engine
+from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.engine import Engine
+from loadtests.swarm.packets import ACK, CONNECT, DISCONNECT, EVENT, Decoder, Packet, encoded
+from loadtests.swarm.wire import Wire
 
-CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = range(7)
-
-Acked = Callable[[Any, str | None], None]  # the ack's payload; or None and why there is none
-
-
-class Refused(ConnectFailed):
-    """The server answered CONNECT with CONNECT_ERROR."""
+Acked = Callable[[tuple[Any, ...], str | None], None]  # the ack's arguments; or none and why there are none
+Handler = Callable[..., object]  # gets the event's arguments; the last is a function where the server wants an ack
 
 
 class Listener(Protocol):
-    """What a client tells, in the order in which it happens, on the greenlet that reads the connection."""
+    """What a client tells of itself, in the order in which it happens. `size` is an event's, in characters of JSON."""
 
     def connecting(self, attempt: int) -> None: ...
     def connect_failed(self, reason: str, status: int | None) -> None: ...
-    def connected(self, sid: str | None, transport: str) -> None: ...
+    def connected(self, sid: str | None, transport: str, recovered: bool) -> None: ...
+    def upgraded(self, transport: str) -> None: ...
     def disconnected(self, reason: str, last_frame_ns: int | None) -> None: ...
-    def event(self, name: str, payload: Any) -> None: ...
+    def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,183 +49,256 @@ class Backoff:
 @dataclass(slots=True)
 class _Waiting:
     acked: Acked
-    timer: Greenlet
+    timer: Any  # gevent's, of the event loop; None without a deadline
 
 
 class Client:
-    """One party's connection to one server, for as long as it is wanted."""
+    """One party's connection to one namespace of one server, for as long as it is wanted."""
 
     def __init__(
         self,
-        engine: Callable[[], Engine],
+        wire: Wire,
+        dial: Dial,
         auth: Callable[[], dict[str, Any]],
         listener: Listener,
         backoff: Backoff,
         connect_deadline_s: float,
+        namespace: str = "/",
     ) -> None:
-        self._make_engine = engine
+        self._wire = wire
+        self._dial = dial
         self._auth = auth
         self._listener = listener
         self._backoff = backoff
         self._connect_deadline_s = connect_deadline_s
+        self._namespace = namespace
+        self._handlers: dict[str, list[Handler]] = {}
         self._engine: Engine | None = None
+        self._timer: Any = None  # of the attempt under way, or until the next one
         self._waiting: dict[int, _Waiting] = {}
-        self._unsent: dict[int, str | list[str | bytes]] = {}  # emitted while down, by ack id
-        self._early: list[tuple[str, Any]] = []  # events that came before the answer to CONNECT
-        self._ids = 0
-        self._unwanted = Event()
-        self._loop: Greenlet | None = None
+        self._unsent: dict[int, list[str | bytes]] = {}  # emitted while down, by number
+        self._early: list[tuple[tuple[Any, ...], int]] = []  # events that came before the answer to CONNECT
+        self._decoder = Decoder()
+        self._numbers = 0
+        self._attempt, self._failures = 0, 0
+        self._recovery: dict[str, str] = {}  # pid and offset of connection state recovery
+        self.wanted = False
         self.connected = False
+        self.recovered = False
+        self.sid: str | None = None
 
-    def start(self) -> None:
-        self._loop = gevent.spawn(self._run)
+    # -- what a party asks for
 
-    def close(self) -> None:
-        """Leave for good; returns when the connection is down (bounded by the connect deadline)."""
-        self._unwanted.set()
-        engine = self._engine
-        if engine is not None:
-            try:
-                engine.write(str(Packet(DISCONNECT).encode()))
-            except Closed:
-                pass  # it was down already, which is what is wanted
-            engine.close()
-        if self._loop is not None:
-            self._loop.join(timeout=self._connect_deadline_s)
+    def connect(self) -> None:
+        """Begin; come back until disconnect(), CONNECT_ERROR or the server's DISCONNECT; then it may be repeated."""
+        if not self.wanted:
+            self.wanted = True
+            self._attempt, self._failures = 0, 0
+            gevent.spawn(self._try)
 
-    def emit(self, event: str, payload: Any, acked: Acked, deadline_s: float) -> None:
-        """Emit with an acknowledgement. `acked` is called exactly once: at the ack, the deadline, or a disconnect."""
-        self._ids += 1
-        number = self._ids
-        packet = _encoded(Packet(EVENT, data=[event, payload], id=number))
-        self._waiting[number] = _Waiting(acked, gevent.spawn_later(deadline_s, self._answer, number, None, "timeout"))
+    def disconnect(self) -> None:
+        """Leave for good."""
         if self.connected:
-            self._write(packet)
+            self._write(encoded(DISCONNECT, self._namespace, None))
+        self._stop("io client disconnect")
+
+    def emit(self, event: str, *arguments: Any, acked: Acked | None = None, deadline_s: float | None = None) -> None:
+        """Emit now, or with the next connection. `acked` is called exactly once: at the ack, the deadline, or the end
+        of the connection that it went with."""
+        self._numbers += 1
+        number = self._numbers
+        parts = encoded(EVENT, self._namespace, [event, *arguments], number if acked is not None else None)
+        if acked is not None:
+            timer = None
+            if deadline_s is not None:
+                timer = gevent.get_hub().loop.timer(deadline_s)
+                timer.start(self._answer, number, (), "timeout")
+            self._waiting[number] = _Waiting(acked, timer)
+        if self.connected:
+            self._write(parts)
         else:
-            self._unsent[number] = packet
+            self._unsent[number] = parts
 
-    def _run(self) -> None:
-        failures, attempt = 0, 0
-        while not self._unwanted.is_set():
-            attempt += 1
-            self._listener.connecting(attempt)
-            try:
-                sid = self._connect()
-            except ConnectFailed as failed:
-                self._listener.connect_failed(failed.reason, failed.status)
-                if isinstance(failed, Refused):
-                    return  # as in the browser: final until connect() is called again
-            else:
-                failures, attempt = 0, 0
-                self._up(sid)
-                if self._read_to_the_end() == "io server disconnect":
-                    return
-            self._unwanted.wait(self._backoff.delay_s(failures))
-            failures += 1
+    def on(self, event: str, handler: Handler) -> None:
+        """Call `handler` with every such event's arguments, after those that were added before it."""
+        self._handlers.setdefault(event, []).append(handler)
 
-    def _connect(self) -> str | None:
-        engine = self._make_engine()
+    def once(self, event: str, handler: Handler) -> None:
+        def first(*arguments: Any) -> None:
+            self.off(event, first)
+            handler(*arguments)
+
+        self.on(event, first)
+
+    def off(self, event: str, handler: Handler) -> None:
+        self._handlers[event] = [each for each in self._handlers.get(event, ()) if each is not handler]
+
+    # -- connecting
+
+    def _try(self) -> None:
+        """One attempt. It waits for the connection, so it is a greenlet of its own; the rest happens in the loop."""
+        if not self.wanted:
+            return
+        self._attempt += 1
+        self._listener.connecting(self._attempt)
+        engine = self._engine = Engine(self._wire, self._dial, self._message)
+        self._set_timer(self._connect_deadline_s, self._failed, engine, "timeout", None)
         try:
-            with gevent.Timeout(self._connect_deadline_s, ConnectFailed("timeout")):
-                engine.open(self._connect_deadline_s)
-                engine.write(str(Packet(CONNECT, data=self._auth()).encode()))
-                packet = _decoded(engine)
-                while packet.packet_type != CONNECT:
-                    if packet.packet_type == CONNECT_ERROR:
-                        raise Refused(_message(packet.data))
-                    if packet.packet_type == EVENT:
-                        self._early.append(_event(packet))
-                    packet = _decoded(engine)
-        except (Closed, ConnectFailed) as error:
-            engine.close()
-            self._early.clear()
-            raise error if isinstance(error, ConnectFailed) else ConnectFailed(error.reason) from error
-        self._engine = engine
-        return packet.data.get("sid") if isinstance(packet.data, dict) else None
+            engine.open(self._connect_deadline_s, partial(self._closed, engine), self._listener.upgraded)
+        except ConnectFailed as failed:
+            self._failed(engine, failed.reason, failed.status)
+        else:
+            if engine is self._engine:
+                self._write(encoded(CONNECT, self._namespace, {**self._auth(), **self._recovery} or None))
 
-    def _up(self, sid: str | None) -> None:
+    def _failed(self, engine: Engine, reason: str, status: int | None) -> None:
+        if engine is self._engine and not self.connected:
+            self._let_go()
+            self._listener.connect_failed(reason, status)
+            self._again()
+
+    def _again(self) -> None:
+        if self.wanted:
+            self._set_timer(self._backoff.delay_s(self._failures), lambda: gevent.spawn(self._try))
+            self._failures += 1
+
+    def _accepted(self, answer: dict[str, Any]) -> None:
+        """The answer to CONNECT. First what came early, then what waited, then the news: as in the browser."""
+        engine = self._engine
+        assert engine is not None
+        if not answer.get("sid"):
+            self._failed(engine, "no sid in the answer to CONNECT; an older Socket.IO?", None)
+            return
+        self.sid, pid = answer["sid"], answer.get("pid")
+        self.recovered = pid is not None and pid == self._recovery.get("pid")
+        self._recovery = {**(self._recovery if self.recovered else {}), "pid": pid} if pid else {}
+        self._set_timer(None)
+        self._attempt, self._failures = 0, 0
         self.connected = True
         early, self._early = self._early, []
-        for name, payload in early:
-            self._listener.event(name, payload)
+        for arguments, size in early:
+            self._event(arguments, size)
         unsent, self._unsent = self._unsent, {}
-        for packet in unsent.values():
-            self._write(packet)
-        self._listener.connected(sid, "websocket")
+        for parts in unsent.values():
+            self._write(parts)
+        self._listener.connected(self.sid, engine.transport, self.recovered)
 
-    def _read_to_the_end(self) -> str:
-        assert self._engine is not None
-        reason = "io server disconnect"
-        try:
-            while True:
-                packet = _decoded(self._engine)
-                if packet.packet_type == DISCONNECT:
-                    break
-                self._handle(packet)
-        except Closed as closed:
-            reason = "io client disconnect" if self._unwanted.is_set() else closed.reason
-        self._down(reason)
-        return reason
+    # -- the end of a connection
+
+    def _closed(self, engine: Engine, reason: str) -> None:
+        """The engine has ended by itself."""
+        if not self.connected:
+            self._failed(engine, reason, None)
+        elif engine is self._engine:
+            self._down(reason)
+            self._again()
+
+    def _stop(self, reason: str) -> None:
+        """End it from here, and do not come back."""
+        self.wanted = False
+        if self.connected:
+            self._down(reason)
+        else:
+            self._let_go()
 
     def _down(self, reason: str) -> None:
         assert self._engine is not None
+        last_frame_ns = self._engine.last_frame_ns
         self.connected = False
-        self._engine.close()
-        last_frame_ns, self._engine = self._engine.last_frame_ns, None
+        self._let_go()
         self._listener.disconnected(reason, last_frame_ns)
         for number in [number for number in self._waiting if number not in self._unsent]:
-            self._answer(number, None, "disconnected")
+            self._answer(number, (), "disconnected")
 
-    def _handle(self, packet: Packet) -> None:
-        if packet.packet_type == EVENT:
-            self._listener.event(*_event(packet))
-        elif packet.packet_type == ACK and packet.id in self._waiting:
-            self._answer(packet.id, packet.data[0] if packet.data else None, None)
+    def _let_go(self) -> None:
+        engine, self._engine = self._engine, None
+        self._set_timer(None)
+        self._early.clear()
+        self._decoder = Decoder()
+        if engine is not None:
+            engine.close()
 
-    def _answer(self, number: int, payload: Any, why: str | None) -> None:
-        waiting = self._waiting.pop(number, None)
+    def _set_timer(self, after_s: float | None, act: Callable[..., object] | None = None, *about: Any) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+        if after_s is not None:
+            self._timer = gevent.get_hub().loop.timer(after_s)
+            self._timer.start(act, *about)
+
+    # -- what comes
+
+    def _message(self, message: str | bytes) -> None:
+        try:
+            packet = self._decoder.decoded(message)
+        except ValueError:
+            self._parse_error()
+            return
+        if packet is None or packet.namespace != self._namespace:
+            return
+        kind = packet.kind
+        if kind == EVENT:
+            self._take(packet, len(message))
+        elif kind == ACK:
+            self._answer(packet.number, tuple(packet.data), None)
+        elif kind == CONNECT:
+            self._accepted(packet.data)
+        elif kind == DISCONNECT:
+            self._stop("io server disconnect")
+        else:
+            self._refused(packet.data)
+
+    def _take(self, packet: Packet, size: int) -> None:
+        arguments = tuple(packet.data)
+        if packet.number is not None:
+            arguments = (*arguments, partial(self._ack, packet.number))
+        if self.connected:
+            self._event(arguments, size)
+        else:
+            self._early.append((arguments, size))
+
+    def _event(self, arguments: tuple[Any, ...], size: int) -> None:
+        name = str(arguments[0])
+        self._listener.event(name, arguments[1:], size)
+        for handler in tuple(self._handlers.get(name, ())):
+            try:
+                handler(*arguments[1:])
+            except Exception:  # noqa: BLE001  # its traceback is printed; what came with this message is not lost
+                gevent.get_hub().handle_error(handler, *sys.exc_info())
+        if self._recovery and isinstance(arguments[-1], str):
+            self._recovery["offset"] = arguments[-1]
+
+    def _refused(self, data: Any) -> None:
+        """CONNECT_ERROR: as in the browser final, until connect() is called again."""
+        self._stop("io server disconnect")
+        reason = data.get("message") if isinstance(data, dict) else data
+        self._listener.connect_failed(str(reason or "refused"), None)
+
+    def _parse_error(self) -> None:
+        engine = self._engine
+        if engine is not None:
+            engine.close()
+            self._closed(engine, "parse error")
+
+    def _answer(self, number: int | None, arguments: tuple[Any, ...], why: str | None) -> None:
+        waiting = self._waiting.pop(number, None) if number is not None else None
         if waiting is None:
             return
-        if why != "timeout":
-            waiting.timer.kill(block=False)
-        elif self._unsent.pop(number, None) is not None:
+        if waiting.timer is not None:
+            waiting.timer.stop()
+            waiting.timer.close()
+        if why == "timeout" and self._unsent.pop(number or 0, None) is not None:
             why = "never connected"
-        waiting.acked(payload, why)
+        waiting.acked(arguments, why)
 
-    def _write(self, packet: str | list[str | bytes]) -> None:
-        assert self._engine is not None
-        for part in packet if isinstance(packet, list) else [packet]:
-            try:
-                self._engine.write(part)
-            except Closed:
-                return  # the reader sees the same end and answers everything that waits
+    # -- what goes
 
+    def _ack(self, number: int, *arguments: Any) -> None:
+        if self.connected:
+            self._write(encoded(ACK, self._namespace, list(arguments), number))
 
-def _encoded(packet: Packet) -> str | list[str | bytes]:
-    encoded: str | list[str | bytes] = packet.encode()
-    return encoded
-
-
-def _decoded(engine: Engine) -> Packet:
-    """The next Socket.IO packet, its binary attachments included. Raises Closed."""
-    message = engine.read()
-    try:
-        packet = Packet(encoded_packet=message)
-        while packet.attachment_count > len(packet.attachments):
-            packet.add_attachment(engine.read())
-    except (ValueError, TypeError, IndexError, KeyError) as error:
-        raise Closed("parse error") from error
-    if packet.packet_type in (BINARY_EVENT, BINARY_ACK):
-        packet.packet_type -= BINARY_EVENT - EVENT
-    if packet.packet_type == EVENT and not (isinstance(packet.data, list) and packet.data):
-        raise Closed("parse error")
-    return packet
-
-
-def _event(packet: Packet) -> tuple[str, Any]:
-    name, *arguments = packet.data
-    return name, arguments[0] if arguments else None
-
-
-def _message(data: Any) -> str:
-    return str(data.get("message", data)) if isinstance(data, dict) else str(data)
+    def _write(self, parts: list[str | bytes]) -> None:
+        if self._engine is not None:
+            for part in parts:
+                self._engine.send(part)

@@ -1,130 +1,197 @@
-"""Engine.IO 4 over one websocket: handshake, heartbeat, and why it ended, in the words of the JavaScript client."""
+"""Engine.IO 4: handshake, heartbeat, upgrade, and why a connection ended, in the words of the JavaScript client."""
 
+import ssl
 import time
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import gevent
 import orjson
-import websocket
+from gevent.event import Event
 
+from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.polling import Polling
+from loadtests.swarm.websocket import WebSocket
 from loadtests.swarm.wire import Wire
 
-OPEN, CLOSE, PING, PONG, MESSAGE = "0", "1", "2", "3", "4"
-
-
-class ConnectFailed(Exception):
-    """No connection; `reason` in words, `status` the HTTP status if there was one."""
-
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = status
-
-
-class Closed(Exception):
-    """The connection ended; `reason` is transport close, transport error, ping timeout or parse error."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0", "1", "2", "3", "4", "5", "6"
+PROBE = "probe"
 
 
 class Engine:
-    """One connection. `read` and `write` carry the text or bytes of Engine.IO messages."""
+    """One connection; `send` and `message` carry the text or bytes of Engine.IO messages."""
 
-    def __init__(self, wire: Wire, url: str, path: str, origin: str | None) -> None:
-        scheme = "wss" if urlsplit(url).scheme == "https" else "ws"
-        query = urlencode({"EIO": 4, "transport": "websocket"})
-        self._url = f"{scheme}://{urlsplit(url).netloc}{path}?{query}"
+    def __init__(self, wire: Wire, dial: Dial, message: Callable[[str | bytes], None]) -> None:
         self._wire = wire
-        self._origin = origin
-        self._ws = websocket.WebSocket(enable_multithread=True)
+        self._dial = dial
+        self._message = message
+        self._closed: Callable[[str], None] | None = None
+        self._transport: WebSocket | Polling | None = None
+        self._handshake: dict[str, Any] | None = None
+        self._opened = Event()
+        self._ended = ""
+        self._held: list[str | bytes] | None = None  # what is sent while polling gives way to the websocket
+        self._silence = gevent.get_hub().loop.timer(0)  # the heartbeat's; set by the handshake
         self.last_frame_ns: int | None = None
 
-    def open(self, deadline_s: float) -> None:
-        """Connect and read the OPEN packet. Raises ConnectFailed, at the deadline too."""
-        with gevent.Timeout(deadline_s, ConnectFailed("timeout")):
-            try:
-                self._handshake(deadline_s)
-            except websocket.WebSocketBadStatusException as error:
-                raise ConnectFailed(_body(error), error.status_code) from error
-            except (OSError, websocket.WebSocketException, Closed) as error:
-                self.close()
-                raise ConnectFailed(_words(error)) from error
-            except (ValueError, KeyError, TypeError) as error:
-                self.close()
-                raise ConnectFailed(f"no Engine.IO handshake: {error}") from error
+    @property
+    def transport(self) -> str:
+        return self._transport.name if self._transport is not None else ""
 
-    def read(self) -> str | bytes:
-        """The next message. Answers pings meanwhile. Raises Closed."""
-        while True:
-            packet = self._frame()
-            if isinstance(packet, bytes):
-                return packet
-            if packet[:1] == MESSAGE:
-                return packet[1:]
-            if packet[:1] == PING:
-                self._send(PONG + packet[1:])
-            elif packet[:1] == CLOSE:
-                raise Closed("transport close")
+    def open(self, deadline_s: float, closed: Callable[[str], None], upgraded: Callable[[str], None]) -> None:
+        """Connect, which waits. From then on `closed` is told once why it ended, but not after close().
 
-    def write(self, message: str | bytes) -> None:
-        """Raises Closed."""
+        Raises ConnectFailed, at the deadline too.
+        """
+        try:
+            with gevent.Timeout(deadline_s, ConnectFailed("timeout")):
+                if self._dial.transports[0] == "polling":
+                    self._open_polling(deadline_s)
+                else:
+                    self._transport = WebSocket(self._wire.connect(deadline_s), self._dial, {}, self)
+                    self._opened.wait()
+                if self._handshake is None:
+                    raise ConnectFailed(self._ended or "no Engine.IO handshake")
+        except ConnectFailed:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
+            raise ConnectFailed(_words(error)) from error
+        self._closed = closed
+        upgrades = self._handshake.get("upgrades")
+        if "websocket" in self._dial.transports[1:] and isinstance(upgrades, list) and "websocket" in upgrades:
+            gevent.spawn(self._upgrade, deadline_s, upgraded)
+
+    def send(self, message: str | bytes) -> None:
         self._send(message if isinstance(message, bytes) else MESSAGE + message)
 
     def close(self) -> None:
         """End it from this side; a second call does nothing."""
-        self._ws.shutdown()
+        self._closed = None
+        self._silence.stop()
+        self._silence.close()
+        if self._transport is not None:
+            self._transport.close()
 
-    def _handshake(self, deadline_s: float) -> None:
-        self._ws.connect(
-            self._url,
-            socket=self._wire.connect(deadline_s),
-            timeout=deadline_s,
-            origin=self._origin,
-            suppress_origin=self._origin is None,
-        )
-        packet = self._frame()
-        if not isinstance(packet, str) or packet[:1] != OPEN:
-            raise ValueError("the first packet is not OPEN")
-        opened: dict[str, Any] = orjson.loads(packet[1:])
-        # Silence for longer than this is a dead link (engine.io-client's ping timeout).
-        self._ws.settimeout((opened["pingInterval"] + opened["pingTimeout"]) / 1000)
+    # -- what a transport tells
 
-    def _frame(self) -> str | bytes:
-        try:
-            opcode, data = self._ws.recv_data()
-        except websocket.WebSocketTimeoutException as error:
-            raise Closed("ping timeout") from error
-        except websocket.WebSocketConnectionClosedException as error:
-            raise Closed("transport close") from error
-        except (OSError, websocket.WebSocketException) as error:
-            raise Closed("transport error") from error
-        if opcode == websocket.ABNF.OPCODE_CLOSE:
-            raise Closed("transport close")  # no sign of life: what was written before it may still be missing
+    def arrived(self, packet: str | bytes) -> None:
         self.last_frame_ns = time.monotonic_ns()
-        if opcode == websocket.ABNF.OPCODE_BINARY:
-            return bytes(data)
+        if self._handshake is None:
+            self._shake_hands(packet)
+        elif isinstance(packet, bytes):
+            self._message(packet)
+        elif packet.startswith(MESSAGE):
+            self._message(packet[1:])
+        elif packet.startswith(PING):
+            self._send(PONG + packet[1:])
+            self._expect_ping()
+        elif packet.startswith(CLOSE):
+            self.ended("transport close")
+
+    def ended(self, reason: str) -> None:
+        """The transport is at its end."""
+        self._ended = self._ended or reason
+        self._opened.set()
+        closed = self._closed
+        if closed is not None:
+            self.close()
+            closed(reason)
+
+    # -- the handshake and the heartbeat
+
+    def _open_polling(self, deadline_s: float) -> None:
         try:
-            return str(data, "utf-8")
-        except UnicodeDecodeError as error:
-            raise Closed("parse error") from error
+            polling = Polling(self._wire, self._dial, deadline_s, self)
+        except ValueError as error:
+            raise ConnectFailed(f"no Engine.IO handshake: {error}") from error
+        self._transport = polling
+        self.arrived(polling.handshake)
+        if self._handshake is not None:
+            polling.start(str(self._handshake.get("sid")), int(self._handshake.get("maxPayload") or 0))
+
+    def _shake_hands(self, packet: str | bytes) -> None:
+        try:
+            if isinstance(packet, bytes) or not packet.startswith(OPEN):
+                raise ValueError("the first packet is not OPEN")
+            handshake = orjson.loads(packet[1:])
+            self._silence_s = (handshake["pingInterval"] + handshake["pingTimeout"]) / 1000
+            self._handshake = handshake
+            self._expect_ping()
+        except (ValueError, KeyError, TypeError) as error:
+            self._ended = f"no Engine.IO handshake: {error}"
+        self._opened.set()
+
+    def _expect_ping(self) -> None:
+        """Silence for longer than pingInterval + pingTimeout is a dead link (engine.io-client's ping timeout)."""
+        self._silence.stop()
+        self._silence.close()
+        self._silence = gevent.get_hub().loop.timer(self._silence_s)
+        self._silence.start(self.ended, "ping timeout")
 
     def _send(self, packet: str | bytes) -> None:
+        if self._held is not None:
+            self._held.append(packet)
+        elif self._transport is not None:
+            self._transport.send([packet])
+
+    # -- the upgrade
+
+    def _upgrade(self, deadline_s: float, upgraded: Callable[[str], None]) -> None:
+        """Probe a websocket beside the polling; on it goes when the probe is answered, else polling goes on."""
+        polling, probe = self._transport, _Probe()
+        assert isinstance(polling, Polling)
+        assert self._handshake is not None
+        websocket = None
         try:
-            if isinstance(packet, bytes):
-                self._ws.send_binary(packet)
-            else:
-                self._ws.send(packet)
-        except (OSError, websocket.WebSocketException) as error:
-            raise Closed("transport error") from error
+            with gevent.Timeout(deadline_s, ConnectFailed("timeout")):
+                query = {"sid": str(self._handshake.get("sid"))}
+                websocket = WebSocket(self._wire.connect(deadline_s), self._dial, query, probe)
+                websocket.send([PING + PROBE])
+                probe.answered.wait()
+                if probe.packet != PONG + PROBE:
+                    raise ConnectFailed("the probe was not answered")
+                self._held = []
+                polling.pause()
+        except (ConnectFailed, OSError):
+            held, self._held = self._held, None
+            polling.send(held or [])
+            if websocket is not None:
+                websocket.close()
+        else:
+            self._switch(websocket, probe, upgraded)
+
+    def _switch(self, websocket: WebSocket, probe: "_Probe", upgraded: Callable[[str], None]) -> None:
+        held, self._held = self._held, None
+        if self._closed is None:
+            websocket.close()
+        elif probe.is_over:
+            self.ended("transport close")
+        else:
+            websocket.carrier = self
+            self._transport = websocket
+            websocket.send([UPGRADE, *(held or [])])
+            upgraded(websocket.name)
 
 
-def _body(error: websocket.WebSocketBadStatusException) -> str:
-    text = error.resp_body.decode("utf-8", "replace") if error.resp_body else ""
-    return text.strip()[:200] or f"HTTP {error.status_code}"
+class _Probe:
+    """What a websocket tells before it is the transport."""
+
+    def __init__(self) -> None:
+        self.answered = Event()
+        self.packet: str | bytes = ""
+        self.is_over = False
+
+    def arrived(self, packet: str | bytes) -> None:
+        self.packet = packet
+        self.answered.set()
+
+    def ended(self, reason: str) -> None:
+        self.is_over = True
+        self.answered.set()
 
 
-def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+def _words(error: OSError) -> str:
+    said = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror
+    return said or str(error) or type(error).__name__

@@ -1,16 +1,14 @@
 """What can be read off a message in a payload, whatever its shape."""
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from loadtests.target import Fields, getter
+from loadtests.target import Getters
 
 TOKEN = re.compile(r"\[([0-9a-z]+:\d+\.[wa]\.\d+) (\d+)\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message as a payload has it; None where the payload does not say. `whole`: a screen can show it."""
 
     mid: str | None
@@ -29,9 +27,10 @@ def text_of(mid: str, due_ns: int) -> str:
 class Reader:
     """Reads messages by a target's field names."""
 
-    def __init__(self, fields: Fields) -> None:
-        self._id, self._mid, self._seq = getter(fields.id), getter(fields.mid), getter(fields.seq)
-        self._session, self._text = getter(fields.session), getter(fields.text)
+    def __init__(self, get: Getters) -> None:
+        self._id, self._mid, self._seq, self._session, self._text = (
+            get[name] for name in ("id", "mid", "seq", "session", "text")
+        )
 
     def read(self, raw: Any) -> Message:
         text, number, seq, session = self._text(raw), self._id(raw), self._seq(raw), self._session(raw)

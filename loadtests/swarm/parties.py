@@ -10,7 +10,6 @@ from loadtests.plan import Gap, SessionPlan
 from loadtests.swarm.chat import AGENT, WIDGET, Party
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
-from loadtests.target import getter
 
 
 class Customer(Party):
@@ -24,11 +23,10 @@ class Customer(Party):
         name = f"widget-{plan.index}"
         body = {"name": name, "metadata": {"run": stage.run, "index": plan.index}}
         answer = stage.insist("open", "POST", stage.target.rest.open, body)
-        session = getter(stage.target.fields.opened_session)(answer.body)
-        token = getter(stage.target.fields.opened_token)(answer.body)
+        session, token = stage.get["opened_session"](answer.body), stage.get["opened_token"](answer.body)
         if not answer.good or session is None or token is None:
             return None
-        customer = cls(stage, name, token, stage.target.origin, str(session))
+        customer = cls(stage, name, token, stage.widget_dial, str(session))
         customer.record("session_opened", session=str(session), index=plan.index)
         return customer, customer.sit(plan, str(session), AGENT, len(plan.agent_dues_s), len(plan.widget_dues_s))
 
@@ -57,28 +55,28 @@ class Desk(Party):
     letter = AGENT
 
     def __init__(self, stage: Stage, number: int, token: str, waiting: Callable[[str, int], None]) -> None:
-        super().__init__(stage, f"agent-{number}", token, None, None)
+        super().__init__(stage, f"agent-{number}", token, stage.agent_dial, None)
         self._number = number
         self._waiting = waiting
         self._known: set[str] = set()
 
-    def connected(self, sid: str | None, transport: str) -> None:
-        super().connected(sid, transport)
+    def connected(self, sid: str | None, transport: str, recovered: bool) -> None:
+        super().connected(sid, transport, recovered)
         gevent.spawn(self.look_for_waiting)
 
-    def event(self, name: str, payload: Any) -> None:
+    def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None:
         if name == self.stage.target.socket.waiting:
-            fields = self.stage.target.fields
-            self._notice(getter(fields.waiting_session)(payload), getter(fields.waiting_metadata)(payload))
+            payload, get = arguments[0] if arguments else None, self.stage.get
+            self._notice(get["waiting_session"](payload), get["waiting_metadata"](payload))
         else:
-            super().event(name, payload)
+            super().event(name, arguments, size)
 
     def look_for_waiting(self) -> None:
         """Read the list of waiting sessions: what was announced while nobody listened."""
-        fields = self.stage.target.fields
+        get = self.stage.get
         answer = self.stage.insist("waiting", "GET", self.stage.target.rest.waiting, token=self.token)
-        for session in getter(fields.listed)(answer.body) or []:
-            self._notice(getter(fields.listed_session)(session), getter(fields.listed_metadata)(session))
+        for session in get["listed"](answer.body) or []:
+            self._notice(get["listed_session"](session), get["listed_metadata"](session))
 
     def assume(self, plan: SessionPlan, session: str) -> Seat | None:
         """Take the session; None when somebody else has it or the server would not."""

@@ -1,5 +1,6 @@
 """What all parties of one load process share: the run, its clock, its recorder, its counts."""
 
+import dataclasses
 import os
 import time
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from gevent.event import Event
 from loadtests import target as targets
 from loadtests.events import Recorder
 from loadtests.scenario import Scenario
+from loadtests.swarm.dial import Dial
 from loadtests.swarm.message import Reader
 from loadtests.swarm.rest import Answer, Rest
-from loadtests.target import Target
+from loadtests.target import Getters, Target, getters
 
 TRIES = 5  # of a request that opens, escalates, assumes or audits; a person would press the button again
 TRY_AGAIN_S = 1.0
@@ -52,6 +54,9 @@ class Stage:
     recorder: Recorder
     row: Row
     rest: Rest = field(init=False)
+    get: Getters = field(init=False)
+    widget_dial: Dial = field(init=False)
+    agent_dial: Dial = field(init=False)
     reader: Reader = field(init=False)
     counts: Counts = field(default_factory=Counts)
     stopping: Event = field(default_factory=Event)
@@ -60,7 +65,10 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.rest = Rest(self.url, self.scenario.answer_deadline_s)
-        self.reader = Reader(self.target.fields)
+        self.get = getters(self.target.fields)
+        self.reader = Reader(self.get)
+        self.agent_dial = Dial(self.url, self.target.socket.path)
+        self.widget_dial = dataclasses.replace(self.agent_dial, origin=self.target.origin)
 
     def claim(self, role: str) -> int:
         """The next free number of that role, unique over all processes of the run: an append is atomic."""
@@ -126,7 +134,7 @@ class Stage:
         """An agent's token."""
         body = {"name": name, "secret": targets.secret(self.target)}
         answer = self.insist("log in", "POST", self.target.rest.agent_token, body)
-        token = targets.getter(self.target.fields.agent_token)(answer.body)
+        token = self.get["agent_token"](answer.body)
         return token if answer.good and isinstance(token, str) else None
 
     def auditor(self) -> str | None:

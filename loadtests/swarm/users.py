@@ -39,7 +39,7 @@ class Player(User):
         self.beside.kill()
         if self.party is not None:
             self.party.withdraw("stopped")
-            self.party.client.close()
+            self.party.client.disconnect()
             self.rig.parties.discard(self.party)
 
     def takes_part(self, party: Party) -> None:
@@ -98,7 +98,7 @@ class Widget(Player):
 
         self.follow(
             [
-                at(session_plan.connects_s, customer.client.start),
+                at(session_plan.connects_s, customer.client.connect),
                 at(session_plan.escalates_s, lambda: self.beside.spawn(customer.escalate, seat)),
                 *(at(gap.at_s, partial(customer.lose_network, gap)) for gap in session_plan.drops),
                 *self.says(customer, seat, opened_ns, session_plan.widget_dues_s, "socket"),
@@ -124,7 +124,7 @@ class Agent(Player):
             self.to_come = self.stage.sessions_of(number)
             self.desk = Desk(self.stage, number, token, self.notice)
             self.takes_part(self.desk)
-            self.desk.client.start()
+            self.desk.client.connect()
             while self.to_come and self.stage.quiet_left_s() > 0 and not self.over.wait(0.5):
                 pass
         raise StopUser

@@ -8,16 +8,13 @@ import random
 import sys
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 from gevent.fileobject import FileObjectThread
 
 from loadtests.swarm.client import Backoff, Client
-from loadtests.swarm.engine import Engine
+from loadtests.swarm.dial import Dial
 from loadtests.swarm.wire import Wire
-
-PATH = "/socket.io/"
 
 
 def tell(client: str, heard: str, **fields: Any) -> None:
@@ -36,26 +33,29 @@ class Teller:
     def connect_failed(self, reason: str, status: int | None) -> None:
         tell(self._name, "connect_failed", reason=reason, status=status)
 
-    def connected(self, sid: str | None, transport: str) -> None:
-        tell(self._name, "connected", sid=sid, transport=transport)
+    def connected(self, sid: str | None, transport: str, recovered: bool) -> None:
+        tell(self._name, "connected", sid=sid, transport=transport, recovered=recovered)
+
+    def upgraded(self, transport: str) -> None:
+        tell(self._name, "upgraded", transport=transport)
 
     def disconnected(self, reason: str, last_frame_ns: int | None) -> None:
         tell(self._name, "disconnected", reason=reason, last_frame_ns=last_frame_ns)
 
-    def event(self, name: str, payload: Any) -> None:
-        tell(self._name, "event", event=name, payload=payload)
+    def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None:
+        tell(self._name, "event", event=name, payload=arguments[0] if arguments else None)
 
 
 class Driven:
     """One client, and its network."""
 
     def __init__(self, name: str, url: str, token: str, origin: str | None, deadline_s: float) -> None:
-        parts = urlsplit(url)
+        dial = Dial(url, origin=origin)
         self._name = name
-        self._deadline_s = deadline_s
-        self._wire = Wire(parts.hostname or "", parts.port or 80)
+        self._wire = Wire(dial)
         self._client = Client(
-            engine=lambda: Engine(self._wire, url, PATH, origin),
+            wire=self._wire,
+            dial=dial,
             auth=lambda: {"token": token},
             listener=Teller(name),
             backoff=Backoff(0.05, 0.2, random.Random(7)),
@@ -63,20 +63,20 @@ class Driven:
         )
 
     def start(self) -> None:
-        self._client.start()
+        self._client.connect()
 
     def emit(self, number: int, event: str, payload: Any, deadline_s: float) -> None:
-        self._client.emit(event, payload, partial(self._acked, number), deadline_s)
+        self._client.emit(event, payload, acked=partial(self._acked, number), deadline_s=deadline_s)
 
     def reset(self, away_s: float) -> None:
         self._wire.reset(away_s)
 
     def close(self) -> None:
-        self._client.close()
+        self._client.disconnect()
         tell(self._name, "closed")
 
-    def _acked(self, number: int, payload: Any, why: str | None) -> None:
-        tell(self._name, "acked", number=number, payload=payload, why=why)
+    def _acked(self, number: int, answers: tuple[Any, ...], why: str | None) -> None:
+        tell(self._name, "acked", number=number, payload=answers[0] if answers else None, why=why)
 
 
 def main() -> None:

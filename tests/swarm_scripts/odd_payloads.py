@@ -38,15 +38,16 @@ def main(folder: Path) -> None:
         recorder=Recorder(folder / "events" / "swarm-1.jsonl"),
         row=lambda *_: None,
     )
-    customer = Customer(stage, "widget-0", "token", None, "s1")
+    customer = Customer(stage, "widget-0", "token", stage.widget_dial, "s1")
     seat = customer.sit(plan(stage.scenario, 0), "s1", "a", 1, len(ODD) + 1)
+    customer.connected("sid", "websocket", False)
     for odd in ODD:
-        customer.event("new-message", odd)
-        customer.event("typing", odd)
-        customer._join_answered(seat, 1, 0, time.monotonic_ns(), odd, None)
+        customer.event("new-message", (odd,), 0)
+        customer.event("typing", (odd,), 0)
+        customer._join_answered(seat, 1, 0, time.monotonic_ns(), (odd,), None)
         customer._answered(seat, "r:0.w.0", Answer(200, odd))
         customer._answered(seat, "r:0.w.0", Answer(422, odd))
-    customer.event("new-message", {"message": {**GOOD, "clientId": "r:0.a.1", "id": "last", "seq": 2}})
+    customer.event("new-message", ({"message": {**GOOD, "clientId": "r:0.a.1", "id": "last", "seq": 2}},), 0)
     stage.recorder.close()
     print(json.dumps({"payloads": len(ODD)}))
 

@@ -1,0 +1,48 @@
+"""What to dial: everything that one connection to a server shares with the next."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
+
+TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
+
+
+class ConnectFailed(Exception):
+    """No connection; `reason` in words, `status` the HTTP status if there was one."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A server's address and manners. `transports`, one of TRANSPORTS: the first is opened, the second upgraded to."""
+
+    url: str
+    path: str = "/socket.io/"
+    transports: tuple[str, ...] = ("websocket",)
+    origin: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or (443 if self.tls else 80)
+
+    def resource(self, transport: str, more: Mapping[str, str]) -> str:
+        """Path and query of a request."""
+        return f"{self.path}?{urlencode({**self.query, 'EIO': 4, 'transport': transport, **more})}"
+
+    def websocket_url(self, more: Mapping[str, str]) -> str:
+        return f"{'wss' if self.tls else 'ws'}://{urlsplit(self.url).netloc}{self.resource('websocket', more)}"
+
+    def request_headers(self) -> dict[str, str]:
+        return {**self.headers, **({"Origin": self.origin} if self.origin else {})}

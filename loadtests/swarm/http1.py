@@ -1,0 +1,105 @@
+"""HTTP/1.1 requests over a party's wire, one after another on one kept connection. The protocol is `h11`'s."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import h11
+from gevent.event import AsyncResult
+
+from loadtests.swarm.dial import Dial
+from loadtests.swarm.wire import Link, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Http1:
+    """One connection, made when it is needed and again when the server has closed it. One request at a time."""
+
+    def __init__(self, wire: Wire, dial: Dial, deadline_s: float) -> None:
+        """`deadline_s` is for connecting; how long an answer may take is the caller's matter."""
+        self._wire = wire
+        self._dial = dial
+        self._deadline_s = deadline_s
+        self._link: Link | None = None
+        self._answer: AsyncResult | None = None
+
+    def request(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Response:
+        """Waits for the whole answer. Raises OSError, also when the connection ends before it."""
+        if self._link is None:
+            self._connection = h11.Connection(h11.CLIENT)
+            self._link = self._wire.connect(self._deadline_s)
+            self._link.listen(self._arrived, self._ended)
+        self._parts: list[bytes] = []
+        self._answer = AsyncResult()
+        self._link.send(self._encoded(method, target, headers, body))
+        try:
+            response: Response = self._answer.get()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._answer = None
+        return response
+
+    def close(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+        if self._answer is not None and not self._answer.ready():
+            self._answer.set_exception(ConnectionAbortedError("closed"))
+
+    def _encoded(self, method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
+        head = {"Host": urlsplit(self._dial.url).netloc, **headers, "Content-Length": str(len(body))}
+        sent = self._connection.send(h11.Request(method=method, target=target, headers=list(head.items())))
+        sent += self._connection.send(h11.Data(data=body)) if body else b""
+        return bytes(sent + self._connection.send(h11.EndOfMessage()))
+
+    def _arrived(self, data: bytes) -> None:
+        try:
+            self._connection.receive_data(data)
+            self._read()
+        except h11.RemoteProtocolError as error:
+            self._fail(ConnectionError(f"no HTTP: {error}"))
+
+    def _read(self) -> None:
+        while (event := self._connection.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+            if isinstance(event, h11.Response):
+                self._status, self._headers = event.status_code, event.headers
+            elif isinstance(event, h11.Data):
+                self._parts.append(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                self._complete()
+                break
+            elif isinstance(event, h11.ConnectionClosed):
+                self._fail(ConnectionResetError("transport close"))
+                break
+
+    def _complete(self) -> None:
+        headers = tuple(
+            (bytes(name).decode("latin-1"), bytes(value).decode("latin-1")) for name, value in self._headers
+        )
+        if self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE:
+            self._connection.start_next_cycle()
+        elif self._link is not None:
+            self._link.close()
+            self._link = None
+        if self._answer is not None:
+            self._answer.set(Response(self._status, headers, b"".join(self._parts)))
+
+    def _ended(self, reason: str) -> None:
+        try:
+            self._connection.receive_data(b"")
+            self._read()  # a body may be as long as the connection
+        except h11.RemoteProtocolError:
+            pass  # cut off, which the next line says
+        self._fail(ConnectionResetError(reason))
+
+    def _fail(self, error: OSError) -> None:
+        self._link = None
+        if self._answer is not None and not self._answer.ready():
+            self._answer.set_exception(error)

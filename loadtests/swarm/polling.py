@@ -1,0 +1,138 @@
+"""Engine.IO packets over HTTP long-polling: one connection waits for what comes, another carries what goes."""
+
+import base64
+import binascii
+from typing import cast
+
+import gevent
+from gevent.event import Event
+
+from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.http1 import Http1, Response
+from loadtests.swarm.websocket import Carrier
+from loadtests.swarm.wire import Wire
+
+SEPARATOR = "\x1e"
+CLOSE = "1"
+
+
+class Polling:
+    """Polls from `start()` until it is paused, closed or fails."""
+
+    name = "polling"
+
+    def __init__(self, wire: Wire, dial: Dial, deadline_s: float, carrier: Carrier) -> None:
+        """Shakes hands, which waits; `handshake` is the OPEN packet. Raises ConnectFailed and OSError."""
+        self._dial = dial
+        self._carrier = carrier
+        self._polls, self._posts = Http1(wire, dial, deadline_s), Http1(wire, dial, deadline_s)
+        self._sid: dict[str, str] = {}
+        self._unsent: list[str | bytes] = []
+        self._pausing = False
+        self._closed = False
+        self._polled, self._drained = Event(), Event()
+        self._drained.set()
+        self._longest_payload = 0  # bytes; 0: the server has not said
+        packets = _decoded(_good(self._get()).body)
+        if len(packets) != 1 or not isinstance(packets[0], str):
+            raise ConnectFailed("no Engine.IO handshake: not one packet")
+        self.handshake = packets[0]
+
+    def start(self, sid: str, longest_payload: int) -> None:
+        self._sid = {"sid": sid}
+        self._longest_payload = longest_payload
+        gevent.spawn(self._poll)
+
+    def send(self, packets: list[str | bytes]) -> None:
+        """What is sent while a request is under way goes with the next one."""
+        self._unsent += packets
+        if self._drained.is_set() and not self._closed:
+            self._drained.clear()
+            gevent.spawn(self._post)
+
+    def pause(self) -> None:
+        """Wait until what was polled for has come and what was sent has gone; then neither goes on."""
+        self._pausing = True
+        self._polled.wait()
+        self._drained.wait()
+        self._closed = True
+        self._drop()
+
+    def close(self) -> None:
+        """Send a close packet with what is not sent yet, and be done."""
+        if not self._closed:
+            self.send([CLOSE])
+            self._closed = True
+            self._polls.close()
+
+    def _get(self) -> Response:
+        return self._polls.request("GET", self._dial.resource("polling", self._sid), self._dial.request_headers())
+
+    def _poll(self) -> None:
+        try:
+            while not (self._pausing or self._closed):
+                for packet in _decoded(_good(self._get()).body):
+                    if packet == CLOSE:
+                        return self._end("transport close")
+                    if not self._closed:
+                        self._carrier.arrived(packet)
+        except (OSError, ConnectFailed, ValueError):
+            self._end("transport error")
+        finally:
+            self._polled.set()
+
+    def _post(self) -> None:
+        headers = {**self._dial.request_headers(), "Content-Type": "text/plain;charset=UTF-8"}
+        try:
+            while self._unsent:
+                target = self._dial.resource("polling", self._sid)
+                _good(self._posts.request("POST", target, headers, self._payload()))
+        except (OSError, ConnectFailed):
+            self._end("transport error")
+        finally:
+            self._drained.set()
+            if self._closed:
+                self._drop()
+
+    def _payload(self) -> bytes:
+        """As many packets as the server takes at once, at least one."""
+        parts: list[bytes] = []
+        size = 0
+        while self._unsent:
+            part = _encoded(self._unsent[0])
+            size += len(part) + 1
+            if parts and self._longest_payload and size > self._longest_payload:
+                break
+            parts.append(part)
+            self._unsent.pop(0)
+        return SEPARATOR.encode().join(parts)
+
+    def _end(self, reason: str) -> None:
+        if not self._closed:
+            self._closed = True
+            self._drop()
+            self._carrier.ended(reason)
+
+    def _drop(self) -> None:
+        self._polls.close()
+        self._posts.close()
+
+
+def _good(response: Response) -> Response:
+    if response.status != 200:
+        said = response.body.decode("utf-8", "replace").strip()[:200]
+        raise ConnectFailed(said or f"HTTP {response.status}", response.status)
+    return response
+
+
+def _encoded(packet: str | bytes) -> bytes:
+    return b"b" + base64.b64encode(packet) if isinstance(packet, bytes) else packet.encode()
+
+
+def _decoded(payload: bytes) -> list[str | bytes]:
+    """Raises ValueError."""
+    packets = payload.decode().split(SEPARATOR)
+    try:
+        return [base64.b64decode(packet[1:]) if packet[:1] == "b" else packet for packet in packets]
+    except binascii.Error as error:
+        raise ValueError("not base64") from cast(Exception, error)

@@ -1,0 +1,145 @@
+"""Engine.IO packets over one websocket. The frames are the `websockets` library's, without its I/O."""
+
+from typing import Protocol, cast
+
+from gevent.event import AsyncResult
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import CLOSING, OPEN, State
+from websockets.uri import parse_uri
+
+from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.wire import Link
+
+LONGEST_MESSAGE = 16 * 2**20  # bytes; a longer one is answered with close code 1009
+
+
+class Carrier(Protocol):
+    """What a transport tells, in the event loop."""
+
+    def arrived(self, packet: str | bytes) -> None: ...
+    def ended(self, reason: str) -> None: ...
+
+
+class WebSocket:
+    """One websocket; made open. Fragments are put together, pings answered, wrong frames closed with their code."""
+
+    name = "websocket"
+
+    def __init__(self, link: Link, dial: Dial, query: dict[str, str], carrier: Carrier) -> None:
+        """Shakes hands, which waits. Raises ConnectFailed; the caller has set the deadline."""
+        self._link = link
+        self.carrier = carrier
+        self._protocol = ClientProtocol(parse_uri(dial.websocket_url(query)), max_size=LONGEST_MESSAGE)
+        self._parts: list[bytes] = []  # of a message that comes in fragments
+        self._is_text = True
+        self._opening: AsyncResult | None = AsyncResult()
+        request = self._protocol.connect()
+        for name, value in dial.request_headers().items():
+            request.headers[name] = value
+        self._protocol.send_request(request)
+        self._write()
+        link.listen(self._arrived, self._ended)
+        try:
+            self._opening.get()
+        except BaseException:
+            self.close()
+            raise
+        self._opening = None
+
+    def send(self, packets: list[str | bytes]) -> None:
+        if self._protocol.state is not OPEN:
+            return  # it is closing; its end is told when it comes
+        for packet in packets:
+            if isinstance(packet, str):
+                self._protocol.send_text(packet.encode())
+            else:
+                self._protocol.send_binary(packet)
+        self._write()
+
+    def close(self) -> None:
+        """With a close frame, if there is somebody to read it."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_close()
+            self._write()
+        self._link.close()
+
+    def _write(self) -> None:
+        data = b"".join(self._protocol.data_to_send())
+        if data:
+            self._link.send(data)
+
+    def _arrived(self, data: bytes) -> None:
+        protocol = self._protocol
+        protocol.receive_data(data)
+        for event in protocol.events_received():
+            if isinstance(event, Frame):
+                self._frame(event)
+            elif self._opening is not None:
+                self._answered(cast(Response, event))
+        if protocol.writes:
+            self._write()
+        if protocol.state is not OPEN:
+            self._is_closing(protocol.state)
+
+    def _answered(self, response: Response) -> None:
+        failed = self._protocol.handshake_exc
+        if failed is None:
+            self._tell_opened(None)
+        elif isinstance(failed, InvalidStatus):
+            said = (response.body or b"").decode("utf-8", "replace").strip()[:200]
+            self._tell_opened(ConnectFailed(said or f"HTTP {response.status_code}", response.status_code))
+        else:
+            self._tell_opened(ConnectFailed(str(failed)))
+
+    def _tell_opened(self, failed: ConnectFailed | None) -> None:
+        opening = self._opening
+        if opening is not None and not opening.ready():
+            if failed is None:
+                opening.set()
+            else:
+                opening.set_exception(failed)
+
+    def _frame(self, frame: Frame) -> None:
+        opcode = frame.opcode
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            self._is_text = opcode is Opcode.TEXT
+            if frame.fin:
+                self._message(frame.data)
+            else:
+                self._parts = [bytes(frame.data)]
+        elif opcode is Opcode.CONT:
+            self._parts.append(bytes(frame.data))
+            if frame.fin:
+                parts, self._parts = self._parts, []
+                self._message(b"".join(parts))
+
+    def _message(self, data: bytes | bytearray | memoryview) -> None:
+        try:
+            packet = str(data, "utf-8") if self._is_text else bytes(data)
+        except UnicodeDecodeError:
+            self._protocol.fail(CloseCode.INVALID_DATA, "not UTF-8")
+        else:
+            self.carrier.arrived(packet)
+
+    def _is_closing(self, state: State) -> None:
+        """A close frame came, a frame was wrong, or the handshake was."""
+        if self._opening is not None:
+            if self._protocol.handshake_exc is not None:
+                self._tell_opened(ConnectFailed(str(self._protocol.handshake_exc)))
+        elif state is CLOSING:
+            wrong = self._protocol.parser_exc is not None or self._protocol.close_rcvd is None
+            self._link.close()
+            self.carrier.ended("transport error" if wrong else "transport close")
+
+    def _ended(self, reason: str) -> None:
+        self._protocol.receive_eof()
+        if self._opening is not None:
+            for event in self._protocol.events_received():  # a refusal as long as the connection
+                self._answered(cast(Response, event))
+            failed = self._protocol.handshake_exc
+            self._tell_opened(ConnectFailed(str(failed) if failed is not None else reason))
+        else:
+            self.carrier.ended(reason)
