@@ -96,6 +96,7 @@ class Party:
         mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in range(awaited)}
         seat = self.seats[session] = Seat(session, plan.index, Screen(session), mids, own)
         seat.check()  # a short run may plan nothing for it
+        self.stage.over.rawlink(seat.give_up)
         return seat
 
     def enter(self, seat: Seat) -> None:
@@ -264,6 +265,7 @@ class Party:
     def leave(self, seat: Seat) -> None:
         """Be done with the session: what is stored later is not owed to this party."""
         if self.seats.pop(seat.session, None) is not None:
+            self.stage.over.unlink(seat.give_up)
             self._out(seat)
             self.record("closed", session=seat.session)
 

@@ -18,7 +18,11 @@ class Seat:
     unanswered: int  # messages of one's own without an answer yet
     joins: int = 0
     joined: bool = False
-    done: Event = field(default_factory=Event)  # everything planned was displayed and answered
+    done: Event = field(default_factory=Event)  # all that was planned was displayed and answered, or it is too late
+
+    def give_up(self, _: Event) -> None:
+        """The quiet phase is over."""
+        self.done.set()
 
     def check(self) -> None:
         if not self.awaited and not self.unanswered:

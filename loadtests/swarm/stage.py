@@ -59,7 +59,8 @@ class Stage:
     agent_dial: Dial = field(init=False)
     reader: Reader = field(init=False)
     counts: Counts = field(default_factory=Counts)
-    stopping: Event = field(default_factory=Event)
+    stopping: Event = field(default_factory=Event)  # sending ends
+    over: Event = field(default_factory=Event)  # the quiet phase too; set by the rig
     _stopped_ns: int | None = None
     _auditor: str | None = None
 

@@ -1,7 +1,7 @@
 """Locust's users, told as stories. What happens on the network and what is written down is chat's matter."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import gevent
@@ -14,10 +14,9 @@ from loadtests.plan import SessionPlan, plan
 from loadtests.swarm.chat import Party
 from loadtests.swarm.parties import Customer, Desk
 from loadtests.swarm.rig import Rig
+from loadtests.swarm.script import Line, Script
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
-
-Line = tuple[int, Callable[[], object], Callable[[], object]]  # when (ns), what to do, what if the run stops before
 
 
 class Player(User):
@@ -46,31 +45,18 @@ class Player(User):
         self.party = party
         self.rig.parties.add(party)
 
-    def follow(self, script: list[Line]) -> None:
-        for t_ns, act, otherwise in sorted(script, key=lambda line: line[0]):
-            if self.stage.wait_until(t_ns):
-                act()
-            else:
-                otherwise()
-
-    def says(self, party: Party, seat: Seat, from_ns: int, dues_s: tuple[float, ...], via: str) -> list[Line]:
+    def says(self, party: Party, seat: Seat, from_ns: int, dues_s: tuple[float, ...], via: str) -> Iterator[Line]:
         """The script's lines of a plan's dues."""
-
-        def line(number: int, due_ns: int) -> Line:
-            return (
-                due_ns,
-                lambda: party.say(seat, number, due_ns, via),
-                lambda: party.never_say(seat, number, due_ns, "stopped"),
-            )
-
-        return [line(number, from_ns + round(due_s * 1e9)) for number, due_s in enumerate(dues_s)]
+        for number, due_s in enumerate(dues_s):
+            due_ns = from_ns + round(due_s * 1e9)
+            say = partial(party.say, seat, number, due_ns, via)
+            yield Line(due_ns, say, partial(party.never_say, seat, number, due_ns, "stopped"))
 
     def linger(self, seat: Seat) -> None:
         """Stay until all that was planned has come, and then for late copies; at most the quiet phase."""
-        while (left_s := self.stage.quiet_left_s()) > 0:
-            if seat.done.wait(min(left_s, 0.5)):
-                gevent.sleep(self.stage.scenario.late_after_s)
-                return
+        seat.done.wait()
+        if not self.stage.over.wait(0):
+            self.stage.over.wait(self.stage.scenario.late_after_s)
 
 
 class Widget(Player):
@@ -94,16 +80,15 @@ class Widget(Player):
         opened_ns = time.monotonic_ns()
 
         def at(offset_s: float, act: Callable[[], object]) -> Line:
-            return opened_ns + round(offset_s * 1e9), act, lambda: None
+            return Line(opened_ns + round(offset_s * 1e9), act)
 
-        self.follow(
-            [
-                at(session_plan.connects_s, customer.client.connect),
-                at(session_plan.escalates_s, lambda: self.beside.spawn(customer.escalate, seat)),
-                *(at(gap.at_s, partial(customer.lose_network, gap)) for gap in session_plan.drops),
-                *self.says(customer, seat, opened_ns, session_plan.widget_dues_s, "socket"),
-            ]
-        )
+        steps = [
+            at(session_plan.connects_s, customer.client.connect),
+            at(session_plan.escalates_s, lambda: self.beside.spawn(customer.escalate, seat)),
+            *(at(gap.at_s, partial(customer.lose_network, gap)) for gap in session_plan.drops),
+        ]
+        messages = self.says(customer, seat, opened_ns, session_plan.widget_dues_s, "socket")
+        Script(self.stage.stopping, sorted(steps, key=lambda line: line.at_ns), messages).follow()
         self.linger(seat)
         customer.audit(seat)
         customer.leave(seat)
@@ -125,8 +110,9 @@ class Agent(Player):
             self.desk = Desk(self.stage, number, token, self.notice)
             self.takes_part(self.desk)
             self.desk.client.connect()
-            while self.to_come and self.stage.quiet_left_s() > 0 and not self.over.wait(0.5):
-                pass
+            self.stage.over.rawlink(lambda _: self.over.set())
+            if self.to_come:
+                self.over.wait()
         raise StopUser
 
     def notice(self, session: str, index: int) -> None:
@@ -140,7 +126,8 @@ class Agent(Player):
             self.desk.read_history(seat)
             self.desk.enter(seat)
             sends = self.stage.scenario.agent_sends
-            self.follow(self.says(self.desk, seat, assumed_ns, session_plan.agent_dues_s, sends))
+            messages = self.says(self.desk, seat, assumed_ns, session_plan.agent_dues_s, sends)
+            Script(self.stage.stopping, messages).follow()
             self.linger(seat)
             self.desk.leave(seat)
         self.to_come -= 1

@@ -1,0 +1,67 @@
+"""What is done at planned times, however late the rest is: one timer in the event loop, no greenlet that waits."""
+
+import time
+from collections.abc import Callable, Iterable
+from heapq import merge
+from typing import Any, NamedTuple
+
+import gevent
+from gevent.event import Event
+
+
+class Line(NamedTuple):
+    """`act` at `at_ns`, or `otherwise` when the run stops before. Neither may block."""
+
+    at_ns: int
+    act: Callable[[], object]
+    otherwise: Callable[[], object] = lambda: None
+
+
+class Script:
+    """Lines of several parts, each in the order of time, from now until the last or until `stopping` is set."""
+
+    def __init__(self, stopping: Event, *parts: Iterable[Line]) -> None:
+        self._lines = merge(*parts, key=lambda line: line.at_ns)
+        self._line = next(self._lines, None)
+        self._timer: Any = None
+        self._over = Event()
+        self._stopping = stopping
+        if stopping.is_set():
+            self._stop()
+        else:
+            stopping.rawlink(self._stop)
+            self._wait()
+
+    def follow(self) -> None:
+        """Wait until it is over."""
+        self._over.wait()
+
+    def _wait(self) -> None:
+        if self._line is None:
+            self._end()
+        else:
+            self._timer = gevent.get_hub().loop.timer(max(0.0, (self._line.at_ns - time.monotonic_ns()) / 1e9))
+            self._timer.start(self._due)
+
+    def _due(self) -> None:
+        line = self._line
+        assert line is not None
+        self._timer.close()
+        self._line = next(self._lines, None)
+        try:
+            line.act()
+        finally:
+            self._wait()
+
+    def _stop(self, _: Event | None = None) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+        while self._line is not None:
+            self._line.otherwise()
+            self._line = next(self._lines, None)
+        self._end()
+
+    def _end(self) -> None:
+        self._stopping.unlink(self._stop)
+        self._over.set()
