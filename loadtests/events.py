@@ -192,28 +192,32 @@ def columns() -> dict[str, str]:
 class Recorder:
     """Appends events to one file. Cheap where it is called, written by `flush()`, never read by the run itself.
 
-    `append` keeps events in memory; the caller flushes at least twice a second, so that a killed process loses
+    `append` keeps lines in memory; the caller flushes at least twice a second, so that a killed process loses
     less than its last second. Raises OSError from flush() and close() when the disk takes no more; from then on
     nothing is written, no sentinel either. The file is locked (shared) as long as it may grow: `is_recorded` sees it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._pending: list[dict[str, Any]] = []
+        self._pending: list[bytes] = []
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         fcntl.flock(self._file, fcntl.LOCK_SH)
         self._closed = False
 
     def append(self, kind: str, **fields: Any) -> int:
         """Record one event now; returns its `t` (ns)."""
-        t_ns = time.monotonic_ns()
-        self._pending.append({"t": t_ns, "kind": kind, **fields})
+        fields["t"] = t_ns = time.monotonic_ns()
+        fields["kind"] = kind
+        try:
+            self._pending.append(orjson.dumps(fields, None, orjson.OPT_APPEND_NEWLINE))
+        except TypeError:  # half a character or a number without end, as a server may send them; JSON has an escape
+            self._pending.append(json.dumps(fields).encode() + b"\n")
         return t_ns
 
     def flush(self) -> None:
         pending, self._pending = self._pending, []
         if pending and not self._closed:
-            data = b"".join(map(_line, pending))
+            data = b"".join(pending)
             try:
                 while data:
                     data = data[os.write(self._file, data) :]
@@ -241,11 +245,3 @@ def is_recorded(path: Path) -> bool:
         except BlockingIOError:
             return True
         return False
-
-
-def _line(event: dict[str, Any]) -> bytes:
-    said = {name: value for name, value in event.items() if value is not None}
-    try:
-        return orjson.dumps(said) + b"\n"
-    except TypeError:  # half a character or a number without end, as a server may send them; JSON has an escape
-        return json.dumps(said).encode() + b"\n"
