@@ -190,11 +190,12 @@ def columns() -> dict[str, str]:
 
 
 class Recorder:
-    """Appends events to one file. Cheap where it is called, written by `flush()`, never read by the run itself.
+    """Appends events to one file. Cheap where it is called, never read by the run itself.
 
-    `append` keeps lines in memory; the caller flushes at least twice a second, so that a killed process loses
-    less than its last second. Raises OSError from flush() and close() when the disk takes no more; from then on
-    nothing is written, no sentinel either. The file is locked (shared) as long as it may grow: `is_recorded` sees it.
+    `append` keeps lines in memory. At least twice a second the caller brings them to the file, by `flush`, or by `take`
+    where it appends and `write` in a thread beside that; so a killed process loses less than its last second. Raises
+    OSError from write, flush and close when the disk takes no more; from then on nothing is written, no sentinel
+    either. The file is locked (shared) as long as it may grow: `is_recorded` sees it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -214,27 +215,40 @@ class Recorder:
             self._pending.append(json.dumps(fields).encode() + b"\n")
         return t_ns
 
-    def flush(self) -> None:
+    def take(self) -> bytes:
+        """The lines appended since they were last taken, which the caller then writes."""
         pending, self._pending = self._pending, []
-        if pending and not self._closed:
-            data = b"".join(pending)
-            try:
-                while data:
-                    data = data[os.write(self._file, data) :]
-            except OSError:
-                self._let_go()
-                raise
+        return b"".join(pending)
+
+    def write(self, lines: bytes, *, last: bool = False) -> None:
+        """Takes as long as the disk does; calls must not overlap. After the `last` the file is closed."""
+        left = memoryview(lines)
+        try:
+            while left and not self._closed:
+                left = left[os.write(self._file, left) :]
+        except OSError:
+            self._let_go()
+            raise
+        if last:
+            self._let_go()
+
+    def flush(self) -> None:
+        self.write(self.take())
 
     def close(self) -> None:
         """Write what is pending and the sentinel. A second call does nothing."""
         if not self._closed:
             self.append("sentinel")
-            self.flush()
-            self._let_go()
+            self.write(self.take(), last=True)
+
+    def abandon(self) -> None:
+        """Write no more, while a write hangs. What it has in hand may still come, so the file stays open and locked."""
+        self._closed = True
 
     def _let_go(self) -> None:
-        self._closed = True
-        os.close(self._file)
+        if not self._closed:
+            self._closed = True
+            os.close(self._file)
 
 
 def is_recorded(path: Path) -> bool:

@@ -11,6 +11,7 @@ import os
 import select
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ class Director:
             recorder=Recorder(Path(folder) / "events" / f"swarm-{number}.jsonl"),
             row=self._row,
         )
-        self.environment.entrega = Rig(stage, self._recorder_failed)  # type: ignore[attr-defined]
+        self.environment.entrega = Rig(stage, partial(self._recorder_failed, stage.folder))  # type: ignore[attr-defined]
 
     def _row(self, request_type: str, name: str, took_ms: float, failed: str | None) -> None:
         self.environment.events.request.fire(
@@ -163,19 +164,22 @@ class Director:
             self.rig.stage.end_sending()
 
     def _test_stop(self, **_: Any) -> None:
-        if self.rig is not None:
-            self.rig.close()
-            self.environment.entrega = None  # type: ignore[attr-defined]
+        rig, folder, self._folder = self.rig, self._folder, None
         self.environment.stop_timeout = 0.0  # a worker would sleep as long again before it may play the next test
-        if not self._handed and self._folder is not None:
-            run_folder.end(self._folder, *self._end)
-            print(self._folder, flush=True)
-            self._folder = None
+        if rig is not None:
+            rig.close()
+            if self.rig is rig:  # closing takes as long as the disk does; the next test may have begun
+                self.environment.entrega = None  # type: ignore[attr-defined]
+        if not self._handed and folder is not None:
+            run_folder.end(folder, *self._end)
+            print(folder, flush=True)
 
     def _quitting(self, **_: Any) -> None:
         """Ctrl-C and SIGTERM come here while the test still runs: they do not wait for the quiet phase."""
         if self.runner.state in (STATE_SPAWNING, STATE_RUNNING) or (self.rig is not None and not self.rig.closed):
             self._interrupt("a signal")
+        elif self.rig is not None:
+            self.rig.close()  # which is under way: wait for it
 
     def _interrupt(self, reason: str) -> None:
         self._end = ("interrupted", reason)
@@ -195,14 +199,13 @@ class Director:
                 gevent.sleep(LAST_WORDS_S)
                 os._exit(1)  # whatever Locust still waits for: nobody is left who would read it
 
-    def _recorder_failed(self, why: str) -> None:
+    def _recorder_failed(self, folder: Path, why: str) -> None:
         self._interrupt("the recorder failed")
-        self._end = ("failed", why)
+        self._end = ("failed", f"recording in {folder} stopped: {why}")
         gevent.spawn(self.runner.quit)
-        if self.rig is not None:
-            run_folder.end(self.rig.stage.folder, *self._end)
         with contextlib.suppress(OSError):  # the log may lie on the same full disk
-            print(f"entrega: {why}", file=sys.stderr, flush=True)
+            print(f"entrega: {self._end[1]}", file=sys.stderr, flush=True)
+        run_folder.end(folder, *self._end)
 
     def _refuse(self, why: str) -> None:
         print(f"entrega: {why}", file=sys.stderr, flush=True)

@@ -7,31 +7,36 @@ from pathlib import Path
 import gevent
 
 from loadtests.swarm.chat import Party
+from loadtests.swarm.disk import STALLED_S, Disk
 from loadtests.swarm.stage import Stage
 
 TICK_S = 0.1
-TICKS_A_WINDOW = 5  # half a second: how often it reports and flushes
+TICKS_A_WINDOW = 5  # half a second: how often it reports and saves
+LAST_WORDS_S = 3.0  # for the disk, when a signal wants everybody gone
 
 
 class Rig:
     """One load process: its stage, the parties on it, and their recorder's upkeep."""
 
     def __init__(self, stage: Stage, recorder_failed: Callable[[str], None]) -> None:
-        """`recorder_failed` is told in one line why, and the mend."""
+        """`recorder_failed` is told in a few words why, and the mend."""
         self.stage = stage
         self.parties: set[Party] = set()
-        self._recorder_failed = recorder_failed
+        self._disk = Disk(stage.recorder, recorder_failed)
         self._watching = gevent.spawn(self._watch)
         self.closed = False
 
     def close(self, interrupted: str | None = None) -> None:
-        """Write the rest and the sentinel; whoever still plays when it is `interrupted` is withdrawn."""
+        """Write the rest and the sentinel; whoever still plays when it is `interrupted` is withdrawn.
+
+        Returns when that is done, to whoever calls, also a second time.
+        """
         if not self.closed:
             self.closed = True
             for party in list(self.parties):
                 party.withdraw(interrupted or "stopped")
             self._watching.kill(block=False)
-            self._save(self.stage.recorder.close)
+        self._disk.close(LAST_WORDS_S if interrupted else STALLED_S)
 
     def _watch(self) -> None:
         cpu_s, steal = time.process_time(), _Steal()
@@ -41,9 +46,9 @@ class Rig:
             window_s = (time.monotonic_ns() - began_ns) / 1e9
             used_s, cpu_s = time.process_time() - cpu_s, time.process_time()
             self._report(lag_ms, used_s / window_s, steal.share())
-            if self.stage.quiet_left_s() <= 0:
+if self.stage.quiet_left_s() <= 0:
                 self.stage.over.set()
-            self._save(self.stage.recorder.flush)
+            self._disk.save()
 
     def _tick_lag_ms(self) -> float:
         due_ns = time.monotonic_ns() + round(TICK_S * 1e9)
@@ -66,13 +71,6 @@ class Rig:
             accepted=counts.accepted,
             displayed=counts.displayed,
         )
-
-    def _save(self, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except OSError as error:
-            folder = self.stage.folder
-            self._recorder_failed(f"recording in {folder} stopped: {error.strerror}; free space there")
 
 
 class _Steal:
