@@ -46,7 +46,7 @@ class Rig:
             window_s = (time.monotonic_ns() - began_ns) / 1e9
             used_s, cpu_s = time.process_time() - cpu_s, time.process_time()
             self._report(lag_ms, used_s / window_s, steal.share())
-if self.stage.quiet_left_s() <= 0:
+            if self.stage.quiet_left_s() <= 0:
                 self.stage.over.set()
             self._disk.save()
 
