@@ -207,6 +207,10 @@ class Recorder:
 
     def append(self, kind: str, **fields: Any) -> int:
         """Record one event now; returns its `t` (ns)."""
+        return self.add(kind, fields)
+
+    def add(self, kind: str, fields: dict[str, Any]) -> int:
+        """As append, for who has the fields as a dict, which is taken over."""
         fields["t"] = t_ns = time.monotonic_ns()
         fields["kind"] = kind
         try:

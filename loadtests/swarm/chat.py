@@ -47,10 +47,12 @@ class Party:
             connect_deadline_s=scenario.connect_deadline_s,
         )
         self._message_event = stage.target.socket.message
+        self._record = stage.recorder.add
         stage.counts.asked += 1
 
     def record(self, kind: str, **fields: Any) -> int:
-        return self.stage.recorder.append(kind, party=self.name, view=1, **fields)
+        fields["party"], fields["view"] = self.name, 1
+        return self._record(kind, fields)
 
     # -- what the client tells
 
@@ -186,10 +188,10 @@ class Party:
     def _answered(self, seat: Seat, mid: str, answer: Answer) -> None:
         get, about = self.stage.get, {"session": seat.session, "mid": mid}
         if answer.good:
-            message = self.stage.reader.read(get["sent_message"](answer.body))
-            self.record("accepted", status=answer.status, id=message.id, seq=message.seq, **about)
+            number, seq = self.stage.reader.number_and_seq(get["sent_message"](answer.body))
+            self.record("accepted", status=answer.status, id=number, seq=seq, **about)
             self.stage.counts.accepted += 1
-            seat.screen.has_seq(message.seq)
+            seat.screen.has_seq(seq)
         elif answer.refused:
             reason = get["error"](answer.body)
             self.record("refused", status=answer.status, reason=reason and str(reason)[:200], **about)

@@ -28,19 +28,26 @@ class Reader:
     """Reads messages by a target's field names."""
 
     def __init__(self, get: Getters) -> None:
-        self._id, self._mid, self._seq, self._session, self._text = (
-            get[name] for name in ("id", "mid", "seq", "session", "text")
-        )
+        self._getters = tuple(get[name] for name in ("id", "seq", "mid", "session", "text"))
 
     def read(self, raw: Any) -> Message:
-        text, number, seq, session = self._text(raw), self._id(raw), self._seq(raw), self._session(raw)
+        number, seq, mid, session, text = [get(raw) for get in self._getters]
         token = TOKEN.search(text) if isinstance(text, str) else None
-        mid = self._mid(raw) or (token[1] if token else None)
+        mid = mid or (token[1] if token else None)
         return Message(
-            mid=mid if isinstance(mid, str) else None,
-            id=str(number) if number is not None else None,
-            seq=seq if isinstance(seq, int) and 0 <= seq < 2**63 else None,
-            session=str(session) if session is not None else None,
-            due_ns=int(token[2]) if token else None,
-            whole=isinstance(text, str) and number is not None and session is not None,
+            mid if isinstance(mid, str) else None,
+            str(number) if number is not None else None,
+            _whole(seq),
+            str(session) if session is not None else None,
+            int(token[2]) if token else None,
+            isinstance(text, str) and number is not None and session is not None,
         )
+
+    def number_and_seq(self, raw: Any) -> tuple[str | None, int | None]:
+        """What the answer to a message says of it."""
+        number, seq = [get(raw) for get in self._getters[:2]]
+        return str(number) if number is not None else None, _whole(seq)
+
+
+def _whole(seq: Any) -> int | None:
+    return seq if isinstance(seq, int) and 0 <= seq < 2**63 else None
