@@ -261,13 +261,17 @@ class Client:
     def _event(self, arguments: tuple[Any, ...], size: int) -> None:
         name = str(arguments[0])
         self._listener.event(name, arguments[1:], size)
-        for handler in tuple(self._handlers.get(name, ())):
-            try:
-                handler(*arguments[1:])
-            except Exception:  # noqa: BLE001  # its traceback is printed; what came with this message is not lost
-                gevent.get_hub().handle_error(handler, *sys.exc_info())
+        if name in self._handlers:
+            self._call_handlers(name, arguments[1:])
         if self._recovery and isinstance(arguments[-1], str):
             self._recovery["offset"] = arguments[-1]
+
+    def _call_handlers(self, name: str, arguments: tuple[Any, ...]) -> None:
+        for handler in tuple(self._handlers[name]):
+            try:
+                handler(*arguments)
+            except Exception:  # noqa: BLE001  # its traceback is printed; what came with this message is not lost
+                gevent.get_hub().handle_error(handler, *sys.exc_info())
 
     def _refused(self, data: Any) -> None:
         """CONNECT_ERROR: as in the browser final, until connect() is called again."""

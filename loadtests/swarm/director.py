@@ -7,6 +7,7 @@ to play.
 
 import contextlib
 import dataclasses
+import gc
 import os
 import select
 import sys
@@ -32,6 +33,7 @@ from loadtests.swarm.rig import Rig
 from loadtests.swarm.stage import Stage
 
 LAST_READ_S = 30.0  # after the quiet phase: for the audits and the farewells
+GC_THRESHOLDS = (20_000, 20, 100)
 LOOK_S = 0.5
 LAST_WORDS_S = 3.0
 
@@ -137,6 +139,10 @@ class Director:
             recorder=Recorder(Path(folder) / "events" / f"swarm-{number}.jsonl"),
             row=self._row,
         )
+        # What is there now stays; the collector need not look at it again, with a pause of the loop each time.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         self.environment.entrega = Rig(stage, partial(self._recorder_failed, stage.folder))  # type: ignore[attr-defined]
 
     def _row(self, request_type: str, name: str, took_ms: float, failed: str | None) -> None:

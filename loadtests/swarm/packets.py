@@ -105,7 +105,10 @@ def _is_valid(packet: Packet) -> bool:
     """socket.io-parser's isPayloadValid."""
     data = packet.data
     if packet.kind == EVENT:
-        return isinstance(data, list) and bool(data) and (isinstance(data[0], int | float) or data[0] not in RESERVED)
+        if not isinstance(data, list) or not data:
+            return False
+        name = data[0]
+        return name not in RESERVED if isinstance(name, str) else type(name) in (int, float)
     if packet.kind == ACK:
         return isinstance(data, list)
     if packet.kind == CONNECT:

@@ -13,6 +13,7 @@ from websockets.uri import parse_uri
 from loadtests.swarm.dial import ConnectFailed, Dial
 from loadtests.swarm.wire import Link
 
+TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
 LONGEST_MESSAGE = 16 * 2**20  # bytes; a longer one is answered with close code 1009
 
 
@@ -104,13 +105,13 @@ class WebSocket:
 
     def _frame(self, frame: Frame) -> None:
         opcode = frame.opcode
-        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
-            self._is_text = opcode is Opcode.TEXT
+        if opcode is TEXT or opcode is BINARY:
+            self._is_text = opcode is TEXT
             if frame.fin:
                 self._message(frame.data)
             else:
                 self._parts = [bytes(frame.data)]
-        elif opcode is Opcode.CONT:
+        elif opcode is CONTINUATION:
             self._parts.append(bytes(frame.data))
             if frame.fin:
                 parts, self._parts = self._parts, []
