@@ -1,6 +1,5 @@
 """The verbs of a conversation: connect, join, say, read, leave. Each records what the party saw of it."""
 
-import random
 import time
 from functools import partial
 from typing import Any
@@ -36,14 +35,13 @@ class Party:
         self._is_up = False
         self._connecting_ns = 0
         scenario = stage.scenario
-        dice = random.Random(f"{scenario.seed}:backoff:{name}")
         self.wire = Wire(dial)
         self.client = Client(
             wire=self.wire,
             dial=dial,
             auth=lambda: {"token": self.token},
             listener=self,
-            backoff=Backoff(scenario.backoff_s, scenario.backoff_max_s, dice),
+            backoff=Backoff(scenario.backoff_s, scenario.backoff_max_s, f"{scenario.seed}:backoff:{name}"),
             connect_deadline_s=scenario.connect_deadline_s,
         )
         self._message_event = stage.target.socket.message

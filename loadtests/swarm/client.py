@@ -35,14 +35,15 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """socket.io-client's: first_s * 2^n, +/- 50 % by the dice, at most longest_s."""
+    """socket.io-client's: first_s * 2^n, +/- 50 % drawn from the seed, at most longest_s."""
 
     first_s: float
     longest_s: float
-    dice: random.Random
+    seed: str  # and no dice: a Random of each party's own would be a tenth of its memory
 
-    def delay_s(self, failures: int) -> float:
-        spread = self.dice.uniform(0.5, 1.5)
+    def delay_s(self, failures: int, draw: int) -> float:
+        """After so many failures in a row; `draw` is the number of delays before it."""
+        spread = random.Random(f"{self.seed}:{draw}").uniform(0.5, 1.5)
         return float(min(self.first_s * 2 ** min(failures, 30) * spread, self.longest_s))
 
 
@@ -80,7 +81,7 @@ class Client:
         self._early: list[tuple[tuple[Any, ...], int]] = []  # events that came before the answer to CONNECT
         self._decoder = Decoder()
         self._numbers = 0
-        self._attempt, self._failures = 0, 0
+        self._attempt, self._failures, self._delays = 0, 0, 0
         self._recovery: dict[str, str] = {}  # pid and offset of connection state recovery
         self.wanted = False
         self.connected = False
@@ -159,8 +160,10 @@ class Client:
 
     def _again(self) -> None:
         if self.wanted:
-            self._set_timer(self._backoff.delay_s(self._failures), lambda: gevent.spawn(self._try))
+            delay_s = self._backoff.delay_s(self._failures, self._delays)
+            self._set_timer(delay_s, lambda: gevent.spawn(self._try))
             self._failures += 1
+            self._delays += 1
 
     def _accepted(self, answer: dict[str, Any]) -> None:
         """The answer to CONNECT. First what came early, then what waited, then the news: as in the browser."""

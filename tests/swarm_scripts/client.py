@@ -4,7 +4,6 @@ It is run in a process of its own, by `python -m gevent.monkey --module`, which 
 """
 
 import json
-import random
 import sys
 from functools import partial
 from typing import Any
@@ -58,7 +57,7 @@ class Driven:
             dial=dial,
             auth=lambda: {"token": token},
             listener=Teller(name),
-            backoff=Backoff(0.05, 0.2, random.Random(7)),
+            backoff=Backoff(0.05, 0.2, name),
             connect_deadline_s=deadline_s,
         )
 
