@@ -21,6 +21,9 @@ from loadtests.swarm.dial import Dial
 
 READ, WRITE = 1, 2  # libev's events
 CHUNK = 16_384  # bytes read at once
+MOST_SOURCES = 250
+
+_sources: list[str] = []  # of the loopback's addresses, those to connect from; none: as the kernel likes
 
 _PlainSocket = get_original(
     "socket", "socket"
@@ -44,10 +47,8 @@ class Wire:
             raise OSError(errno.ENETUNREACH, "the network is away")
         until_s = time.monotonic() + deadline_s
         dial = self._dial
-        family, kind, protocol, _, address = getaddrinfo(dial.host, dial.port, type=socket.SOCK_STREAM)[0]
-        sock = _PlainSocket(family, kind, protocol)
+        sock = _connected(dial.host, dial.port, until_s)
         try:
-            _connect(sock, address, until_s)
             tls = _Tls(dial.tls, dial.host, sock, until_s) if dial.tls is not None else None
         except BaseException:
             sock.close()
@@ -198,6 +199,29 @@ class _Tls:
             if plain:
                 return plain  # the end is told with the next read
             raise
+
+
+def _connected(host: str, port: int, until_s: float) -> socket.socket:
+    """From the next of the loopback's addresses once the ports of one are used up (28,000 to one server)."""
+    family, kind, protocol, _, address = getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    while True:
+        sock: socket.socket = _PlainSocket(family, kind, protocol)
+        try:
+            if _sources and family == socket.AF_INET:
+                sock.bind((_sources[-1], 0))
+            _connect(sock, address, until_s)
+        except OSError as error:
+            sock.close()
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EADDRINUSE) or not str(address[0]).startswith("127."):
+                raise
+            if len(_sources) == MOST_SOURCES:
+                raise
+            _sources.append(f"127.0.0.{len(_sources) + 2}")
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
 
 
 def _connect(sock: socket.socket, address: tuple[object, ...], until_s: float) -> None:
