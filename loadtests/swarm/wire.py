@@ -126,18 +126,17 @@ class Link:
     def _readable(self) -> None:
         try:
             data = self._sock.recv(CHUNK)
+            is_over = not data
             if data and self._tls is not None:
-                data = self._tls.decrypt(data)
-                if not data:
-                    return  # half a record, or the other end's key update
+                data, is_over = self._tls.decrypt(data)
         except BlockingIOError:
             return
-        except OSError as error:
-            self._end("transport close" if isinstance(error, ssl.SSLZeroReturnError) else "transport error")
+        except OSError:
+            self._end("transport error")
             return
         if data:
             self._arrived(data)
-        else:
+        if is_over:
             self._end("transport close")
 
     def _writable(self) -> None:
@@ -186,19 +185,16 @@ class _Tls:
         self._tls.write(data)
         return self._outgoing.read()
 
-    def decrypt(self, data: bytes) -> bytes:
-        """What can be read now, maybe nothing. Raises ssl.SSLError; SSLZeroReturnError at the end."""
+    def decrypt(self, data: bytes) -> tuple[bytes, bool]:
+        """What can be read now, maybe nothing, and whether the other end says that it was the last. Raises SSLError."""
         self._incoming.write(data)
         plain = b""
         try:
-            while True:
-                plain += self._tls.read(CHUNK)
+            while part := self._tls.read(CHUNK):
+                plain += part
         except ssl.SSLWantReadError:
-            return plain
-        except ssl.SSLZeroReturnError:
-            if plain:
-                return plain  # the end is told with the next read
-            raise
+            return plain, False
+        return plain, True
 
 
 def _connected(host: str, port: int, until_s: float) -> socket.socket:
