@@ -1,13 +1,14 @@
 """Engine.IO packets over one websocket. The frames are the `websockets` library's, without its I/O."""
 
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
+import gevent
 from gevent.event import AsyncResult
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Response
-from websockets.protocol import CLOSING, OPEN, State
+from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from loadtests.swarm.dial import ConnectFailed, Dial
@@ -15,6 +16,7 @@ from loadtests.swarm.wire import Link
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
 LONGEST_MESSAGE = 16 * 2**20  # bytes; a longer one is answered with close code 1009
+CLOSING_S = 2.0  # after the close frames, for the server to end the connection; Chrome's
 
 
 class Carrier(Protocol):
@@ -37,6 +39,7 @@ class WebSocket:
         self._parts: list[bytes] = []  # of a message that comes in fragments
         self._is_text = True
         self._opening: AsyncResult | None = AsyncResult()
+        self._closing: Any = None  # gevent's timer: between the close frames and the end of the connection
         request = self._protocol.connect()
         for name, value in dial.request_headers().items():
             request.headers[name] = value
@@ -61,11 +64,20 @@ class WebSocket:
         self._write()
 
     def close(self) -> None:
-        """With a close frame, if there is somebody to read it."""
+        """With a close frame, if there is somebody to read it; a second call does nothing.
+
+        The connection stays for the server to end it: closed with something unread it would be reset, and what was
+        sent last be lost with it.
+        """
+        if self.carrier is NOBODY:
+            return
+        self.carrier = NOBODY
         if self._protocol.state is OPEN:
             self._protocol.send_close()
             self._write()
-        self._link.close()
+            self._wait_for_the_end()
+        else:
+            self._end("")
 
     def _write(self) -> None:
         data = b"".join(self._protocol.data_to_send())
@@ -83,7 +95,7 @@ class WebSocket:
         if protocol.writes:
             self._write()
         if protocol.state is not OPEN:
-            self._is_closing(protocol.state)
+            self._is_closing()
 
     def _answered(self, response: Response) -> None:
         failed = self._protocol.handshake_exc
@@ -125,15 +137,20 @@ class WebSocket:
         else:
             self.carrier.arrived(packet)
 
-    def _is_closing(self, state: State) -> None:
+    def _is_closing(self) -> None:
         """A close frame came, a frame was wrong, or the handshake was."""
         if self._opening is not None:
             if self._protocol.handshake_exc is not None:
                 self._tell_opened(ConnectFailed(str(self._protocol.handshake_exc)))
-        elif state is CLOSING:
-            wrong = self._protocol.parser_exc is not None or self._protocol.close_rcvd is None
-            self._link.close()
-            self.carrier.ended("transport error" if wrong else "transport close")
+        elif self._closing is None:
+            if self._protocol.close_rcvd is not None:
+                self._wait_for_the_end()
+            else:
+                self._end("transport error")
+
+    def _wait_for_the_end(self) -> None:
+        self._closing = gevent.get_hub().loop.timer(CLOSING_S)
+        self._closing.start(self._end, "transport close")
 
     def _ended(self, reason: str) -> None:
         self._protocol.receive_eof()
@@ -143,4 +160,21 @@ class WebSocket:
             failed = self._protocol.handshake_exc
             self._tell_opened(ConnectFailed(str(failed) if failed is not None else reason))
         else:
-            self.carrier.ended(reason)
+            self._end("transport close")  # a browser tells no FIN from an RST
+
+    def _end(self, reason: str) -> None:
+        if self._closing is not None:
+            self._closing.stop()
+            self._closing.close()
+        self._link.close()
+        self.carrier.ended(reason)
+
+
+class _Nobody:
+    """Who is told of a websocket after close()."""
+
+    def arrived(self, packet: str | bytes) -> None: ...
+    def ended(self, reason: str) -> None: ...
+
+
+NOBODY = _Nobody()
