@@ -50,7 +50,7 @@ class Engine:
                 else:
                     self._transport = WebSocket(self._wire.connect(deadline_s), self._dial, {}, self)
                     self._opened.wait()
-                if self._handshake is None:
+                if self._handshake is None or self._ended:
                     raise ConnectFailed(self._ended or "no Engine.IO handshake")
         except ConnectFailed:
             self.close()
