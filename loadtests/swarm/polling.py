@@ -25,6 +25,7 @@ class Polling:
         """Shakes hands, which waits; `handshake` is the OPEN packet. Raises ConnectFailed and OSError."""
         self._dial = dial
         self._carrier = carrier
+        self._deadline_s = deadline_s
         self._polls, self._posts = Http1(wire, dial, deadline_s), Http1(wire, dial, deadline_s)
         self._sid: dict[str, str] = {}
         self._unsent: list[str | bytes] = []
@@ -59,11 +60,11 @@ class Polling:
         self._drop()
 
     def close(self) -> None:
-        """Send a close packet with what is not sent yet, and be done."""
+        """Send a close packet with what is not sent yet, and be done. A poll that ended before would be an error."""
         if not self._closed:
             self.send([CLOSE])
             self._closed = True
-            self._polls.close()
+            gevent.spawn_later(self._deadline_s, self._drop)
 
     def _get(self) -> Response:
         return self._polls.request("GET", self._dial.resource("polling", self._sid), self._dial.request_headers())
