@@ -101,7 +101,7 @@ ODD_GREETINGS: dict[str, tuple[tuple[str | bytes, ...], str]] = {
     "an OPEN that is not JSON": (("0{",), "no Engine.IO handshake"),
     "an OPEN of another shape": (("0[]",), "no Engine.IO handshake"),
     "a binary OPEN": ((b"0{}",), "no Engine.IO handshake"),
-    "no answer to CONNECT": ((OPEN % (60_000, 60_000),), "timeout"),
+    "no answer to CONNECT": ((OPEN % (200, 100),), "ping timeout"),
     "rubbish for an answer": ((OPEN % (60_000, 60_000), "4rubbish"), "parse error"),
     "an end for an answer": ((OPEN % (60_000, 60_000), "1"), "transport close"),
 }

@@ -18,6 +18,10 @@ from loadtests.swarm.engine import Engine
 from loadtests.swarm.packets import ACK, CONNECT, DISCONNECT, EVENT, Decoder, Packet, encoded
 from loadtests.swarm.wire import Wire
 
+# A browser's client waits for the answer to CONNECT as long as the connection lasts, and Node's server lets it last so
+# long. To give up sooner would be a second attempt at a server that is only slow.
+ANSWERED_WITHIN_S = 45.0
+
 Acked = Callable[[tuple[Any, ...], str | None], None]  # the ack's arguments; or none and why there are none
 Handler = Callable[..., object]  # gets the event's arguments; the last is a function where the server wants an ack
 
@@ -43,8 +47,12 @@ class Backoff:
 
     def delay_s(self, failures: int, draw: int) -> float:
         """After so many failures in a row; `draw` is the number of delays before it."""
-        spread = random.Random(f"{self.seed}:{draw}").uniform(0.5, 1.5)
-        return float(min(self.first_s * 2 ** min(failures, 30) * spread, self.longest_s))
+        return self.rolled_s(failures, random.Random(f"{self.seed}:{draw}").random())
+
+    def rolled_s(self, failures: int, rolled: float) -> float:
+        """One roll, from 0 to 1, gives the size of the spread and its sign."""
+        sign = 1 if int(rolled * 10) % 2 else -1
+        return min(self.first_s * 2.0 ** min(failures, 30) * (1 + sign * rolled * 0.5), self.longest_s)
 
 
 @dataclass(slots=True)
@@ -77,7 +85,7 @@ class Client:
         self._engine: Engine | None = None
         self._timer: Any = None  # of the attempt under way, or until the next one
         self._waiting: dict[int, _Waiting] = {}
-        self._unsent: dict[int, list[str | bytes]] = {}  # emitted while down, by number
+        self._unsent: list[tuple[int | None, list[str | bytes]]] = []  # emitted while down, by the number of its ack
         self._early: list[tuple[tuple[Any, ...], int]] = []  # events that came before the answer to CONNECT
         self._decoder = Decoder()
         self._numbers = 0
@@ -106,19 +114,19 @@ class Client:
     def emit(self, event: str, *arguments: Any, acked: Acked | None = None, deadline_s: float | None = None) -> None:
         """Emit now, or with the next connection. `acked` is called exactly once: at the ack, the deadline, or the end
         of the connection that it went with."""
-        self._numbers += 1
-        number = self._numbers
-        parts = encoded(EVENT, self._namespace, [event, *arguments], number if acked is not None else None)
+        number = self._numbers if acked is not None else None
+        parts = encoded(EVENT, self._namespace, [event, *arguments], number)
         if acked is not None:
             timer = None
             if deadline_s is not None:
                 timer = gevent.get_hub().loop.timer(deadline_s)
                 timer.start(self._answer, number, (), "timeout")
-            self._waiting[number] = _Waiting(acked, timer)
+            self._waiting[self._numbers] = _Waiting(acked, timer)
+            self._numbers += 1
         if self.connected:
             self._write(parts)
         else:
-            self._unsent[number] = parts
+            self._unsent.append((number, parts))
 
     def on(self, event: str, handler: Handler) -> None:
         """Call `handler` with every such event's arguments, after those that were added before it."""
@@ -150,7 +158,9 @@ class Client:
             self._failed(engine, failed.reason, failed.status)
         else:
             if engine is self._engine:
-                self._write(encoded(CONNECT, self._namespace, {**self._auth(), **self._recovery} or None))
+                self._failures = 0
+                self._set_timer(ANSWERED_WITHIN_S, self._failed, engine, "timeout", None)
+                self._write(encoded(CONNECT, self._namespace, {**self._recovery, **self._auth()}))
 
     def _failed(self, engine: Engine, reason: str, status: int | None) -> None:
         if engine is self._engine and not self.connected:
@@ -176,13 +186,13 @@ class Client:
         self.recovered = pid is not None and pid == self._recovery.get("pid")
         self._recovery = {**(self._recovery if self.recovered else {}), "pid": pid} if pid else {}
         self._set_timer(None)
-        self._attempt, self._failures = 0, 0
+        self._attempt = 0
         self.connected = True
         early, self._early = self._early, []
         for arguments, size in early:
             self._event(arguments, size)
-        unsent, self._unsent = self._unsent, {}
-        for parts in unsent.values():
+        unsent, self._unsent = self._unsent, []
+        for _, parts in unsent:
             self._write(parts)
         self._listener.connected(self.sid, engine.transport, self.recovered)
 
@@ -210,7 +220,8 @@ class Client:
         self.connected = False
         self._let_go()
         self._listener.disconnected(reason, last_frame_ns)
-        for number in [number for number in self._waiting if number not in self._unsent]:
+        unsent = {number for number, _ in self._unsent}
+        for number in [number for number in self._waiting if number not in unsent]:
             self._answer(number, (), "disconnected")
 
     def _let_go(self) -> None:
@@ -264,17 +275,15 @@ class Client:
     def _event(self, arguments: tuple[Any, ...], size: int) -> None:
         name = str(arguments[0])
         self._listener.event(name, arguments[1:], size)
-        if name in self._handlers:
-            self._call_handlers(name, arguments[1:])
-        if self._recovery and isinstance(arguments[-1], str):
-            self._recovery["offset"] = arguments[-1]
-
-    def _call_handlers(self, name: str, arguments: tuple[Any, ...]) -> None:
-        for handler in tuple(self._handlers[name]):
-            try:
-                handler(*arguments)
-            except Exception:  # noqa: BLE001  # its traceback is printed; what came with this message is not lost
-                gevent.get_hub().handle_error(handler, *sys.exc_info())
+        handlers = self._handlers.get(name)
+        try:
+            if handlers:
+                for handler in tuple(handlers):
+                    handler(*arguments[1:])
+            if self._recovery and isinstance(arguments[-1], str):
+                self._recovery["offset"] = arguments[-1]
+        except Exception:  # noqa: BLE001  # its traceback is printed; what came with this message is not lost
+            gevent.get_hub().handle_error(name, *sys.exc_info())
 
     def _refused(self, data: Any) -> None:
         """CONNECT_ERROR: as in the browser final, until connect() is called again."""
@@ -295,7 +304,8 @@ class Client:
         if waiting.timer is not None:
             waiting.timer.stop()
             waiting.timer.close()
-        if why == "timeout" and self._unsent.pop(number or 0, None) is not None:
+        if why == "timeout" and any(number == unsent for unsent, _ in self._unsent):
+            self._unsent = [unsent for unsent in self._unsent if unsent[0] != number]
             why = "never connected"
         waiting.acked(arguments, why)
 

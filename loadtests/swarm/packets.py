@@ -11,6 +11,7 @@ import orjson
 from socketio.packet import Packet as _Library
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = range(7)
+MOST_ATTACHMENTS = 10  # that socket.io-parser takes
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting"})  # socket.io-parser's
 
 
@@ -85,7 +86,9 @@ class Decoder:
             if isinstance(message, bytes):
                 raise ValueError("an attachment without its packet")
             packet = _LibraryPacket(encoded_packet=message)
-            if packet.packet_type in (BINARY_EVENT, BINARY_ACK) and packet.attachment_count:
+            if packet.packet_type in (BINARY_EVENT, BINARY_ACK):
+                if not 1 <= packet.attachment_count <= MOST_ATTACHMENTS:
+                    raise ValueError(f"{packet.attachment_count} attachments")
                 self._partial = packet
                 return None
         else:
