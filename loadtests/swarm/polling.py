@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import time
 from typing import cast
 
 import gevent
@@ -67,7 +68,11 @@ class Polling:
             gevent.spawn_later(self._deadline_s, self._drop)
 
     def _get(self) -> Response:
-        return self._polls.request("GET", self._dial.resource("polling", self._sid), self._dial.request_headers())
+        return self._polls.request("GET", self._target(), self._dial.request_headers())
+
+    def _target(self) -> str:
+        """With a word that no cache has seen."""
+        return self._dial.resource("polling", {"t": f"{time.monotonic_ns():x}", **self._sid})
 
     def _poll(self) -> None:
         try:
@@ -86,8 +91,7 @@ class Polling:
         headers = {**self._dial.request_headers(), "Content-Type": "text/plain;charset=UTF-8"}
         try:
             while self._unsent:
-                target = self._dial.resource("polling", self._sid)
-                _good(self._posts.request("POST", target, headers, self._payload()))
+                _good(self._posts.request("POST", self._target(), headers, self._payload()))
         except (OSError, ConnectFailed):
             self._end("transport error")
         finally:
