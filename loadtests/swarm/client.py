@@ -123,7 +123,7 @@ class Client:
                 timer.start(self._answer, number, (), "timeout")
             self._waiting[self._numbers] = _Waiting(acked, timer)
             self._numbers += 1
-        if self.connected:
+        if self.connected and self._engine is not None and not self._engine.is_expired():
             self._write(parts)
         else:
             self._unsent.append((number, parts))

@@ -66,6 +66,10 @@ class Engine:
     def send(self, message: str | bytes) -> None:
         self._send(message if isinstance(message, bytes) else MESSAGE + message)
 
+    def is_expired(self) -> bool:
+        """Whether it is dead, though the timer has had no time to say so: the tab was frozen."""
+        return time.monotonic() > self._dead_at_s
+
     def close(self) -> None:
         """End it from this side; a second call does nothing."""
         self._closed = None
@@ -125,6 +129,7 @@ class Engine:
 
     def _expect_ping(self) -> None:
         """Silence for longer than pingInterval + pingTimeout is a dead link (engine.io-client's ping timeout)."""
+        self._dead_at_s = time.monotonic() + self._silence_s
         self._silence.stop()
         self._silence.close()
         self._silence = gevent.get_hub().loop.timer(self._silence_s)
