@@ -157,10 +157,16 @@ class Client:
         except ConnectFailed as failed:
             self._failed(engine, failed.reason, failed.status)
         else:
-            if engine is self._engine:
-                self._failures = 0
-                self._set_timer(ANSWERED_WITHIN_S, self._failed, engine, "timeout", None)
-                self._write(encoded(CONNECT, self._namespace, {**self._recovery, **self._auth()}))
+            self._ask(engine)
+
+    def _ask(self, engine: Engine) -> None:
+        """CONNECT, on an engine that has just been opened."""
+        if engine is not self._engine:
+            engine.close()  # nobody wants it any more
+            return
+        self._failures = 0
+        self._set_timer(ANSWERED_WITHIN_S, self._failed, engine, "timeout", None)
+        self._write(encoded(CONNECT, self._namespace, {**self._recovery, **self._auth()}))
 
     def _failed(self, engine: Engine, reason: str, status: int | None) -> None:
         if engine is self._engine and not self.connected:
