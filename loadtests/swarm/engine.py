@@ -32,6 +32,7 @@ class Engine:
         self._ended = ""
         self._held: list[str | bytes] | None = None  # what is sent while polling gives way to the websocket
         self._silence = gevent.get_hub().loop.timer(0)  # the heartbeat's; set by the handshake
+        self._dead_at_s = 0.0  # time.monotonic()
         self.last_frame_ns: int | None = None
 
     @property
