@@ -1,20 +1,25 @@
 """`python -m tests.bench [WHAT]`: what the parts cost on this machine. Measurements; no test reads them.
 
-A line per figure, its unit in its name (`cpu` is a share of one core); the last line is all of them as one JSON object.
-A minute or two, during which nothing else should run here. WHAT is one of BENCHES.
+A line per figure, its unit in its name (`cpu` is a share of one core); the last line is all of them as one JSON object,
+of a single WHAT without its name around them. Some minutes, during which nothing else should run here. WHAT is one of
+BENCHES.
 """
 
 import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from tests.bench import ledger, recorder, server, swarm
+from tests.bench import client, ledger, recorder, server, swarm
 
-BENCHES: dict[str, tuple[str, Callable[[], dict[str, float]]]] = {
+BENCHES: dict[str, tuple[str, Callable[[], Mapping[str, float | None]]]] = {
     "server": ("the bundled server: REST messages stored, journalled and emitted", server.measure),
     "swarm": ("the load: a run of `steady`, with the server on the same machine", swarm.measure),
+    "client": (
+        "the client beside Locust's and the browser's, against one Node.js server; four minutes",
+        client.measure,
+    ),
     "recorder": ("one event, recorded", recorder.measure),
     "ledger": ("the ledger of 100,000 messages, a fifth of them missed", ledger.measure),
 }
@@ -32,19 +37,22 @@ def main(asked: list[str]) -> int:
         "load_before": round(load, 2),
     }
     print(f"{machine['cores']} cores, Python {machine['python']}, load before {load:.2f}", flush=True)
-    measured = {}
+    measured: dict[str, Mapping[str, float | None]] = {}
     for name in asked or BENCHES:
         title, measure = BENCHES[name]
         print(f"\n{title}", flush=True)
         measured[name] = measure()
         for figure, value in measured[name].items():
             print(f"  {figure.replace('_', ' '):<32} {_said(value):>12}", flush=True)
-    print(f"\n{json.dumps({'machine': machine, **measured})}")
+    figures = measured[asked[0]] if len(asked) == 1 else measured
+    print(f"\n{json.dumps({'machine': machine, **figures})}")
     return 0
 
 
-def _said(value: float) -> str:
+def _said(value: float | None) -> str:
     """Three figures and more, without a pretence of precision."""
+    if value is None:
+        return "not measured"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
