@@ -18,6 +18,7 @@ from loadtests import run_folder, run_info
 from loadtests import target as targets
 from loadtests.bad_input import BadInput
 from loadtests.events import Recorder
+from loadtests.machine import Share, used
 from loadtests.order import Order
 from loadtests.plan import outages
 from loadtests.progress import Progress, Tail
@@ -69,6 +70,7 @@ class _Run:
         self._recorder = Recorder(folder / "events" / "launcher.jsonl")
         self._plan = [(gap.at_s, gap.for_s) for gap in outages(order.scenario)]
         self._back_s: float | None = None  # when a killed server is to be started again
+        self._server_cpu = Share(self._server_used)
 
     # -- processes
 
@@ -173,6 +175,7 @@ class _Run:
             if elapsed_s >= next_look_s:
                 next_look_s = elapsed_s + 0.5
                 self._watch(tail.look(elapsed_s, planned_s))
+                self._look_at_server()
                 self._recorder.flush()
                 if run_folder.read_info(self._folder)["end"]["state"]:
                     return  # a load process could not go on; the others need not play to the end
@@ -183,6 +186,14 @@ class _Run:
             self._end("failed", f"Locust ended with {swarm.returncode}; see {self._folder}/logs/locust.log")
         else:
             self._end("complete", None)
+
+    def _look_at_server(self) -> None:
+        cpu = self._server_cpu.since()
+        if cpu is not None and cpu >= 0:  # below: another process has come in its place, or a child left unnoticed
+            self._record("server_cpu", cpu=cpu)
+
+    def _server_used(self) -> tuple[int, int] | None:
+        return None if self._server is None or self._server_gone else used(self._server.pid)
 
     def _hurt_server(self) -> None:
         if self._server is None:

@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from loadtests.events import FORMAT
+from loadtests.machine import cores
 from loadtests.plan import outages, plan
 from loadtests.scenario import Scenario
 from loadtests.target import Target
@@ -42,7 +43,7 @@ def describe(scenario: Scenario, target: Target, url: str, workers: int) -> dict
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in SAID}},
         "machine": {
             "system": platform.platform(),
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": cores(),
             "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         },
     }

@@ -36,6 +36,7 @@ LIMITS = (
     Limit("slip_ms_p99", "schedule slip p99", 50.0, "ms", "messages that leave later are not the planned load"),
     Limit("cpu", "CPU of a load process", 0.85, "of a core over 5 s", "beyond it everything waits for the processor"),
     Limit("steal", "time stolen by the host", 0.02, "of the machine's time", "the clock ran on while nothing else did"),
+    Limit("throttled", "time held back by a CPU quota", 0.02, "of the time", "as if the host had stolen it"),
 )
 
 
@@ -50,9 +51,10 @@ class Voided:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """How the load generator did; each figure is its worst process's (cpu, steal: worst window), null: not measured.
+    """How the load generator did; each figure is its worst process's (shares: worst window), null: not measured.
 
-    `server_lag_ms_p99` is the server's own loop, shown beside it; it is a finding, never the rig's.
+    `server_lag_ms_p99` (the server's own loop) and `server_cpu` (of one core, in the worst window; null: the run did
+    not start it) are shown beside it; they are findings, never the rig's.
     """
 
     valid: bool
@@ -62,9 +64,11 @@ class Rig:
     slip_ms_p99: float | None
     cpu: float | None
     steal: float | None
+    throttled: float | None
     windows: int
     voided: tuple[Voided, ...]
     server_lag_ms_p99: float | None
+    server_cpu: float | None
 
     def voids(self, at_s: "pd.Series[float]") -> "pd.Series[bool]":
         """Which of these times (s from the run's start) lie in a voided window."""
@@ -74,7 +78,8 @@ class Rig:
 
 def judge_rig(ledger: "Ledger") -> Rig:
     """The load generator's own figures and whether the run is valid, from the run's events and the ledger's rows."""
-    measured = ledger.query(_windows_sql(ledger.run.info.get("t0_ns") or 0))
+    t0_ns = ledger.run.info.get("t0_ns") or 0
+    measured, server = ledger.query(_windows_sql(t0_ns)), ledger.query(_server_sql(t0_ns))
     windows, whole_run = measured[measured["slot"].notna()], measured[measured["slot"].isna()]
     reasons = (*_recorders(ledger), *_spoiled_rows(ledger), *_short_of_cpu(windows))
     return Rig(
@@ -85,12 +90,26 @@ def judge_rig(ledger: "Ledger") -> Rig:
         slip_ms_p99=_worst(whole_run["slip_ms_p99"]),
         cpu=_worst(windows["cpu"]),
         steal=_worst(windows["steal"]),
+        throttled=_worst(windows["throttled"]),
         windows=int(windows["slot"].nunique()),
         voided=_voided(windows),
-        server_lag_ms_p99=_worst(
-            ledger.query("SELECT quantile_disc(lag_ms, 0.99) AS lag FROM events WHERE kind = 'loop_lag'")["lag"]
-        ),
+        server_lag_ms_p99=_worst(server["lag_ms_p99"]),
+        server_cpu=_worst(server["cpu"]),
     )
+
+
+def _slot(t_ns: str, t0_ns: int) -> str:
+    """The number of the window in which that time lies."""
+    return f"(({t_ns} - {t0_ns}) // {WINDOW_S * 1_000_000_000})"
+
+
+def _server_sql(t0_ns: int) -> str:
+    """The server's own figures, in one row."""
+    return f"""
+        WITH windows AS (SELECT avg(cpu) AS cpu FROM events WHERE kind = 'server_cpu' GROUP BY {_slot("t", t0_ns)})
+        SELECT quantile_disc(lag_ms, 0.99) FILTER (kind = 'loop_lag') AS lag_ms_p99,
+            (SELECT max(cpu) FROM windows) AS cpu
+        FROM events"""
 
 
 def _windows_sql(t0_ns: int) -> str:
@@ -99,21 +118,21 @@ def _windows_sql(t0_ns: int) -> str:
     A late loop reports after the fact, so its sample counts in every window that the lateness spans. Of a message's
     attempts only the first is due; later ones wait for the server.
     """
-    slot = f"(({{}} - {t0_ns}) // {WINDOW_S * 1_000_000_000})"
-    began, ended = slot.format("t - CAST(coalesce(lag_ms, 0) * 1e6 AS BIGINT)"), slot.format("t")
+    began, ended = _slot("t - CAST(coalesce(lag_ms, 0) * 1e6 AS BIGINT)", t0_ns), _slot("t", t0_ns)
     return f"""
         WITH samples AS (
-            SELECT source, {ended} AS slot, NULL AS lag_ms, cpu, steal, NULL AS slip_ms
+            SELECT source, {ended} AS slot, NULL AS lag_ms, cpu, steal, throttled, NULL AS slip_ms
             FROM events WHERE kind = 'rig'
             UNION ALL
-            SELECT source, unnest(range({began}, {ended} + 1)), lag_ms, NULL, NULL, NULL
+            SELECT source, unnest(range({began}, {ended} + 1)), lag_ms, NULL, NULL, NULL, NULL
             FROM events WHERE kind = 'rig'
             UNION ALL
-            SELECT source, {slot.format("min(t)")}, NULL, NULL, NULL, greatest(min(t) - due_ns, 0) / 1e6
+            SELECT source, {_slot("min(t)", t0_ns)}, NULL, NULL, NULL, NULL, greatest(min(t) - due_ns, 0) / 1e6
             FROM events WHERE kind = 'sent' AND due_ns IS NOT NULL GROUP BY source, mid, due_ns
         )
         SELECT source, slot, quantile_disc(lag_ms, 0.99) AS lag_ms_p99, max(lag_ms) AS lag_ms_max,
-            quantile_disc(slip_ms, 0.99) AS slip_ms_p99, avg(cpu) AS cpu, avg(steal) AS steal
+            quantile_disc(slip_ms, 0.99) AS slip_ms_p99, avg(cpu) AS cpu, avg(steal) AS steal,
+            avg(throttled) AS throttled
         FROM samples GROUP BY GROUPING SETS ((source, slot), (source)) ORDER BY source, slot"""
 
 

@@ -1,7 +1,6 @@
 """The test of the tester: play every case of the confusion table, read each run with and without journal, compare."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm.auto import tqdm
 
+from loadtests.machine import cores
 from reports.causes import CAUSES, Cause
 from reports.confusion import CASES, Case, Reading, faults_of
 from reports.intervals import zero_bound
@@ -87,7 +87,7 @@ def _played(rounds: int, scratch: Path) -> Iterator[tuple[_Play, str | None]]:
     bar = tqdm(total=len(waiting), desc="cases", file=sys.stderr, leave=False, disable=not sys.stderr.isatty())
     try:
         while waiting or running:
-            while waiting and len(running) < AT_ONCE_A_CORE * len(os.sched_getaffinity(0)):
+            while waiting and len(running) < AT_ONCE_A_CORE * cores():
                 running.append(_start(*waiting.pop(0), scratch))
             for play in [play for play in running if _has_ended(play)]:
                 running.remove(play)

@@ -134,4 +134,5 @@ def _rig(summary: "Summary") -> Table:
     for why in sorted({why for window in rig.voided for why in window.why.split(", ")}):
         table.add_row(f"  past {why}", f"{sum(why in window.why for window in rig.voided):,}", "")
     table.add_row("the server's loop lag p99", ms(rig.server_lag_ms_p99), "")
+    table.add_row("the server's CPU, of one core", percent(rig.server_cpu), "")
     return table

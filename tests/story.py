@@ -47,7 +47,8 @@ TOLD = """
 4748.313 sid_connected at-desk
 4748.314 room_entered at-desk room=agents
 4748.315 connected agent conn=1 at-desk transport=websocket
-4748.601 rig lag_ms=0.491 cpu=0.025 steal=0.0 asked=2 connected=1 joined=0 sent=0 accepted=0 displayed=0
+4748.600 server_cpu cpu=0.071
+4748.601 rig lag_ms=0.491 cpu=0.025 steal=0.0 throttled=0.0 asked=2 connected=1 joined=0 sent=0 accepted=0 displayed=0
 4750.490 session_opened widget S index=0
 4750.993 escalated widget S
 4751.497 assumed agent S index=0

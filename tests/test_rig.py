@@ -21,6 +21,7 @@ def test_a_rig_at_ease_is_valid_and_voids_nothing() -> None:
         ({"lag_ms": 300.0}, "loop lag max"),
         ({"cpu": 0.9}, "CPU of a load process"),
         ({"steal": 0.03}, "time stolen by the host"),
+        ({"throttled": 0.03}, "time held back by a CPU quota"),
     ],
 )
 def test_past_a_limit_the_window_is_voided_and_the_run_stays_valid(figures: dict[str, float], limit: str) -> None:
@@ -72,17 +73,18 @@ def test_a_few_rows_spoiled_by_the_rig_are_borne_with() -> None:
     assert judge_rig(SmallLedger([*many, *spoiled])).valid  # 0.1 % of 5,003
 
 
-def test_the_server_s_own_lag_stands_beside_and_is_never_the_rig_s() -> None:
-    rig = judge_rig(
-        SmallLedger([lost("0.a.0")], [*healthy_rig(), event(3, "loop_lag", source="journal-a", lag_ms=900)])
-    )
+def test_the_server_s_own_figures_stand_beside_and_are_never_the_rig_s() -> None:
+    used = [event(at_s, "server_cpu", source="launcher", cpu=cpu) for at_s, cpu in ((3, 0.2), (6, 1.4), (7, 1.8))]
+    own = [event(3, "loop_lag", source="journal-a", lag_ms=900), *used]
+    rig = judge_rig(SmallLedger([lost("0.a.0")], [*healthy_rig(), *own]))
     assert rig.valid
-    assert (rig.server_lag_ms_p99, rig.voided) == (900.0, ())
+    assert (rig.server_lag_ms_p99, rig.server_cpu, rig.voided) == (900.0, 1.6, ())
 
 
 def test_nothing_measured_is_null() -> None:
     rig = judge_rig(SmallLedger([], [event(1, "sentinel")]))
     assert (rig.lag_ms_p99, rig.slip_ms_p99, rig.cpu, rig.steal, rig.windows) == (None, None, None, None, 0)
+    assert (rig.throttled, rig.server_lag_ms_p99, rig.server_cpu) == (None, None, None)
 
 
 def test_every_limit_has_its_reason() -> None:

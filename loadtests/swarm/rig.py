@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import gevent
 
+from loadtests import machine
 from loadtests.swarm.chat import Party
 from loadtests.swarm.disk import STALLED_S, Disk
 from loadtests.swarm.stage import Stage
@@ -39,13 +39,15 @@ class Rig:
         self._disk.close(LAST_WORDS_S if interrupted else STALLED_S)
 
     def _watch(self) -> None:
-        cpu_s, steal = time.process_time(), _Steal()
+        groups = machine.control_groups()
+        steal, throttled = machine.Share(machine.stolen), machine.Share(lambda: machine.throttled(groups))
+        core, cpu_s = min(1.0, machine.cores()), time.process_time()
         while True:
             began_ns = time.monotonic_ns()
             lag_ms = max(self._tick_lag_ms() for _ in range(TICKS_A_WINDOW))
             window_s = (time.monotonic_ns() - began_ns) / 1e9
             used_s, cpu_s = time.process_time() - cpu_s, time.process_time()
-            self._report(lag_ms, used_s / window_s, steal.share())
+            self._report(lag_ms, used_s / window_s / core, steal.since(), throttled.since())
             if self.stage.quiet_left_s() <= 0:
                 self.stage.over.set()
             self._disk.save()
@@ -55,7 +57,7 @@ class Rig:
         gevent.sleep(TICK_S)
         return max(0.0, (time.monotonic_ns() - due_ns) / 1e6)
 
-    def _report(self, lag_ms: float, cpu: float, steal: float | None) -> None:
+    def _report(self, lag_ms: float, cpu: float, steal: float | None, throttled: float | None) -> None:
         counts = self.stage.counts
         slip_ns, counts.slip_ns = counts.slip_ns, 0
         self.stage.recorder.append(
@@ -64,6 +66,7 @@ class Rig:
             slip_ms=slip_ns / 1e6 if slip_ns else None,
             cpu=round(cpu, 4),
             steal=steal,
+            throttled=throttled,
             asked=counts.asked,
             connected=counts.connected,
             joined=counts.joined,
@@ -71,24 +74,3 @@ class Rig:
             accepted=counts.accepted,
             displayed=counts.displayed,
         )
-
-
-class _Steal:
-    """The share of the machine's time that its host took away since the last look (/proc/stat)."""
-
-    def __init__(self) -> None:
-        self._last = _cpu_times()
-
-    def share(self) -> float | None:
-        last, self._last = self._last, _cpu_times()
-        if last is None or self._last is None:
-            return None
-        total = sum(self._last) - sum(last)
-        return round((self._last[7] - last[7]) / total, 4) if total else 0.0
-
-
-def _cpu_times() -> list[int] | None:
-    try:
-        return [int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    except OSError:
-        return None

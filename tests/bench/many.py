@@ -24,7 +24,7 @@ LOOK_AGAIN_S = 5.0
 PARTS = {"swarm": "locust -f", "server": "entrega serve"}
 
 
-def measure() -> dict[str, float | str]:
+def measure() -> dict[str, float | str | None]:
     """Widgets held, and of that run: connects, deliveries (1/s), memory per widget (kB), shares of a core, latency."""
     gave_in = []
     for size in SIZES:
@@ -37,7 +37,7 @@ def measure() -> dict[str, float | str]:
     return {"held": 0, **figures, "gave_in": "; ".join(gave_in)}
 
 
-def _hold(widgets: int, folder: Path) -> tuple[dict[str, float | str], list[str]]:
+def _hold(widgets: int, folder: Path) -> tuple[dict[str, float | str | None], list[str]]:
     scenario = scenarios.load(str(MANY))
     agents = widgets // WIDGETS_AN_AGENT
     ramp_s = scenario.settle_s + (agents + widgets) / scenario.arrivals_per_s
@@ -62,7 +62,7 @@ def _hold(widgets: int, folder: Path) -> tuple[dict[str, float | str], list[str]
 
 def _figures(
     ledger: Ledger, ramp_s: float, seen: dict[str, list[tuple[float, float, float]]], widgets: int
-) -> dict[str, float | str]:
+) -> dict[str, float | str | None]:
     from_ns = ledger.run.info["t0_ns"] + round(ramp_s * 1e9)
     until_ns = from_ns + STEADY_S * 10**9
     row = ledger.query(f"""
@@ -73,15 +73,15 @@ def _figures(
         SELECT count(*) / ((max(t) - min(t)) / 1e9) AS connects_per_s FROM events
         WHERE kind = 'connected' AND conn = 1 AND party LIKE 'widget-%'""").iloc[0]
     summary = ledger.summary
-    figures: dict[str, float | str] = {**ramp.to_dict(), **row.to_dict()}
+    figures: dict[str, float | str | None] = {**ramp.to_dict(), **row.to_dict()}
     for part, looks in seen.items():
         kb = [look[2] for look in looks]
-        figures[f"kb_per_widget_{part}"] = (max(kb) - kb[0]) / widgets if kb else "not measured"
+        figures[f"kb_per_widget_{part}"] = (max(kb) - kb[0]) / widgets if kb else None
         steady = [look for look in looks if from_ns <= look[0] <= until_ns]
         if len(steady) > 1:
             figures[f"cpu_{part}"] = (steady[-1][1] - steady[0][1]) / ((steady[-1][0] - steady[0][0]) / 1e9)
     latency = summary.to_dict()["latency_ms"]
-    return {**figures, "latency_p99_ms": latency["p99"] if latency["p99"] is not None else "not measured"}
+    return {**figures, "latency_p99_ms": latency["p99"]}
 
 
 def _failed(ledger: Ledger, widgets: int) -> list[str]:
