@@ -35,8 +35,8 @@ KILL_SERVER: Mapping[str, Any] = {"faults.kill-server.at_s": 5.0, "faults.kill-s
 class Case:
     """One run: `injected` is a defect, a fault or nothing; `expect` the only causes that may be given.
 
-    `finds` must be given at least once: a cause, or a reason why a lost message was not recovered. Where no defect is
-    injected the software is right, whatever happens to it: then nothing may be lost.
+    `finds` must be given at least once: a cause, a reason why a lost message was not recovered, or `late`. Where no
+    defect is injected the software is right, whatever happens to it: then nothing may be lost.
     """
 
     scenario: str
@@ -77,6 +77,7 @@ CASES = (
     _case("steady", "server.origin", "origin_refused", "origin_refused"),
     _case("steady", "server.drop-emit=0.2", "not_published", "not_published"),
     _case("early-reply", "server.join-delay=250", "join_race", "join_race", connect_after_s=[2.8, 2.95]),
+    _case("steady", "server.delay=uniform:0:2500", "", "late"),
     _case("short-drop", "widget.no-rejoin", "offline not_rejoined", "not_rejoined"),
 )
 
@@ -90,6 +91,7 @@ class Reading:
     not_recovered: dict[str, int]
     lost: int
     violations: dict[str, int]  # duplicates, reorders, leaks, phantoms, unexpected; what is not 0
+    late: int = 0
 
 
 def names_without_journal(expect: frozenset[str]) -> frozenset[str]:
@@ -102,7 +104,7 @@ def faults_of(case: Case, reading: Reading) -> list[str]:
     """What is wrong with the reading, as `false alarm: ...`, `missed: ...`, `misnamed: ...`, `unexplained: ...`."""
     expect = case.expect if reading.journal else names_without_journal(case.expect)
     wrong = [f"{name} {count}" for name, count in reading.attributed.items() if name not in expect]
-    found = {**reading.attributed, **reading.not_recovered}
+    found = {**reading.attributed, **reading.not_recovered, "late": reading.late}
     finds = case.finds
     if not reading.journal and finds in case.expect:
         (finds,) = names_without_journal(frozenset({finds}))

@@ -46,6 +46,7 @@ class Result:
             "attributed": with_journal.attributed,
             "attributed_without_journal": without.attributed,
             "not_recovered": with_journal.not_recovered,
+            "late": with_journal.late,
             "ok": not self.faults,
             "healthy": self.case.healthy,
             "faults": list(self.faults),
@@ -145,7 +146,8 @@ def _reading(folder: Path, journal: bool) -> Reading:
     ledger = build_ledger(folder, journal=journal)
     summary = ledger.summary
     violations = {name: getattr(summary, name) for name in VIOLATIONS if getattr(summary, name)}
-    return Reading(journal, summary.missed_because, summary.not_recovered_because, summary.lost, violations)
+    causes = summary.missed_because, summary.not_recovered_because
+    return Reading(journal, *causes, summary.lost, violations, summary.late)
 
 
 def _matrix(results: list[Result], number: int, title: str) -> Table:

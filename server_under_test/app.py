@@ -31,14 +31,17 @@ async def running(settings: Settings, storage: Storage, journal: Journal, key: L
     server = ChatServer(
         journal, Origins(settings.origins, journal, defects), settings.ping_interval_s, settings.ping_timeout_s
     )
-    conversations = Conversations(storage, Publisher(server, journal, defects), journal, defects)
+    publisher = Publisher(server, journal, defects)
+    conversations = Conversations(storage, publisher, journal, defects)
     tokens = Tokens(storage.token_key)
     sockets = Sockets(server, conversations, tokens, journal, defects)
     server.on("connect", sockets.connect)
     server.on("disconnect", sockets.disconnect)
     server.on_event = sockets.event
     async with asyncio.TaskGroup() as tasks:
-        at_work = [tasks.create_task(conversations.write()), tasks.create_task(_watch_loop(journal))]
+        at_work = [
+            tasks.create_task(work) for work in (conversations.write(), publisher.held.work(), _watch_loop(journal))
+        ]
         yield socketio.ASGIApp(server, Rest(conversations, tokens).app())
         for task in at_work:
             task.cancel()

@@ -4,6 +4,7 @@ from typing import Any
 
 from server_under_test.chat import Message, Session, room_of
 from server_under_test.defects import Defects
+from server_under_test.delays import Held
 from server_under_test.engine import ChatServer, carrying
 from server_under_test.journal import Journal
 
@@ -15,6 +16,7 @@ class Publisher:
         self._server = server
         self._journal = journal
         self._defects = defects
+        self.held = Held(self._emit_late)
 
     async def announce(self, session: Session) -> None:
         """Tell the agents of a session that waits."""
@@ -24,7 +26,16 @@ class Publisher:
         """Emit the message to its session's room, the sender included. Never waits for a client."""
         if self._defects.drops(message.client_id):
             self._did("server.drop-emit", message)
-            return
+        elif (delay_ms := self._defects.delay_ms(message.client_id)) is not None:
+            self.held.hold(message, delay_ms)
+        else:
+            await self._emit(message)
+
+    async def _emit_late(self, message: Message, since_ns: int) -> None:
+        self._did("server.delay", message, since_ns)
+        await self._emit(message)
+
+    async def _emit(self, message: Message) -> None:
         room = self._room(message)
         sids = self._server.sids_in(room)
         self._journal.tell("published", message, room=room, members=len(sids), sids=sids)
@@ -43,5 +54,5 @@ class Publisher:
             return {"id": message.id, "text": message.text, "sender": message.sender}
         return {"message": message.as_json(), "from": message.sender}
 
-    def _did(self, name: str, message: Message) -> None:
-        self._defects.did(name, "mid", message.session_id, message.client_id)
+    def _did(self, name: str, message: Message, since_ns: int = 0) -> None:
+        self._defects.did(name, "mid", message.session_id, message.client_id, since_ns)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from server_under_test.defects import DefectError, parse
@@ -27,7 +28,7 @@ class Settings:
     ping_timeout_s: float = 20.0
     origins: tuple[str, ...] = ("https://shop.example",)
 
-    def defect_values(self) -> dict[str, float]:
+    def defect_values(self) -> dict[str, Any]:
         """Name -> value of the defects that are on. Raises StartError."""
         try:
             return parse(self.defects)

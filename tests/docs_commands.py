@@ -102,6 +102,6 @@ def _fields() -> Iterator[tuple[str, ...]]:
 
 def _defects() -> Iterator[tuple[str, ...]]:
     for each in DEFECTS.values():
-        yield f"`{each.name}`", each.sentence, each.unit or "none", f"{each.default:g}" if each.unit else ""
+        yield f"`{each.name}`", each.sentence, each.unit or "none", each.default if each.unit else ""
     for name, sentence in WIDGET_DEFECTS.items():
         yield f"`{name}`", sentence, "none", ""

@@ -118,6 +118,43 @@ def test_room_format_emits_where_nobody_is(tmp_path_factory: pytest.TempPathFact
         assert _mids(server, "server.room-format", widget.session_id) == ["r:0.w.0"]
 
 
+def test_delay_holds_the_emit_back_and_nothing_else(tmp_path_factory: pytest.TempPathFactory) -> None:
+    sent = [f"r:0.a.{number}" for number in range(20)]
+    with running(tmp_path_factory.mktemp("delay"), "--seed", "7", "--defect", "server.delay=uniform:100:400") as server:
+        rest = Rest(server.url)
+        slow, other = rest.widget(), rest.widget("Bo")
+        agent = rest.agent(slow)
+        with slow.socket() as socket:
+            socket.join(slow.room)
+            messages = [agent.send(mid).json()["message"] for mid in sent]
+            assert agent.history()["messages"] == messages  # stored and answered before any was emitted
+            assert not server.journal("published") or len(server.journal("stored")) == len(sent)
+            other.send("r:1.w.0")
+            got = [socket.next()["message"]["clientId"] for _ in sent]
+        rest.close()
+        assert got == sent  # a session's order is kept
+        key = {line["mid"]: line for line in server.injected() if line["name"] == "server.delay"}
+        published = {line["mid"]: line["t"] for line in server.journal("published")}
+        stored = {line["mid"]: line["t"] for line in server.journal("stored")}
+    assert {(line["kind"], line["scope"]) for line in key.values()} == {("defect", "mid")}
+    for mid in sent:
+        start_ns, end_ns = key[mid]["start_ns"], key[mid]["end_ns"]
+        assert stored[mid] <= start_ns < end_ns <= published[mid]
+        assert end_ns - start_ns >= DEFECTS["server.delay"].read("uniform:100:400").ms(draw(7, mid, "delay:")) * 1e6
+    assert published["r:1.w.0"] != sorted(published.values())[-1] or key["r:1.w.0"]["end_ns"] > key[sent[-1]]["end_ns"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mean", "low", "high"),
+    [("const:50", 50, 50, 50), ("uniform:5:80", 42.5, 5, 80), ("exp:40", 40, 0, 40 * 38), ("uniform:7:7", 7, 7, 7)],
+)
+def test_a_delay_is_drawn_as_it_says(text: str, mean: float, low: float, high: float) -> None:
+    delay = DEFECTS["server.delay"].read(text)
+    drawn = [delay.ms(draw(1, f"run:{number}.a.0", "delay:")) for number in range(2_000)]
+    assert all(low <= each <= high for each in drawn)
+    assert sum(drawn) / len(drawn) == pytest.approx(mean, rel=0.1)
+
+
 def test_a_defect_s_text_is_parsed() -> None:
     assert parse([]) == {}
     assert parse(["server.origin", "server.drop-emit=0.25"]) == {"server.origin": 1.0, "server.drop-emit": 0.25}
@@ -129,6 +166,15 @@ def test_a_defect_s_text_is_parsed() -> None:
         "server.origin=1",
         "server.drop-emit=",
         "server.drop-emit=2",
+        "server.delay=",
+        "server.delay=50",
+        "server.delay=const",
+        "server.delay=const:1:2",
+        "server.delay=const:-1",
+        "server.delay=const:nan",
+        "server.delay=exp:70000",
+        "server.delay=uniform:80:5",
+        "server.delay=normal:5:80",
     ):
         with pytest.raises(DefectError, match=r"\bno\b|takes"):
             parse([text])
@@ -138,7 +184,11 @@ def test_a_defect_s_text_is_parsed() -> None:
 
 def test_the_table_says_what_each_defect_is() -> None:
     assert all(name == defect.name and defect.sentence for name, defect in DEFECTS.items())
-    assert {name for name, defect in DEFECTS.items() if defect.unit} == {"server.drop-emit", "server.join-delay"}
+    assert {name for name, defect in DEFECTS.items() if defect.unit} == {
+        "server.drop-emit",
+        "server.join-delay",
+        "server.delay",
+    }
 
 
 def test_draws_are_spread_evenly_and_depend_on_seed_and_key_only() -> None:

@@ -23,6 +23,7 @@ MENDS = {
     "there is no defect 'server.nothing'": ("--defect", "server.nothing"),
     "there is no defect 'widget.no-rejoin'": ("--defect", "widget.no-rejoin"),
     "share of messages, 0 to 1": ("--defect", "server.drop-emit=2"),
+    "it takes milliseconds, 0 to 60000, as const:MS, uniform:LOW:HIGH, exp:MEAN": ("--defect", "server.delay=exp"),
     "takes no value": ("--defect", "server.origin=1"),
     "shorter than --ping-timeout": ("--defect", "server.join-delay=30000"),
     "'chat.db' names no SQLite file": ("--database", "chat.db"),
