@@ -1,13 +1,10 @@
 """Each party's connections and joins, and from them its absences: when nothing that was emitted could reach it.
 
-An absence of a (party, session) runs from the last frame of a connection that ended to the next join ack, the first
-one from the beginning. A frame may be read a little after it came, so an absence begins IN_FLIGHT_NS before the last
-frame: what was written then may have died with the connection.
+An absence of a (party, session) runs from when a connection that ended went quiet (reports.endings) to the next join
+ack, the first one from the beginning.
 """
 
 import duckdb
-
-IN_FLIGHT_NS = 100_000_000
 
 # The events of connections and joins, with the connection's number where nobody wrote it.
 TALK = """
@@ -15,20 +12,22 @@ CREATE TABLE talk AS
 SELECT * REPLACE (coalesce(conn, count(*) FILTER (kind = 'connected') OVER past
     + if(kind IN ('connecting', 'connect_failed'), 1, 0))::INTEGER AS conn)
 FROM (
-    SELECT party, session, view, conn, kind, t, source, "line", sid, reason, status, last_frame_ns, room, "after"
-    FROM events WHERE party IS NOT NULL AND kind IN (
-        'connecting', 'connected', 'connect_failed', 'disconnected', 'join_sent', 'joined', 'join_failed')
+    SELECT party, session, view, conn, kind, t, source, "line", sid, transport, reason, status, last_frame_ns, room,
+        "after"
+    FROM events WHERE party IS NOT NULL AND kind IN ('connecting', 'connected', 'upgraded', 'connect_failed',
+        'disconnected', 'join_sent', 'joined', 'join_failed')
 )
 WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING)"""
 
-# One row per connection that came about. `seen_ns`: the last sign of life on it; what came later was lost with it.
+# One row per connection that came about. `seen_ns`: the last sign of life on it. `transport`: the last one.
 CONNECTIONS = """
 CREATE TABLE connections AS
 WITH attempts AS (
     SELECT party, conn, any_value(sid) AS sid,
         max(t) FILTER (kind = 'connecting') AS begun_ns, min(t) FILTER (kind = 'connected') AS connected_ns,
-        min(t) FILTER (kind = 'disconnected') AS ended_ns, max(last_frame_ns) AS last_frame_ns
-    FROM talk WHERE kind IN ('connecting', 'connected', 'disconnected')
+        min(t) FILTER (kind = 'disconnected') AS ended_ns, max(last_frame_ns) AS last_frame_ns,
+        arg_min(reason, t) FILTER (kind = 'disconnected') AS reason, arg_max(transport, t) AS transport
+    FROM talk WHERE kind IN ('connecting', 'connected', 'upgraded', 'disconnected')
     GROUP BY party, conn HAVING bool_or(kind = 'connected')
 ),
 heard AS (
@@ -38,14 +37,15 @@ heard AS (
         SELECT party, conn, t FROM events WHERE kind = 'received' AND conn IS NOT NULL
     ) GROUP BY party, conn
 )
-SELECT party, conn, sid, connected_ns, coalesce(begun_ns, connected_ns) AS begun_ns,
+SELECT party, conn, sid, transport, reason, connected_ns, coalesce(begun_ns, connected_ns) AS begun_ns,
     coalesce(ended_ns, forever()) AS ended_ns,
     CASE WHEN ended_ns IS NULL THEN forever()
         ELSE least(greatest(connected_ns, coalesce(last_frame_ns, 0), coalesce(heard_ns, 0)), ended_ns) END AS seen_ns
 FROM attempts LEFT JOIN heard USING (party, conn)"""
 
 # What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
-# says nothing of the newer one. `refusal`: what this attempt ran into.
+# says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given, or, where those
+# say nothing, by what the journal wrote down in the second before.
 LINE = """
 CREATE TABLE line AS
 WITH states AS (
@@ -62,13 +62,19 @@ attempts AS (
     WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING),
         future AS (PARTITION BY party ORDER BY t, source, "line")
 ),
-origins AS (SELECT t FROM events WHERE kind = 'origin_refused')
+refusals AS (
+    SELECT t, if(kind = 'origin_refused', 'origin', 'auth') AS told FROM events
+    WHERE kind IN ('origin_refused', 'auth_refused')
+)
 SELECT attempts.party, attempts.t AS from_ns, attempts.kind, attempts.conn, attempts.had_connected,
     CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
         WHEN words ILIKE '%origin%' THEN 'origin'
-        WHEN answer = 403 THEN CASE WHEN origins.t >= failed_ns - 1_000_000_000 THEN 'origin' ELSE 'handshake' END
-    END AS refusal
-FROM attempts ASOF LEFT JOIN origins ON origins.t <= coalesce(attempts.failed_ns, attempts.t)"""
+        WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|forbidden|not allowed|expired', 'i')
+        THEN 'auth'
+        WHEN answer = 403 THEN if(refusals.t >= failed_ns - 1_000_000_000, told, 'handshake')
+    END AS refusal,
+    if(refusal IS NULL, NULL, coalesce(words, 'HTTP ' || answer)) AS refused_with
+FROM attempts ASOF LEFT JOIN refusals ON refusals.t <= coalesce(attempts.failed_ns, attempts.t)"""
 
 # One row per join sent, with its answer: acked, refused (an error ack, or a journal line that the event is unknown),
 # timeout; null: the connection or the recording ended first. `first`: on the page's first connection, before any ack.
@@ -111,21 +117,23 @@ FROM (
 LEFT JOIN connections USING (party, conn)
 ASOF LEFT JOIN unknown ON unknown.party = sent.party AND unknown.conn = sent.conn AND unknown.t >= sent.sent_ns"""
 
-# The absences of every recipient. `dropped_ns` null: it had never joined. `end_ns`: the next join ack.
-ABSENCES = f"""
+# The absences of every recipient. `dropped_ns` null: it had never joined. `end_ns`: the next join ack. `conn`: the
+# connection whose end began it.
+ABSENCES = """
 CREATE TABLE absences AS
 WITH spans AS (
-    SELECT joins.party, joins.session, acked_ns AS start_ns, coalesce(ended_ns, forever()) AS end_ns,
-        CASE WHEN coalesce(ended_ns, forever()) = forever() THEN forever()
-            ELSE greatest(acked_ns, seen_ns - {IN_FLIGHT_NS}) END AS quiet_ns
-    FROM joins LEFT JOIN connections USING (party, conn) WHERE acked_ns IS NOT NULL
+    SELECT joins.party, joins.session, joins.conn, acked_ns AS start_ns, coalesce(ended_ns, forever()) AS end_ns,
+        greatest(acked_ns, coalesce(quiet_ns, forever())) AS quiet_ns
+    FROM joins LEFT JOIN connections USING (party, conn) LEFT JOIN endings USING (party, conn)
+    WHERE acked_ns IS NOT NULL
 ),
 bounds AS (
-    SELECT party, session, start_ns, max(end_ns) OVER earlier AS dropped_ns, max(quiet_ns) OVER earlier AS quiet_ns
+    SELECT party, session, start_ns, max(end_ns) OVER earlier AS dropped_ns, max(quiet_ns) OVER earlier AS quiet_ns,
+        arg_max(conn, end_ns) OVER earlier AS conn
     FROM (
         FROM spans
-        UNION ALL  -- whoever is to be reached is absent until the first join, and after the last connection
-        SELECT party, session, forever(), NULL, NULL FROM (
+        UNION ALL BY NAME  -- whoever is to be reached is absent until the first join, and after the last connection
+        SELECT party, session, forever() AS start_ns FROM (
             SELECT 'widget-' || number AS party, session FROM sessions WHERE session IS NOT NULL
             UNION
             SELECT agent, session FROM sessions WHERE agent IS NOT NULL
@@ -133,11 +141,12 @@ bounds AS (
     )
     WINDOW earlier AS (PARTITION BY party, session ORDER BY start_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
-SELECT party, session, coalesce(quiet_ns, -1) AS start_ns, dropped_ns, start_ns AS end_ns
+SELECT party, session, coalesce(quiet_ns, -1) AS start_ns, dropped_ns, start_ns AS end_ns, conn
 FROM bounds WHERE dropped_ns IS NULL OR start_ns > dropped_ns"""
 
-# What was tried during an absence, and from when on it is the server's death that explains it: the whole absence if the
-# death began it, else from the death on; a first join that was not even begun before the server was back is only early.
+# What was tried during an absence; from when on it is the server's death that explains it (the whole absence if the
+# death began it, else from the death on; a first join that was not even begun before the server was back is only
+# early) and when there was a server again; and what began it.
 GAPS = """
 CREATE TABLE gaps AS
 WITH tries AS (
@@ -150,20 +159,30 @@ WITH tries AS (
 ),
 firsts AS (SELECT party, min(from_ns) AS begun_ns FROM line GROUP BY party),
 deaths AS (
-    SELECT absences.party, absences.session, absences.start_ns,
+    SELECT absences.party, absences.session, absences.start_ns, max(outages.end_ns) AS ready_ns,
         min(if(dropped_ns BETWEEN outages.start_ns - 1_000_000_000 AND outages.end_ns,
-            absences.start_ns, greatest(absences.start_ns, outages.start_ns))) AS dead_ns
+            absences.start_ns, greatest(absences.start_ns, outages.start_ns))) AS dead_ns,
+        bool_or(dropped_ns >= outages.start_ns - 1_000_000_000) AS began_it
     FROM absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
     JOIN firsts ON firsts.party = absences.party AND firsts.begun_ns <= outages.end_ns
     GROUP BY ALL
 )
-SELECT absences.*, coalesce(join_refused, false) AS join_refused, coalesce(join_timeouts, 0) AS join_timeouts, dead_ns
-FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)"""
+SELECT absences.*, coalesce(join_refused, false) AS join_refused, coalesce(join_timeouts, 0) AS join_timeouts,
+    dead_ns, ready_ns, if(began_it, 'server_restarted', ended_by) AS root, cause_ms
+FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)
+LEFT JOIN endings USING (party, conn)"""
 
-STEPS = (TALK, CONNECTIONS, LINE, JOINS, ABSENCES, GAPS)
+TALKED = (TALK, CONNECTIONS)
+ABSENT = (LINE, JOINS, ABSENCES, GAPS)
 
 
 def create_connections(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables talk, connections, line, joins, absences, gaps; needs those of reports.witnesses."""
-    for step in STEPS:
+    """Tables talk, connections; needs those of reports.witnesses."""
+    for step in TALKED:
+        con.execute(step)
+
+
+def create_absences(con: duckdb.DuckDBPyConnection) -> None:
+    """Tables line, joins, absences, gaps; needs connections and those of reports.endings."""
+    for step in ABSENT:
         con.execute(step)

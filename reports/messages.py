@@ -53,6 +53,7 @@ WITH told AS (
         coalesce(max(seq) FILTER (kind = 'accepted'), max(seq)) AS seq,
         min(t) FILTER (kind = 'stored') AS stored_ns,
         min(t) FILTER (kind = 'published') AS published_ns, arg_min(room, t) FILTER (kind = 'published') AS room,
+        arg_min(namespace, t) FILTER (kind = 'published') AS namespace,
         arg_min(coalesce(members, len(sids)), t) FILTER (kind = 'published') AS members,
         bool_or(kind = 'received' AND via = 'audit') AS in_audit
     FROM frames
@@ -124,10 +125,17 @@ SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS rec
     bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0) AS wiped
 FROM pages GROUP BY mid"""
 
-STEPS = (NAMED, FRAMES, MESSAGES, SIGHTINGS, SHOWN)
+SAID = (NAMED, FRAMES, MESSAGES)
+SEEN = (SIGHTINGS, SHOWN)
 
 
 def create_messages(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables messages, sightings, shown and view frames; needs those of reports.witnesses and reports.connections."""
-    for step in STEPS:
+    """Table messages and view frames; needs those of reports.witnesses."""
+    for step in SAID:
+        con.execute(step)
+
+
+def create_sightings(con: duckdb.DuckDBPyConnection) -> None:
+    """Tables sightings, shown; needs messages and those of reports.connections."""
+    for step in SEEN:
         con.execute(step)

@@ -137,11 +137,22 @@ numbered AS (
 )
 SELECT party, min(start_ns) AS start_ns, max(end_ns) AS end_ns FROM numbered GROUP BY party, cluster"""
 
-STEPS = (RECORDERS, RECORDERS_WHOLE, PARTIES, SESSIONS, FAREWELLS, BOOTS, OUTAGES, FAULTS)
+# When a page's timers stood still, as it noticed itself when they ran again.
+FREEZES = """
+CREATE TABLE freezes AS
+SELECT party, since_ns AS start_ns, max(t) AS end_ns FROM events WHERE kind = 'frozen' AND since_ns < t GROUP BY ALL"""
+
+# When the server's loop stood still for longer than it waits for a pong, by its journal.
+STALLS = """
+CREATE TABLE stalls AS
+SELECT t - CAST(lag_ms * 1e6 AS BIGINT) AS start_ns, max(t) AS end_ns
+FROM events WHERE kind = 'loop_lag' AND lag_ms * 1e6 > ping_timeout_ns() GROUP BY ALL"""
+
+STEPS = (RECORDERS, RECORDERS_WHOLE, PARTIES, SESSIONS, FAREWELLS, BOOTS, OUTAGES, FAULTS, FREEZES, STALLS)
 
 
 def create_witnesses(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
-    """Tables recorders, watched, sessions, farewells, boots, outages, faults. `info` is run.json's."""
+    """Tables recorders, watched, sessions, farewells, boots, outages, faults, freezes, stalls. `info` is run.json's."""
     con.execute(PLANNED_FAULTS, [json.dumps(info.get("fault_windows") or [])])
     for step in STEPS:
         con.execute(step)

@@ -1,0 +1,103 @@
+"""What became of messages afterwards: who asked for the missed ones, which pages never showed them, what the audit read."""
+
+import duckdb
+
+# What became of the lost ones: the first join ack, whether anything asked from before their seq, whether a reply held
+# others that had been missed; and when, in the absence in which it was missed, the history had been read before it.
+RECOVERY = """
+CREATE TABLE recovery AS
+WITH lacking AS (
+    SELECT mid, recipient, session, seq, hi_ns, at_ns, gap_start_ns, moments.horizon_ns
+    FROM moments LEFT JOIN shown USING (mid)
+    WHERE kept_ns IS NULL OR kept_ns > moments.horizon_ns
+),
+acks AS (SELECT party, session, acked_ns FROM joins WHERE acked_ns IS NOT NULL),
+fetches AS (
+    SELECT party, session, t, coalesce("after", 0) AS "after" FROM events
+    WHERE kind = 'history_read' AND audit IS NOT TRUE
+),
+asks AS (
+    SELECT party, session, acked_ns AS t, "after" FROM joins WHERE acked_ns IS NOT NULL AND "after" IS NOT NULL
+    UNION ALL FROM fetches
+),
+asked AS (
+    SELECT DISTINCT mid FROM lacking JOIN asks ON asks.party = recipient AND asks.session = lacking.session
+        AND asks.t > hi_ns AND asks.t <= horizon_ns AND asks."after" < coalesce(seq, forever())
+),
+handed_over AS (
+    SELECT recipient, session, max(kept_ns) AS last_ns FROM moments JOIN shown USING (mid)
+    WHERE live_ns IS NULL AND kept_ns IS NOT NULL GROUP BY ALL
+)
+SELECT lacking.mid, coalesce(acks.acked_ns <= horizon_ns, false) AS joined_after, asked.mid IS NOT NULL AS asked_after,
+    coalesce(handed_over.last_ns > hi_ns, false) AS others_offered,
+    if(fetches.t >= gap_start_ns, fetches.t, NULL) AS fetched_ns
+FROM lacking
+ASOF LEFT JOIN acks ON acks.party = recipient AND acks.session = lacking.session AND acks.acked_ns > hi_ns
+ASOF LEFT JOIN fetches ON fetches.party = recipient AND fetches.session = lacking.session AND fetches.t <= at_ns
+LEFT JOIN asked ON asked.mid = lacking.mid
+LEFT JOIN handed_over ON handed_over.recipient = lacking.recipient AND handed_over.session = lacking.session"""
+
+# Pages of the recipient that were open when the message was accepted and never showed what another page did.
+VIEW_MISSES = """
+CREATE TABLE missed_views AS
+WITH pages AS (
+    SELECT party, view, min(t) AS opened_ns, max(t) AS closed_ns,
+        count(*) OVER (PARTITION BY party) AS pages
+    FROM events WHERE view IS NOT NULL AND party IS NOT NULL AND kind IN (SELECT kind FROM swarm_kinds)
+    GROUP BY party, view
+)
+SELECT moments.mid, count(*) AS view_misses
+FROM moments JOIN shown USING (mid)
+JOIN pages ON pages.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns AND pages.pages > 1
+ANTI JOIN (SELECT * FROM sightings WHERE displays > 0) AS held
+    ON held.mid = moments.mid AND held.party = pages.party AND held.view = pages.view
+WHERE kept_ns IS NOT NULL GROUP BY moments.mid"""
+
+# When all that is stored of a session was read. A read of which fewer messages were recorded than it held says nothing.
+AUDITS = """
+CREATE TABLE audits AS
+SELECT session, max(t) FILTER (kind = 'history_read') AS audit_ns
+FROM events
+WHERE kind = 'history_read' AND audit AND coalesce("after", 0) = 0 OR kind = 'received' AND via = 'audit'
+GROUP BY session
+HAVING coalesce(sum("count") FILTER (kind = 'history_read'), 0) <= count(*) FILTER (kind = 'received')"""
+
+# Messages that nobody listened to when they came; whether the page listened to that event at some other time.
+UNHEARD = """
+CREATE TABLE unheard AS
+WITH missed AS (SELECT DISTINCT mid, party FROM frames WHERE kind = 'not_displayed' AND why = 'no-listener'),
+came AS (
+    SELECT frames.mid, party, coalesce(event, '') AS event FROM frames
+    SEMI JOIN (SELECT DISTINCT party FROM missed) USING (party)
+    WHERE kind = 'received' AND coalesce(via, 'live') = 'live'
+),
+heard AS (SELECT DISTINCT party, event, true AS listened FROM came ANTI JOIN missed USING (mid, party))
+SELECT mid, coalesce(bool_or(listened), false) AS listened
+FROM came SEMI JOIN missed USING (mid, party) JOIN messages USING (mid) LEFT JOIN heard USING (party, event)
+WHERE party = recipient GROUP BY mid"""
+
+# Messages without an answer that left over polling: how many of them their sender emitted within the same second.
+BURSTS = """
+CREATE TABLE bursts AS
+WITH silent AS (
+    SELECT frames.mid, frames.party, frames.t FROM frames JOIN messages USING (mid)
+    WHERE frames.kind = 'sent' AND frames.via = 'socket' AND sender_view = 'unanswered'
+),
+transports AS (SELECT party, t, transport FROM talk WHERE transport IS NOT NULL),
+polled AS (
+    SELECT silent.* FROM silent ASOF JOIN transports ON transports.party = silent.party AND transports.t <= silent.t
+    WHERE transport = 'polling'
+)
+SELECT mid, max(burst)::INTEGER AS burst FROM (
+    SELECT mid, count(*) OVER (
+        PARTITION BY party ORDER BY t RANGE BETWEEN 1_000_000_000 PRECEDING AND 1_000_000_000 FOLLOWING) AS burst
+    FROM polled
+) GROUP BY mid"""
+
+STEPS = (RECOVERY, VIEW_MISSES, AUDITS, UNHEARD, BURSTS)
+
+
+def create_aftermath(con: duckdb.DuckDBPyConnection) -> None:
+    """Tables recovery, missed_views, audits, unheard, bursts; needs moments of reports.facts."""
+    for step in STEPS:
+        con.execute(step)

@@ -1,0 +1,106 @@
+"""What the journal says of the missed ones: who was in the room that each was emitted to, and where it then stopped.
+
+Only messages of reports.facts.states are looked at: those whose recipient was absent, and those that were missed.
+"""
+
+import duckdb
+
+# Which rooms each connection entered. A journal without entries: the rooms of the acks.
+ENTRIES = """
+CREATE TABLE entries AS
+WITH told AS (
+    SELECT connections.party, connections.conn, events.t, events.room, events.namespace, events.session
+    FROM events JOIN connections USING (sid) WHERE events.kind = 'room_entered'
+)
+FROM told
+UNION ALL
+SELECT party, conn, acked_ns, room, NULL, session FROM joins WHERE acked_ns IS NOT NULL AND NOT EXISTS (FROM told)"""
+
+# Was the recipient among those it was emitted to; did that connection go quiet before it could have arrived; was it
+# waiting for an upgrade then.
+EMITTED = """
+CREATE TABLE emitted_to AS
+WITH emitted AS (
+    SELECT frames.mid, frames.t, unnest(frames.sids) AS sid FROM frames SEMI JOIN states USING (mid)
+    WHERE kind = 'published' AND sids IS NOT NULL
+),
+reached AS (
+    SELECT emitted.mid, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
+    FROM emitted JOIN moments USING (mid) JOIN connections USING (sid)
+    LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
+    WHERE connections.party = moments.recipient
+),
+queues AS (SELECT sid, t, upgrading FROM events WHERE kind = 'queue')
+SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading
+FROM reached ASOF LEFT JOIN queues ON queues.sid = reached.sid AND queues.t >= reached.t
+GROUP BY reached.mid"""
+
+# What a connection of the recipient did not take; one that nobody was told of is known by its session.
+REFUSED = """
+CREATE TABLE not_taken AS
+WITH refused AS (
+    SELECT frames.mid, frames.sid, frames.why FROM frames SEMI JOIN states USING (mid) WHERE kind = 'not_enqueued'
+),
+owners AS (
+    SELECT sid, party FROM connections SEMI JOIN refused USING (sid)
+    UNION
+    SELECT events.sid, 'widget-' || number FROM events SEMI JOIN refused USING (sid) JOIN sessions USING (session)
+    WHERE events.kind = 'sid_connected'
+)
+SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why)) AS not_enqueued
+FROM refused JOIN owners USING (sid) JOIN moments USING (mid) WHERE owners.party = moments.recipient GROUP BY mid"""
+
+# In which room its connection was instead: the session's, else, for a widget, whatever session's.
+ENTERED = """
+CREATE TABLE entered AS
+WITH matched AS (
+    SELECT states.mid, entries.*, coalesce(entries.session = moments.session, entries.room = joined_room, true) AS own
+    FROM states JOIN moments USING (mid)
+    JOIN entries ON entries.party = moments.recipient AND entries.conn = states.conn AND entries.t <= moments.at_ns
+    WHERE own OR letter = 'a' AND entries.session IS NOT NULL
+)
+SELECT mid, bool_or(own) AS own, max(t) FILTER (own OR NOT any_own) AS entered_ns,
+    arg_max(room, t) FILTER (own OR NOT any_own) AS room, arg_max(namespace, t) FILTER (own OR NOT any_own) AS namespace
+FROM (SELECT *, bool_or(own) OVER (PARTITION BY mid) AS any_own FROM matched) GROUP BY mid"""
+
+# Whose room was the right one once: it is another session's, or messages of this one were emitted to it before, or
+# after the recipient had entered it the session was escalated and somebody entered the new one.
+STALE = """
+CREATE TABLE stale_rooms AS
+WITH elsewhere AS (
+    SELECT mid, moments.session, recipient, at_ns, moments.room, entered.room AS entered_room, entered_ns, own
+    FROM entered JOIN moments USING (mid) WHERE entered.room <> moments.room
+),
+moved AS (SELECT session, max(t) AS t FROM events WHERE kind = 'escalated' GROUP BY session)
+SELECT mid FROM elsewhere WHERE NOT own
+UNION
+SELECT elsewhere.mid FROM elsewhere JOIN frames
+    ON frames.kind = 'published' AND frames.session = elsewhere.session AND frames.room = elsewhere.entered_room
+    AND frames.t < elsewhere.at_ns
+UNION
+SELECT mid FROM elsewhere JOIN moved ON moved.session = elsewhere.session AND moved.t > entered_ns
+JOIN entries ON entries.room = elsewhere.room AND entries.party <> recipient AND entries.t > moved.t"""
+
+MEMBERSHIP = """
+CREATE TABLE membership AS
+WITH written AS (
+    SELECT frames.mid, min(frames.t) AS written_ns
+    FROM frames SEMI JOIN states USING (mid) JOIN moments USING (mid) JOIN connections USING (sid)
+    WHERE frames.kind = 'written' AND connections.party = moments.recipient GROUP BY frames.mid
+),
+listed AS (SELECT DISTINCT mid FROM frames WHERE kind = 'published' AND sids IS NOT NULL)
+SELECT states.mid,
+    CASE WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
+        WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
+    coalesce(in_flight, false) AS in_flight, written_ns, not_enqueued, coalesce(upgrading, false) AS upgrading,
+    entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale
+FROM states JOIN moments USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
+LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid) LEFT JOIN stale_rooms USING (mid) LEFT JOIN listed USING (mid)"""
+
+STEPS = (ENTRIES, EMITTED, REFUSED, ENTERED, STALE, MEMBERSHIP)
+
+
+def create_membership(con: duckdb.DuckDBPyConnection) -> None:
+    """Table membership; needs moments and states of reports.facts and all that they stand on."""
+    for step in STEPS:
+        con.execute(step)
