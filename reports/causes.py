@@ -1,7 +1,8 @@
 """Why a message was missed: two ordered lists, the only ones. First match wins, so that every miss has one cause.
 
 missed_because         why it did not arrive as it was emitted (recovered and lost rows): the first missing stage
-    stored -> published -> the recipient is there (connected, joined) -> in the room emitted to -> received -> displayed
+    stored -> published -> the recipient is there (connected, joined) -> the connection is alive -> in the room emitted
+    to -> received -> displayed
 not_recovered_because  why nothing brought it back afterwards (lost rows)
 
 `when` is SQL over the columns of facts (reports.schema). A cause that needs the journal is looked for only where the
@@ -13,13 +14,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause: `sentence` tells a developer of a chat what happened, `cure` what to change."""
+    """One cause: `sentence` tells a developer of a chat what happened, `cure` what to change.
+
+    `told` says it of one message, with that message's own numbers (reports.telling); empty: the sentence does.
+    """
 
     name: str
     code: str
     sentence: str
     cure: str
     when: str
+    told: str = ""
     group: str = ""
     needs: str = ""
 
@@ -31,8 +36,12 @@ class Cause:
 
 # Nothing could be received: the recipient was not there, and the journal does not know better.
 GONE = "received_ns IS NULL AND absent AND member IS NOT TRUE"
+# The connection looked up, to both sides or to one, and nothing more came over it.
+LOOKED_UP = "received_ns IS NULL AND absent AND at_ns < dropped_ns"
 OUTSIDE = "conn_state IN ('never', 'connecting')"
 WAITING = "conn_state IN ('connected_unjoined', 'joining')"
+# The recipient was there, in a room, and it was emitted to another.
+ELSEWHERE = "received_ns IS NULL AND NOT absent AND member IS NOT TRUE"
 
 CAUSES = (
     Cause(
@@ -41,6 +50,7 @@ CAUSES = (
         sentence="The server took the message and never emitted it.",
         cure="Publish from an outbox: a message that is stored is emitted, also after a crash or an exception.",
         when="published_ns IS NULL AND received_ns IS NULL",
+        told="The server took it{numbered} and never emitted it; {recipient} {state}.",
         group="subscribed_nowhere",
         needs="journal",
     ),
@@ -50,6 +60,18 @@ CAUSES = (
         sentence="The recipient could not connect: the server does not accept the Origin of its page.",
         cure="Put the page's origin, scheme and port included, on the server's allow-list; alarm on connect errors.",
         when=f"{GONE} AND {OUTSIDE} AND refusal = 'origin'",
+        told="{recipient} was trying to connect and was turned away: {refused_with}",
+        group="handshake_refused",
+    ),
+    Cause(
+        name="auth_refused",
+        code="C3",
+        sentence="The recipient could not connect, for the first time or again: the server refused its token.",
+        cure="Give `auth` as a function that hands out a fresh token; on a refusal refresh it and call connect(), since "
+        "the client does not try again by itself.",
+        when=f"{GONE} AND ({OUTSIDE} OR conn_state = 'down') AND refusal = 'auth'",
+        told="{recipient} was trying to connect and was turned away: {refused_with} {Back}.",
+        group="handshake_refused",
     ),
     Cause(
         name="event_mismatch",
@@ -59,7 +81,8 @@ CAUSES = (
         # Joins that succeed later, or elsewhere, were only slow.
         when=f"{GONE} AND {WAITING} AND join_sent AND coalesce(back_ns > horizon_ns, true)"
         " AND (join_refused OR join_timeouts >= 2 AND NOT ever_joined)"
-        " OR received_ns IS NOT NULL AND why = 'no-listener'",
+        " OR received_ns IS NOT NULL AND why = 'no-listener' AND NOT listened",
+        told="{recipient} {state} when it was {emitted}, and one side did not know the other's event.",
     ),
     Cause(
         name="not_rejoined",
@@ -68,16 +91,54 @@ CAUSES = (
         cure="Join in every `connect`, not once when the page loads; or let the server join from the token.",
         when=f"{GONE} AND conn_state = 'connected_unjoined' AND join_sent AND (rejoin_ns > horizon_ns"
         " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
-        " OR journal_speaks AND received_ns IS NULL AND NOT absent AND member IS NOT TRUE"
-        " AND conn_state = 'joined' AND entered_room IS NULL",
+        f" OR journal_speaks AND {ELSEWHERE} AND conn_state = 'joined' AND entered_room IS NULL",
+        told="It was {emitted} {when_gone}; {recipient} was connected again and not in the room again{inside}.",
+    ),
+    Cause(
+        name="reconnect_storm",
+        code="G7",
+        sentence="The server was there again after its death, and the recipient was not: its back-off had grown, or "
+        "its attempts stood in line with everybody else's.",
+        cure="Spread the return (full jitter), keep the connect handler cheap, refuse early with 503 what is too much.",
+        # After the two above: who is back and does not join, or is refused, would miss it without a death as well.
+        when="received_ns IS NULL AND server_died AND member IS NOT TRUE AND conn_state <> 'connected_unjoined'"
+        " AND conn_state <> 'joining' AND at_ns > ready_ns + first_backoff_ns()",
+        told="It was {emitted} when the server had been back for {lasted}, and {recipient} was not; {back}.",
     ),
     Cause(
         name="server_restarted",
         code="G6",
         sentence="The server had died, and the recipient had not joined again yet.",
         cure="Store before emitting, let clients ask for what they missed when they join again, drain on deploy.",
-        # After those two: who is back and does not join, or is refused, would miss it without a death as well.
-        when="received_ns IS NULL AND server_died AND (member IS NOT TRUE OR in_flight)",
+        when="received_ns IS NULL AND server_died AND (member IS NOT TRUE OR in_flight)"
+        " AND coalesce(at_ns <= ready_ns + first_backoff_ns(), true)",
+        told="It was {emitted} {when_gone}, by the server's death; {back}.",
+    ),
+    Cause(
+        name="kicked",
+        code="C5",
+        sentence="The server had disconnected the recipient, and clients do not come back from that by themselves.",
+        cure="On the reason `io server disconnect` call connect() again, with a back-off; say why before you kick.",
+        when=f"{GONE} AND gap_root = 'kicked' AND (conn_state = 'down' OR at_ns < dropped_ns)",
+        told="It was {emitted} {when_gone}, by the server; {back}.",
+    ),
+    Cause(
+        name="idle_timeout",
+        code="G5",
+        sentence="Something on the way had closed the recipient's connection because nothing came over it for a while.",
+        cure="Let pingInterval be less than half of the shortest idle limit on the way (60 s in most proxies).",
+        when=f"{GONE} AND gap_root = 'idle_timeout' AND (conn_state = 'down' OR at_ns < dropped_ns)",
+        told="It was {emitted} {when_gone}, after {lasted} of silence; {back}.",
+    ),
+    Cause(
+        name="history_race",
+        code="W3",
+        sentence="The history and the live messages raced: it came after the history was read and before the room was "
+        "entered, or the history replaced it on the page.",
+        cure="Join first, then read the history, and merge the two by id, sorted by seq.",
+        when=f"{GONE} AND fetched_ns IS NOT NULL AND joined_after AND NOT asked_after"
+        " OR received_ns IS NOT NULL AND wiped",
+        told="{Raced}.",
     ),
     Cause(
         name="early_message",
@@ -85,6 +146,7 @@ CAUSES = (
         sentence="It was emitted before the recipient had asked to join the session's room.",
         cure="Hand over what was missed with the join's ack, read after the room was entered.",
         when=f"{GONE} AND NOT join_sent AND (conn_state = 'connected_unjoined' OR {OUTSIDE} AND refusal IS NULL)",
+        told="It was {emitted} {before_join}{inside}.",
     ),
     Cause(
         name="join_race",
@@ -92,6 +154,86 @@ CAUSES = (
         sentence="It was emitted while the recipient's first join was on its way, before the room was entered.",
         cure="Enter the room before anything is awaited, ack the join, and hand over what was missed with the ack.",
         when=f"{GONE} AND {WAITING} AND first_join",
+        told="It was {emitted} {before_join}, with the join on its way{inside}.",
+    ),
+    Cause(
+        name="frozen",
+        code="G3",
+        sentence="The recipient's page stood still (a throttled tab, a locked phone), and its connection did not "
+        "outlive that.",
+        cure="When the page is visible again look at the connection, connect anew and ask for what was missed.",
+        when="received_ns IS NULL AND absent AND join_sent AND frozen_ms IS NOT NULL",
+        told="{recipient}'s page stood still for {lasted} when it was {emitted}; {back}.",
+    ),
+    Cause(
+        name="server_stalled",
+        code="G4",
+        sentence="The server's loop had stood still for longer than it waits for a pong, so that it gave up connections "
+        "that looked up to their clients.",
+        cure="Keep the loop's lag far below pingTimeout: what computes or blocks belongs into a thread or process.",
+        when=f"{LOOKED_UP} AND gap_root = 'server_stalled'",
+        told="It was {emitted} {when_gone}; the server had stood still for {lasted}; {back}.",
+        group="gone_silent",
+        needs="journal",
+    ),
+    Cause(
+        name="ghost_member",
+        code="S7",
+        sentence="It was emitted to a connection of the recipient that had ended and was still in the room.",
+        cure="Take connections out of their rooms when they end, whatever they were doing; enter rooms last.",
+        when="received_ns IS NULL AND not_enqueued = 'no-socket'",
+        told="It was {emitted} to a connection of {recipient} that was none any more{inside}; {recipient} {state}.",
+        group="offline",
+        needs="journal",
+    ),
+    Cause(
+        name="upgrade_stuck",
+        code="S1",
+        sentence="It waited on the server for an upgrade from polling to websocket that never came about.",
+        cure="Use websocket only, or polling only (allow_upgrades=False), or give upgrades a time-out.",
+        when="received_ns IS NULL AND member AND upgrading AND written_ns IS NULL",
+        told="It was {emitted} to {recipient}'s connection, which was waiting for its upgrade, and never left.",
+        group="subscribed_nowhere",
+        needs="journal",
+    ),
+    Cause(
+        name="slow_consumer",
+        code="S3",
+        sentence="The recipient read more slowly than messages came, and what was still on its way was lost with the "
+        "connection.",
+        cure="Cap the queue of a connection, close it when that is full, and hand over what was missed after that.",
+        when=f"{LOOKED_UP} AND gap_root = 'slow_consumer'",
+        told="It was {emitted} {when_gone}, which was behind by {lasted}; {back}.",
+    ),
+    Cause(
+        name="half_open",
+        code="G2",
+        sentence="The path to the recipient was dead, and neither side had noticed yet.",
+        cure="Lower pingInterval and pingTimeout, ack messages in the application, ask for what was missed on return.",
+        when=f"{LOOKED_UP} AND gap_root = 'half_open'",
+        told="It was {emitted} {when_gone}, over which nothing had come for {lasted} by then; {back}.",
+        group="gone_silent",
+        needs="journal",
+    ),
+    Cause(
+        name="gone_silent",
+        code="",
+        sentence="The recipient's connection looked up, and nothing came over it until a time-out ended it.",
+        cure="Record a journal on the server (docs/journal.md): its loop_lag tells a server that stood still from a "
+        "dead path.",
+        when=f"{LOOKED_UP} AND gap_root IN ('gone_silent', 'half_open', 'server_stalled')",
+        told="It was {emitted} {when_gone}, over which nothing had come for {lasted} by then; {back}.",
+    ),
+    Cause(
+        name="poll_abandoned",
+        code="S2",
+        sentence="It was written as the answer to a poll that nobody read any more.",
+        cure="Use websocket; find holes in seq and ask for what is missing.",
+        when="received_ns IS NULL AND transport = 'polling' AND member AND written_ns IS NOT NULL"
+        " AND (at_ns < dropped_ns OR NOT absent)",
+        told="It was {emitted} {when_gone}, in the answer to a poll that nobody read; {back}.",
+        group="offline",
+        needs="journal",
     ),
     Cause(
         name="offline",
@@ -99,15 +241,45 @@ CAUSES = (
         sentence="The recipient's connection was down, or not joined again yet, or ended with the message on its way.",
         cure="After every join ask for what came since the last seq that was shown.",
         when=f"received_ns IS NULL AND (in_flight OR {GONE} AND NOT {OUTSIDE})",
+        told="It was {emitted} {when_gone}{rooted}; {back}.",
+    ),
+    Cause(
+        name="stale_room",
+        code="R6",
+        sentence="The session had moved to another room, and the recipient was still in the old one.",
+        cure="Give a conversation one room for good; or let the server move every connection of the party.",
+        when=f"{ELSEWHERE} AND entered_room <> room AND stale",
+        told="It was emitted to {room}{inside}; {recipient} was in {entered_room} still.",
+        group="subscribed_nowhere",
+        needs="journal",
     ),
     Cause(
         name="room_mismatch",
         code="R4",
         sentence="It was emitted to one room while the recipient was in another.",
         cure="Let one function make the room's name, and let the join's ack return it with its number of members.",
-        when="received_ns IS NULL AND NOT absent AND member IS NOT TRUE AND entered_room <> room",
+        when=f"{ELSEWHERE} AND entered_room <> room",
+        told="It was emitted to {room}{inside}; {recipient} was in {entered_room}.",
         group="subscribed_nowhere",
         needs="journal",
+    ),
+    Cause(
+        name="namespace_mismatch",
+        code="R7",
+        sentence="It was emitted in one namespace while the recipient was in another.",
+        cure="Use one namespace for the product, on both sides.",
+        when=f"{ELSEWHERE} AND entered_room = room AND coalesce(namespace, '/') <> coalesce(entered_namespace, '/')",
+        told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of another.",
+        group="subscribed_nowhere",
+        needs="journal",
+    ),
+    Cause(
+        name="late_listener",
+        code="W1",
+        sentence="It reached the recipient before its page listened to the event.",
+        cure="Register handlers before connecting, not in `connect` and not after something was loaded.",
+        when="received_ns IS NOT NULL AND why = 'no-listener'",
+        told="It reached {recipient} when its page did not listen to that event; at other times it did.",
     ),
     Cause(
         name="malformed",
@@ -115,6 +287,7 @@ CAUSES = (
         sentence="It reached the recipient in a form that its page does not show.",
         cure="Hold both sides to one schema with a contract test, and count what a page rejects.",
         when="received_ns IS NOT NULL AND why IN ('shape', 'session')",
+        told="It reached {recipient}, whose page took it for no message of this session.",
     ),
     # What cannot be told apart from outside, by the name of the group.
     Cause(
@@ -123,6 +296,7 @@ CAUSES = (
         sentence="The recipient could not connect: the server refuses the handshake with a bare 403.",
         cure="See the server's log: most often the page's origin is not on its allow-list.",
         when=f"{GONE} AND {OUTSIDE} AND refusal = 'handshake'",
+        told="{recipient} was trying to connect and was turned away: {refused_with}",
     ),
     Cause(
         name="subscribed_nowhere",
@@ -132,6 +306,7 @@ CAUSES = (
         "another room.",
         when="received_ns IS NULL AND NOT absent AND recipient IS NOT NULL"
         " AND (NOT journal_speaks OR published_ns IS NOT NULL AND member IS NULL)",
+        told="{recipient} {state} when it was {emitted}, and it never came.",
     ),
     Cause(
         name="unexplained",

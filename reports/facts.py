@@ -125,7 +125,7 @@ def _macros(info: dict[str, Any]) -> str:
         "late_after_ns": str(round(info["late_after_s"] * 1e9)),
         "ping_interval_ns": str(round(scenario["ping_interval_s"] * 1e9)),
         "ping_timeout_ns": str(round(scenario["ping_timeout_s"] * 1e9)),
-        "first_backoff_ns": str(round(scenario["backoff_s"] * 1.5e9)),  # with all of its spread
+        "first_backoff_ns": str(round(scenario["backoff_s"] * 2e9)),  # with its spread, and the time to connect and join
         "join_event": "CAST(NULL AS VARCHAR)" if join is None else "'" + str(join).replace("'", "''") + "'",
         "workers": str(int(info.get("workers") or 1)),
     }

@@ -63,23 +63,24 @@ SELECT mid, bool_or(own) AS own, max(t) FILTER (own OR NOT any_own) AS entered_n
     arg_max(room, t) FILTER (own OR NOT any_own) AS room, arg_max(namespace, t) FILTER (own OR NOT any_own) AS namespace
 FROM (SELECT *, bool_or(own) OVER (PARTITION BY mid) AS any_own FROM matched) GROUP BY mid"""
 
-# Whose room was the right one once: it is another session's, or messages of this one were emitted to it before, or
-# after the recipient had entered it the session was escalated and somebody entered the new one.
+# Whose room was the right one once: it is another session's; or the session was escalated after the recipient had
+# entered it, and either its messages had been emitted there until then, or somebody entered the new one since.
 STALE = """
 CREATE TABLE stale_rooms AS
 WITH elsewhere AS (
-    SELECT mid, moments.session, recipient, at_ns, moments.room, entered.room AS entered_room, entered_ns, own
+    SELECT mid, moments.session, recipient, moments.room, entered.room AS entered_room, entered_ns, own
     FROM entered JOIN moments USING (mid) WHERE entered.room <> moments.room
 ),
-moved AS (SELECT session, max(t) AS t FROM events WHERE kind = 'escalated' GROUP BY session)
+escalations AS (SELECT session, max(t) AS escalated_ns FROM events WHERE kind = 'escalated' GROUP BY session),
+moved AS (FROM elsewhere JOIN escalations USING (session) WHERE escalated_ns > entered_ns)
 SELECT mid FROM elsewhere WHERE NOT own
 UNION
-SELECT elsewhere.mid FROM elsewhere JOIN frames
-    ON frames.kind = 'published' AND frames.session = elsewhere.session AND frames.room = elsewhere.entered_room
-    AND frames.t < elsewhere.at_ns
+SELECT moved.mid FROM moved JOIN frames
+    ON frames.kind = 'published' AND frames.session = moved.session AND frames.room = entered_room
+    AND frames.t < escalated_ns
 UNION
-SELECT mid FROM elsewhere JOIN moved ON moved.session = elsewhere.session AND moved.t > entered_ns
-JOIN entries ON entries.room = elsewhere.room AND entries.party <> recipient AND entries.t > moved.t"""
+SELECT mid FROM moved JOIN entries
+    ON entries.room = moved.room AND entries.party <> recipient AND entries.t > escalated_ns"""
 
 MEMBERSHIP = """
 CREATE TABLE membership AS
