@@ -1,7 +1,6 @@
-"""The folder of one run: its run.json, written by whole replacement, and its evidence, sealed by who reads first."""
+"""The folder of one run: made by who plays it, found and opened by who reads it, who seals its evidence first."""
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,18 +10,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from loadtests.bad_input import BadInput
-from loadtests.events import FORMAT, is_recorded
+from loadtests.events import is_recorded
+from loadtests.run_json import RESERVE, replace
+from loadtests.run_json import RunFolderError as RunFolderError
+from loadtests.run_json import read_info as read_info
+from loadtests.run_json import update as update
 
-RESERVE = ".reserve"  # given up when the disk is full, so that run.json can still say so
 RESERVE_BYTES = 2**18
 FILES = ("run.json", "injected.jsonl", "events.parquet", RESERVE)
 FOLDERS = ("events", "logs", "report")
 MEASURES = ("horizon_s", "late_after_s")  # what no message can be judged without
-
-
-class RunFolderError(BadInput):
-    """A folder that is no readable run, or that holds one already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def create(path: Path, info: dict[str, Any]) -> None:
     try:
         (path / "events").mkdir(parents=True)
         (path / RESERVE).write_bytes(bytes(RESERVE_BYTES))
-        _write(path, info)
+        replace(path, info)
     except OSError as error:
         raise RunFolderError(f"{path} cannot be made ({error.strerror}); name another folder with --out") from None
 
@@ -84,30 +81,6 @@ def remove(path: Path) -> None:
         (path / name).unlink(missing_ok=True)
     if not any(path.iterdir()):
         path.rmdir()
-
-
-def read_info(path: Path) -> dict[str, Any]:
-    """run.json of this format. Raises RunFolderError with the mend."""
-    file = path / "run.json"
-    try:
-        info = json.loads(file.read_bytes())
-    except OSError as error:
-        raise RunFolderError(f"{file} cannot be read ({error.strerror}); give a folder that a run has made") from None
-    except ValueError:
-        raise RunFolderError(f"{file} is truncated or not JSON; restore it or play the run again") from None
-    if not isinstance(info, dict) or not isinstance(info.get("run"), str):
-        raise RunFolderError(f"{file} does not describe a run (it has no `run`); give a folder that a run has made")
-    if info.get("format") != FORMAT:
-        raise RunFolderError(
-            f"{file} has format {info.get('format')!r} and this entrega reads {FORMAT}; "
-            "read it with the entrega that wrote it, or play the run again"
-        )
-    return info
-
-
-def update(path: Path, **changes: Any) -> None:
-    """Replace those keys of run.json; a reader sees all of them or none."""
-    _write(path, {**read_info(path), **changes})
 
 
 def end(path: Path, state: str, reason: str | None) -> None:
@@ -189,14 +162,3 @@ def _runs_below(path: Path, levels: int = 3) -> Iterator[Path]:
 
 def _newness(folder: Path) -> tuple[float, str]:
     return (folder / "run.json").stat().st_mtime, folder.name
-
-
-def _write(path: Path, info: dict[str, Any]) -> None:
-    temporary = path / f".run.json.{os.getpid()}"
-    text = json.dumps(info, indent=1)
-    try:
-        temporary.write_text(text)
-    except OSError:
-        (path / RESERVE).unlink(missing_ok=True)
-        temporary.write_text(text)
-    temporary.replace(path / "run.json")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from loadtests import run_folder
+from loadtests import run_json
 from loadtests.events import KINDS, columns
 
 LONGEST_LINE = 64 * 2**20  # bytes; beyond it a file is not read at all
@@ -60,7 +60,7 @@ def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], seale
             f"COPY (FROM evidence ORDER BY t, source, line) TO {_quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
         )
         if (folder / "run.json").exists():
-            run_folder.update(folder, sealed=asdict(counts))
+            run_json.update(folder, sealed=asdict(counts))
         draft.replace(sealed_to)
     for file in files:
         file.unlink()
@@ -72,7 +72,7 @@ def _sealed_before(con: duckdb.DuckDBPyConnection, folder: Path, sealed_to: Path
     if not sealed_to.exists():
         return Sealed(0, 0, 0, ()), frozenset()
     found = con.execute(f"SELECT source, count(*) FROM read_parquet({_quoted(sealed_to)}) GROUP BY source").fetchall()
-    said = run_folder.read_info(folder).get("sealed", {}) if (folder / "run.json").exists() else {}
+    said = run_json.read_info(folder).get("sealed", {}) if (folder / "run.json").exists() else {}
     sources = {str(source) for source, _ in found} | set(said.get("sources", ()))
     events = sum(int(count) for _, count in found)
     return Sealed(events, said.get("garbage", 0), said.get("truncated", 0), tuple(sorted(sources))), frozenset(sources)

@@ -1,4 +1,4 @@
-"""What became of messages afterwards: who asked for the missed ones, which pages never showed them, what the audit read."""
+"""What became of messages afterwards: who asked for the missed ones, which pages never showed them, what is stored."""
 
 import duckdb
 

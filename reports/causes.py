@@ -67,8 +67,8 @@ CAUSES = (
         name="auth_refused",
         code="C3",
         sentence="The recipient could not connect, for the first time or again: the server refused its token.",
-        cure="Give `auth` as a function that hands out a fresh token; on a refusal refresh it and call connect(), since "
-        "the client does not try again by itself.",
+        cure="Give `auth` as a function that hands out a fresh token; on a refusal refresh it and call connect(): the "
+        "client does not try again by itself.",
         when=f"{GONE} AND ({OUTSIDE} OR conn_state = 'down') AND refusal = 'auth'",
         told="{recipient} was trying to connect and was turned away: {refused_with} {Back}.",
         group="handshake_refused",
@@ -168,8 +168,8 @@ CAUSES = (
     Cause(
         name="server_stalled",
         code="G4",
-        sentence="The server's loop had stood still for longer than it waits for a pong, so that it gave up connections "
-        "that looked up to their clients.",
+        sentence="The server's loop had stood still for longer than it waits for a pong, so that it gave up "
+        "connections that looked up to their clients.",
         cure="Keep the loop's lag far below pingTimeout: what computes or blocks belongs into a thread or process.",
         when=f"{LOOKED_UP} AND gap_root = 'server_stalled'",
         told="It was {emitted} {when_gone}; the server had stood still for {lasted}; {back}.",

@@ -1,54 +1,21 @@
 """What is counted over a whole run beside the outcomes; each is gated at 0 unless a goal says otherwise.
 
-Null means that this target or this evidence cannot show it, never 0.
+Null means that this target or this evidence cannot show it, never 0. Who made the violations: reports.violations.
 """
 
 from typing import Any
 
 import duckdb
 
-# One mid more than once on one page; a display after a removal is no second copy.
-DUPLICATES = """
-SELECT coalesce(sum(displays - removals - 1) FILTER (displays - removals > 1), 0)::BIGINT FROM sightings"""
+from reports.violations import create_violations
 
-# At receipt: live frames of one connection whose seq is below one that had come on it before. Copies are duplicates.
-REORDERS = """
-WITH firsts AS (
-    SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS said FROM frames
-    WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND conn IS NOT NULL GROUP BY ALL
-),
-numbered AS (
-    SELECT party, conn, t, coalesce(messages.session, firsts.session) AS session,
-        coalesce(firsts.said, messages.seq) AS number
-    FROM firsts LEFT JOIN messages USING (mid)
-)
-SELECT count(*) FILTER (number < highest) FROM (
-    SELECT number, max(number) OVER (
-        PARTITION BY party, session, conn ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS highest FROM numbered
-)"""
+DUPLICATES = "SELECT coalesce(sum(n), 0)::BIGINT FROM duplicates"
+REORDERS = "SELECT coalesce(sum(n), 0)::BIGINT FROM reorders"
+LEAKS = "SELECT coalesce(sum(n), 0)::BIGINT FROM leaks"
 
-# A frame of a session at a party that has no part in it, counted at receipt, whatever the screen filters. An agent has
-# part in what it assumed; of sessions whose agent nobody recorded nothing is said. Whose a frame is says its mid, else
-# the session that it names.
-LEAKS = """
-WITH received AS (FROM events WHERE kind = 'received' AND via IS DISTINCT FROM 'audit' AND party IS NOT NULL),
-owned AS (
-    SELECT party, try_cast(split_part(split_part(mid, ':', -1), '.', 1) AS INTEGER) AS number
-    FROM received WHERE starts_with(mid, run_prefix())
-    UNION ALL
-    SELECT party, coalesce(try_cast(split_part(split_part(named.mid, ':', -1), '.', 1) AS INTEGER), sessions.number)
-    FROM received LEFT JOIN named USING (source, line) LEFT JOIN sessions ON sessions.session = received.session
-    WHERE received.mid IS NULL
-)
-SELECT count(*) FROM owned JOIN sessions USING (number)
-WHERE party <> 'widget-' || number
-    AND if(starts_with(party, 'widget-'), true, coalesce(party <> agent, recorders_whole()))"""
-
-# Accepted or displayed, absent from what is stored.
+# Only where it is known of some message whether it is stored.
 PHANTOMS = """
-SELECT if(bool_or(stored <> 'not known') FILTER (sent_ns IS NOT NULL),
-    count(*) FILTER (stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)), NULL)
+SELECT if(bool_or(stored <> 'not known') FILTER (sent_ns IS NOT NULL), (SELECT coalesce(sum(n), 0) FROM phantoms), NULL)
 FROM judged"""
 
 # A mid of this run that a party saw and nobody sent. What a cut recorder of its sender may have lost is not held
@@ -109,6 +76,7 @@ def count(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> dict[str, flo
     """Every counter by name; needs the tables of reports.facts and reports.outcomes. `info` is run.json's."""
     prefix = str(info["run"]).replace("'", "''")
     con.execute(f"CREATE MACRO run_prefix() AS '{prefix}:'")
+    create_violations(con)
     return {name: _one(con, sql) for name, sql in COUNTERS.items()}
 
 

@@ -53,7 +53,8 @@ FROM connections WHERE ended_ns < forever()"""
 IDLE = f"""
 CREATE TABLE idle AS
 WITH closed AS (
-    SELECT party, conn, silent_ns, lag(silent_ns) OVER by_silence AS shorter_ns, lead(silent_ns) OVER by_silence AS longer_ns
+    SELECT party, conn, silent_ns, lag(silent_ns) OVER by_silence AS shorter_ns,
+        lead(silent_ns) OVER by_silence AS longer_ns
     FROM silences
     WHERE NOT silent AND reason ILIKE '%transport%' AND NOT EXISTS (
         FROM outages WHERE silences.ended_ns BETWEEN outages.start_ns - 1_000_000_000 AND outages.end_ns)

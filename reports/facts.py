@@ -91,6 +91,7 @@ LEFT JOIN watched AS recipients ON recipients.party = moments.recipient
 LEFT JOIN watched AS senders ON senders.party = moments.sender
 LEFT JOIN farewells ON farewells.party = moments.recipient AND farewells.session = moments.session"""
 
+
 def kinds_of(writer: str) -> list[str]:
     """The kinds of event that server, swarm or launcher writes."""
     return [kind.name for kind in KINDS.values() if kind.writer == writer]
@@ -125,7 +126,9 @@ def _macros(info: dict[str, Any]) -> str:
         "late_after_ns": str(round(info["late_after_s"] * 1e9)),
         "ping_interval_ns": str(round(scenario["ping_interval_s"] * 1e9)),
         "ping_timeout_ns": str(round(scenario["ping_timeout_s"] * 1e9)),
-        "first_backoff_ns": str(round(scenario["backoff_s"] * 2e9)),  # with its spread, and the time to connect and join
+        "first_backoff_ns": str(
+            round(scenario["backoff_s"] * 2e9)
+        ),  # with its spread, and the time to connect and join
         "join_event": "CAST(NULL AS VARCHAR)" if join is None else "'" + str(join).replace("'", "''") + "'",
         "workers": str(int(info.get("workers") or 1)),
     }

@@ -27,6 +27,14 @@ def faults(info: Mapping[str, Any]) -> tuple[Fault, ...]:
     return tuple(found)
 
 
+def shared_by(info: Mapping[str, Any]) -> str:
+    """What shares the fate of one fault, and must be resampled as a whole: run, agent or session."""
+    hit = {window["party"] for window in info.get("fault_windows") or []}
+    if None in hit:
+        return "run"
+    return "agent" if any(party.startswith("agent-") for party in hit) else "session"
+
+
 def _merged(spans: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
     merged: list[tuple[float, float]] = []
     for start_s, end_s in sorted(spans):

@@ -182,7 +182,8 @@ def _shade(axes: Axes, ledger: "Ledger") -> None:
         middle_s = sum(fault.windows_s[0]) / 2
         axes.text(middle_s, 1.0, fault.name, transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=8)
     axes.set_xlim(axes.get_xlim())  # void windows before and after the talk are of no interest
-    voided = ledger.summary.rig.voided
+    left, right = axes.get_xlim()
+    voided = [window for window in ledger.summary.rig.voided if window.end_s > left and window.start_s < right]
     for n, window in enumerate(voided):
         label = f"{seconds(5 * len(voided))} void: the rig was disturbed" if n == 0 else None
         axes.axvspan(window.start_s, window.end_s, fill=False, hatch="...", edgecolor="#d0d5db", lw=0, label=label)

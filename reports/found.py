@@ -1,4 +1,4 @@
-"""What a run's rows had, said in words: causes with what mends them and one message to look at, and reasons."""
+"""What a run's rows had, said in words: causes with what mends them and one message to look at, violations, reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,40 +6,65 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reports.causes import CAUSES, NOT_RECOVERED
+from reports import telling
 from reports.outcomes import NOT_ACCEPTED, NOT_OWED, UNJUDGED
+from reports.violations import ATTRIBUTIONS, Attribution
 
 if TYPE_CHECKING:
-    from reports.summary import Summary
+    from reports.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A cause (or, without a journal, a group of causes), how many messages it explains, and the mid of one."""
+    """A cause (or, without a journal, a group of causes), how many messages it explains, and one of them.
+
+    `sample` is that one's mid, `told` what the cause says of it with its own numbers.
+    """
 
     name: str
     n: int
     sentence: str
     cure: str
     sample: str
+    told: str
 
 
-def missed(summary: "Summary") -> list[Found]:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What made `n` of a violation (duplicates, reorders, leaks, phantoms), and whose doing that was."""
+
+    violation: str
+    n: int
+    by: Attribution
+
+
+def missed(ledger: "Ledger") -> list[Found]:
     """Why messages did not arrive as they were emitted, the commonest first."""
-    return [Found(name, n, *explained(name), summary.samples[name]) for name, n in summary.missed_because.items()]
+    return _found(ledger, ledger.summary.missed_because)
 
 
-def not_recovered(summary: "Summary") -> list[Found]:
+def not_recovered(ledger: "Ledger") -> list[Found]:
     """Why those were not shown later either, the commonest first."""
+    return _found(ledger, ledger.summary.not_recovered_because)
+
+
+def _found(ledger: "Ledger", counts: Mapping[str, int]) -> list[Found]:
+    samples, rows = ledger.summary.samples, ledger.deliveries
+    found = []
+    for name, n in counts.items():
+        cause, sample = telling.named(name), samples[name]
+        row = known(rows[rows["mid"] == sample].iloc[0])
+        found.append(Found(name, n, cause.sentence, cause.cure, sample, telling.told(name, row)))
+    return found
+
+
+def made(ledger: "Ledger") -> list[Made]:
+    """Who made the violations that were counted."""
     return [
-        Found(name, n, *explained(name), summary.samples[name]) for name, n in summary.not_recovered_because.items()
+        Made(violation, n, next(each for each in ATTRIBUTIONS[violation] if each.name == name))
+        for violation, names in ledger.summary.attributed.items()
+        for name, n in names.items()
     ]
-
-
-def explained(name: str) -> tuple[str, str]:
-    """The sentence and the cure of a cause of either list."""
-    cause = next(each for each in (*CAUSES, *NOT_RECOVERED) if each.name == name)
-    return cause.sentence, cause.cure
 
 
 def reason(row: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Rates and quantiles that carry what they rest on: how many samples, and how far the truth may lie.
 
 Messages of one session share its connection and so its fate; resampling messages would promise a precision that is not
-there. So a rate's interval resamples sessions.
+there. So a rate's interval resamples sessions; where a fault hit an agent, whole agents, and where it hit the server,
+whole runs, of which there is only one here.
 """
 
 import math
@@ -25,8 +26,8 @@ Floats = NDArray[np.float64]
 class Rate:
     """`k` of `n` messages in `sessions` sessions; `rate`, `low`, `high` are shares, the latter two at 95 %.
 
-    `rate` is null when n = 0; `low` and `high` also when a single session leaves nothing to compare it with.
-    For k = 0 `high` is the exact one-sided bound by session, for k = n `low` is.
+    `rate` is null when n = 0; `low` and `high` also when a single session, or a single run, leaves nothing to compare
+    it with. For k = 0 `high` is the exact one-sided bound by session, for k = n `low` is. `by`: what was resampled.
     """
 
     k: int
@@ -35,6 +36,20 @@ class Rate:
     rate: float | None
     low: float | None
     high: float | None
+    by: str = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`k` of `n` messages, which are counted and not estimated; `share` is null when n = 0."""
+
+    k: int
+    n: int
+    share: float | None
+
+    @classmethod
+    def of(cls, k: int, n: int) -> "Share":
+        return cls(k, n, k / n if n else None)
 
 
 @dataclass(frozen=True, slots=True)

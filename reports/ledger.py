@@ -19,6 +19,7 @@ from reports.counters import contradictions, count
 from reports.facts import create_facts, kinds_of
 from reports.outcomes import JUDGED
 from reports.schema import LEDGER
+from reports.violations import VIOLATIONS, attributed
 
 if TYPE_CHECKING:
     from reports.summary import Summary
@@ -28,14 +29,16 @@ if TYPE_CHECKING:
 class Ledger:
     """A run's ledger. `path` is its ledger.parquet; `journal`: whether the server's journal was read.
 
-    `counters` are counts over the whole run (reports.counters); null: not observable. `contradictions`: rows whose
-    journal says the opposite of what the swarm recorded; null: no journal.
+    `counters` are counts over the whole run (reports.counters); null: not observable. `attributed`: who made the
+    violations among them (reports.violations). `contradictions`: rows whose journal says the opposite of what the swarm
+    recorded; null: no journal.
     """
 
     run: RunFolder
     path: Path
     journal: bool
     counters: dict[str, float | None]
+    attributed: dict[str, dict[str, int]]
     contradictions: int | None
 
     @cached_property
@@ -48,7 +51,7 @@ class Ledger:
     @cached_property
     def summary(self) -> "Summary":
         """Its figures, judged by the scenario's own goals."""
-        from reports.summary import summarize
+        from reports.summary import summarize  # here, since it loads what a trace has no need of
 
         return summarize(self)
 
@@ -71,7 +74,7 @@ def open_ledger(path: Path | str) -> Ledger:
     kept = _kept(file)
     if kept.get("made_of") != _fingerprint(run):
         return _build(run, journal=True)
-    return Ledger(run, file, True, kept["counters"], kept["contradictions"])
+    return Ledger(run, file, True, kept["counters"], kept["attributed"], kept["contradictions"])
 
 
 def build_ledger(run_path: Path | str, *, journal: bool = True) -> Ledger:
@@ -79,25 +82,35 @@ def build_ledger(run_path: Path | str, *, journal: bool = True) -> Ledger:
     return _build(open_run(run_path), journal)
 
 
+def reconcile(con: duckdb.DuckDBPyConnection, run: RunFolder, *, journal: bool) -> None:
+    """Table judged, from a run's evidence: a row per message with its facts and its outcome, and no cause yet."""
+    _view_events(con, run, journal)
+    create_facts(con, run.info)
+    con.execute(JUDGED)
+
+
 def _build(run: RunFolder, journal: bool) -> Ledger:
     file = _file(run, journal)
     file.parent.mkdir(exist_ok=True)
     with duckdb.connect() as con:
-        _view_events(con, run, journal)
-        create_facts(con, run.info)
-        con.execute(JUDGED)
+        reconcile(con, run, journal=journal)
         con.execute(_caused())
-        counted, contradicted = count(con, run.info), contradictions(con)
-        columns = ", ".join(f"CAST({column.sql} AS {column.type}) AS {column.name}" for column in LEDGER)
+        counters, contradicted = count(con, run.info), contradictions(con)
+        made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
         con.execute(_macro_promises(run))
-        said = json.dumps({"made_of": _fingerprint(run), "counters": counted, "contradictions": contradicted})
-        draft = file.with_suffix(".draft")
-        con.execute(
-            f"COPY (SELECT {columns} FROM caused ORDER BY due_ns, mid) TO {_quoted(draft)} "
-            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{entrega: {_quoted(said)}}})"
-        )
-        draft.replace(file)
-    return Ledger(run, file, journal, counted, contradicted)
+        _write(con, file, {"counters": counters, "attributed": made_by, "contradictions": contradicted}, run)
+    return Ledger(run, file, journal, counters, made_by, contradicted)
+
+
+def _write(con: duckdb.DuckDBPyConnection, file: Path, found: dict[str, Any], run: RunFolder) -> None:
+    columns = ", ".join(f"CAST({column.sql} AS {column.type}) AS {column.name}" for column in LEDGER)
+    said = json.dumps({"made_of": _fingerprint(run), **found})
+    draft = file.with_suffix(".draft")
+    con.execute(
+        f"COPY (SELECT {columns} FROM caused ORDER BY due_ns, mid) TO {_quoted(draft)} "
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{entrega: {_quoted(said)}}})"
+    )
+    draft.replace(file)
 
 
 def _caused() -> str:

@@ -96,7 +96,8 @@ SELECT states.mid,
     coalesce(in_flight, false) AS in_flight, written_ns, not_enqueued, coalesce(upgrading, false) AS upgrading,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale
 FROM states JOIN moments USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
-LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid) LEFT JOIN stale_rooms USING (mid) LEFT JOIN listed USING (mid)"""
+LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid) LEFT JOIN stale_rooms USING (mid)
+LEFT JOIN listed USING (mid)"""
 
 STEPS = (ENTRIES, EMITTED, REFUSED, ENTERED, STALE, MEMBERSHIP)
 

@@ -95,8 +95,8 @@ FACTS = _columns(
     ("gap_root", "VARCHAR", "", "the cause that the end of that connection goes back to: server_restarted, kicked, "
      "frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout", "not absent, or nothing is known",
      "gap_root"),
-    ("cause_ms", "DOUBLE", "ms", "how long that lasted: the freeze, the stall, the lateness, else the silence", "as above",
-     "cause_ms"),
+    ("cause_ms", "DOUBLE", "ms", "how long that lasted: the freeze, the stall, the lateness, else the silence",
+     "as above", "cause_ms"),
     ("frozen_ms", "DOUBLE", "ms", "how long the page stood still in which it came", "it did not", "frozen_ms"),
     ("transport", "VARCHAR", "", "of the connection of that moment: websocket, polling", "none, or not looked up",
      "states.transport"),
@@ -108,8 +108,8 @@ FACTS = _columns(
     ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never", "server_died"),
     ("ready_ns", "BIGINT", "ns", "when there was a server again", "it had not died, or was not back",
      "nullif(ready_ns, forever())"),
-    ("refusal", "VARCHAR", "", "what its attempt to connect ran into: origin, auth, handshake (a bare 403)", "none of them",
-     "refusal"),
+    ("refusal", "VARCHAR", "", "what its attempt to connect ran into: origin, auth, handshake (a bare 403)",
+     "none of them", "refusal"),
     ("refused_with", "VARCHAR", "", "in the words that it was given", "as above", "refused_with"),
     ("join_sent", "BOOLEAN", "", "it had sent a join before", "not looked up", "join_sent"),
     ("first_join", "BOOLEAN", "", "its last join was its page's first", "not looked up", "first_join"),
@@ -124,7 +124,8 @@ FACTS = _columns(
      "entered_room"),
     ("entered_namespace", "VARCHAR", "", "the namespace of that room", "/, or none, or not looked up",
      "entered_namespace"),
-    ("stale", "BOOLEAN", "", "that room was the session's once, or is another session's", "never", "coalesce(stale, false)"),
+    ("stale", "BOOLEAN", "", "that room was the session's once, or is another session's", "never",
+     "coalesce(stale, false)"),
     ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "first_acks.acked_ns"),
     ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",
      "joiners.party IS NOT NULL"),
@@ -133,8 +134,8 @@ FACTS = _columns(
     ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up", "asked_after"),
     ("others_offered", "BOOLEAN", "", "a reply after it held others that had been missed", "not looked up",
      "others_offered"),
-    ("fetched_ns", "BIGINT", "ns", "when in that absence the recipient had last read the history before it", "it had not",
-     "fetched_ns"),
+    ("fetched_ns", "BIGINT", "ns", "when in that absence the recipient had last read the history before it",
+     "it had not", "fetched_ns"),
 )  # fmt: skip
 
 LEDGER = _columns(
@@ -176,6 +177,21 @@ LEDGER = _columns(
     ("members", "INTEGER", "", "connections in the room it was emitted to", "no journal, or not told", "members"),
     ("conn_state", "VARCHAR", "", "the recipient's connection when it was emitted: never, connecting, "
      "connected_unjoined, joining, joined, down", "no recipient", "conn_state"),
+    ("gap_root", "VARCHAR", "", "the cause that the end of the recipient's connection goes back to", "it was there, or "
+     "nothing is known", "gap_root"),
+    ("cause_ms", "DOUBLE", "ms", "how long what caused it had lasted: the freeze, the stall, the silence, the "
+     "lateness; how long ago the history was read; since when the server was back", "missed_because has no such length",
+     "CASE missed_because WHEN 'frozen' THEN frozen_ms WHEN 'reconnect_storm' THEN (at_ns - ready_ns) / 1e6 "
+     "WHEN 'history_race' THEN (at_ns - fetched_ns) / 1e6 ELSE cause_ms END"),
+    ("since_drop_ms", "DOUBLE", "ms", "the emit minus the end of the recipient's connection; negative: it looked up "
+     "still", "it was there, or had never joined", "(at_ns - dropped_ns) / 1e6"),
+    ("back_after_ms", "DOUBLE", "ms", "from the emit until the recipient had joined again", "it was there, or never "
+     "did", "(back_ns - at_ns) / 1e6"),
+    ("refused_with", "VARCHAR", "", "what its attempt to connect was answered", "it was not refused", "refused_with"),
+    ("room", "VARCHAR", "", "the room it was emitted to", "no journal, or not seen there", "room"),
+    ("namespace", "VARCHAR", "", "the namespace it was emitted in", "/, or no journal", "namespace"),
+    ("entered_room", "VARCHAR", "", "the room the recipient was in, of missed ones", "none, or it was not missed",
+     "if(missed_because IS NULL, NULL, entered_room)"),
     ("join_offset_ms", "DOUBLE", "ms", "the recipient's first join ack minus the emit (without a journal: the "
      "acceptance); negative: it had joined before", "it never joined, or never sent",
      "(first_acked_ns - coalesce(published_ns, answered_ns)) / 1e6"),

@@ -6,28 +6,23 @@ are shares with their 95 % interval; `sessions` holds the small samples that com
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
-from loadtests.bad_input import BadInput
 from loadtests.events import FORMAT
-from reports.faults import Fault, faults
+from reports.faults import Fault, faults, shared_by
 from reports.goals import GoalsError
-from reports.intervals import Quantiles, Rate, zero_bound
+from reports.intervals import Quantiles, Rate, Share, zero_bound
 from reports.parties import Escalations, Parties, escalations, parties, time_to_join_ms
 from reports.rig import Rig, judge_rig
 from reports.tally import Sessions, by_cause, latencies, message_counts, rate, samples, sessions
+from reports.unavoidable import unavoidable_miss
 from reports.verdict import UNKNOWN, judge
 from reports.words import plural
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
-
-
-class SummaryError(BadInput):
-    """A summary that cannot be read; the message is one line that names the file and the mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,10 @@ class Smallest:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Every key of summary.json, in its order. `unreached`: planned messages that the run never came to."""
+    """Every key of summary.json, in its order. `unreached`: planned messages that the run never came to.
+
+    The last ones have defaults, so that a baseline that was made before there were any can still be read.
+    """
 
     format: int
     run: str
@@ -102,6 +100,8 @@ class Summary:
     verdict: str | None
     reasons: tuple[str, ...]
     sessions: Sessions
+    attributed: dict[str, dict[str, int]] = field(default_factory=dict)
+    unavoidable_miss: Share | None = None
 
     @property
     def headline(self) -> str:
@@ -135,8 +135,10 @@ def summarize(ledger: "Ledger") -> Summary:
         **_plan(info, len(rows)),
         **counted,
         contradictions=ledger.contradictions,
-        live_miss=rate(by_session, by_session.missed),
-        permanent_loss=rate(by_session, by_session.lost),
+        attributed=ledger.attributed,
+        live_miss=rate(by_session, by_session.missed, shared_by(info)),
+        permanent_loss=rate(by_session, by_session.lost, shared_by(info)),
+        unavoidable_miss=unavoidable_miss(ledger),
         smallest_detectable_loss=Smallest(
             zero_bound(sum(by_session.judged)), zero_bound(sum(n > 0 for n in by_session.judged))
         ),
@@ -177,47 +179,3 @@ def _judged(summary: Summary, goals: Mapping[str, Any]) -> Summary:
     except GoalsError as error:
         return replace(summary, verdict=UNKNOWN, reasons=(str(error),))
     return replace(summary, verdict=verdict.verdict, reasons=verdict.reasons)
-
-
-def load_summary(path: Path) -> Summary:
-    """The summary of a summary.json (a committed baseline), or of a run folder, reported or not.
-
-    Raises SummaryError, or RunFolderError for a folder without a run.
-    """
-    file = path / "report" / "summary.json" if path.is_dir() else path
-    if path.is_dir() and not file.exists():
-        from reports.ledger import open_ledger  # which makes summaries by this module
-
-        return open_ledger(path).summary
-    try:
-        data = json.loads(file.read_text())
-    except OSError as error:
-        raise SummaryError(f"no summary in {file} ({error.strerror}); give a summary.json or a run folder") from None
-    except ValueError:
-        raise SummaryError(f"{file} is not JSON; give a summary.json or a run folder") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        found = data.get("format") if isinstance(data, dict) else None
-        raise SummaryError(f"{file} has format {found!r}, this entrega reads {FORMAT}; report the run anew")
-    try:
-        summary: Summary = _built(Summary, data)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SummaryError(f"{file} is no summary of a run: {error} is missing or odd; report the run anew") from None
-    return summary
-
-
-def _built(kind: Any, value: Any) -> Any:
-    """The value of that type again, which JSON has as objects and lists. Raises KeyError, TypeError for another."""
-    kinds = get_args(kind)
-    if isinstance(kind, UnionType):
-        return None if value is None else _built(kinds[0], value)
-    if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        built: Any = kind
-        return built(**{each.name: _built(hints[each.name], value[each.name]) for each in fields(kind)})
-    if get_origin(kind) is tuple:
-        return tuple(_built(kinds[0], each) for each in value)
-    if get_origin(kind) is dict:
-        return {str(name): _built(kinds[1], each) for name, each in value.items()}
-    if not isinstance(value, int | float if kind is float else kind):
-        raise TypeError(f"{value!r}")
-    return value

@@ -60,16 +60,28 @@ def sessions(rows: pd.DataFrame) -> Sessions:
     )
 
 
-def rate(by_session: Sessions, events: tuple[int, ...]) -> Rate:
+def rate(by_session: Sessions, events: tuple[int, ...], by: str) -> Rate:
     """Of owed messages, as they are counted; but what could not be judged is no evidence that all was well.
 
-    So `high` and `sessions` come from the judged ones alone, and `low` takes the unjudged for shown.
+    So `high` and `sessions` come from the judged ones alone, and `low` takes the unjudged for shown. `by` is what was
+    hit as a whole: session, agent or run; none and all keep their exact bounds by session.
     """
-    of_owed = rate_by_session(events, by_session.owed)
+    of_owed = _resampled(by_session, events, by_session.owed, by)
     if by_session.judged == by_session.owed:
         return of_owed
-    of_judged = rate_by_session(events, by_session.judged)
+    of_judged = _resampled(by_session, events, by_session.judged, by)
     return replace(of_owed, sessions=of_judged.sessions, high=of_judged.high)
+
+
+def _resampled(by_session: Sessions, events: tuple[int, ...], of: tuple[int, ...], by: str) -> Rate:
+    found = rate_by_session(events, of)
+    if by == "session" or found.k in (0, found.n):
+        return found
+    if by == "run":
+        return replace(found, low=None, high=None, by=by)
+    agents = pd.DataFrame({"agent": by_session.agent, "k": events, "n": of}).groupby("agent", dropna=False)[["k", "n"]]
+    of_agents = rate_by_session(*(agents.sum()[name].to_numpy() for name in ("k", "n")))
+    return replace(found, low=of_agents.low, high=of_agents.high, by=by)
 
 
 def latencies(rows: pd.DataFrame, rig: Rig, info: Mapping[str, Any]) -> dict[str, Quantiles]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from reports import found
 from reports.intervals import SHARES
 from reports.rig import LIMITS, WINDOW_S
+from reports.violations import Attribution
 from reports.words import LATENCIES, count, figure, interval, ms, percent, plural, seconds
 
 if TYPE_CHECKING:
@@ -41,9 +42,12 @@ def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None
         console.print(Padding(escape(reason), (0, 0, 0, 2)), highlight=False)
     for part in (_counts("Messages", summary, MESSAGES), _rates(summary), _hidden(summary), _latencies(summary)):
         console.print("", part, sep="\n", highlight=False)
-    _print_causes("Why messages were missed", found.missed(summary), console)
-    _print_causes("Why those were not shown later", found.not_recovered(summary), console)
-    for table in (_counts("Counters", summary, COUNTERS), _parties(summary), _rig(summary)):
+    _print_causes("Why messages were missed", found.missed(ledger), console)
+    _print_causes("Why those were not shown later", found.not_recovered(ledger), console)
+    console.print("", _counts("Counters", summary, COUNTERS), sep="\n", highlight=False)
+    for each in found.made(ledger):
+        _print_cause(f"{each.n:>6,}  {each.violation}: {each.by.name} ({each.by.whose})", each.by, console)
+    for table in (_parties(summary), _rig(summary)):
         console.print("", table, sep="\n", highlight=False)
     for sample in list(summary.samples.values())[:1]:
         console.print(f"\nOne message in full: entrega trace {escape(sample)} {ledger.run.path}", highlight=False)
@@ -76,6 +80,9 @@ def _rates(summary: "Summary") -> Table:
     table = _table("Rates", "of owed messages", "share", "95 % interval", "messages", "sessions")
     for name, rate in (("missed as emitted", summary.live_miss), ("lost for good", summary.permanent_loss)):
         table.add_row(name, percent(rate.rate), interval(rate), f"{rate.k:,} of {rate.n:,}", f"{rate.sessions:,}")
+    least = summary.unavoidable_miss
+    if least is not None and least.k:
+        table.add_row("due in the plan's own gaps", percent(least.share), "", f"{least.k:,} of {least.n:,}", "")
     return table
 
 
@@ -105,9 +112,15 @@ def _print_causes(title: str, causes: list[found.Found], console: Console) -> No
     if causes:
         console.print(f"\n[bold]{title}[/]")
     for cause in causes:
-        console.print(f"[bold]{cause.n:>6,}  {cause.name}[/]", highlight=False)
-        for line in (cause.sentence, f"Cure: {cause.cure}", f"e.g. {cause.sample}"):
-            console.print(Padding(escape(line), (0, 0, 0, 8)), highlight=False)
+        _print_cause(f"{cause.n:>6,}  {cause.name}", cause, console)
+        example = f"e.g. {cause.sample}" + (f": {cause.told}" if cause.told != cause.sentence else "")
+        console.print(Padding(escape(example), (0, 0, 0, 8)), highlight=False)
+
+
+def _print_cause(title: str, cause: found.Found | Attribution, console: Console) -> None:
+    console.print(f"[bold]{title}[/]", highlight=False)
+    for line in (cause.sentence, f"Cure: {cause.cure}"):
+        console.print(Padding(escape(line), (0, 0, 0, 8)), highlight=False)
 
 
 def _parties(summary: "Summary") -> Table:

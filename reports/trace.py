@@ -1,19 +1,18 @@
-"""One message's whole timeline: each stage that was seen, the stage that is missing, and the cause in words."""
+"""One message's whole story: each stage that was seen, by whom, the stage that is missing, and the cause in words."""
 
 import difflib
-import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from loadtests.bad_input import BadInput
-from loadtests.events import KINDS
-from reports.found import explained, known, reason
+from reports import steps, telling
+from reports.found import known, reason
+from reports.lanes import as_html
+from reports.steps import AGENT, AWAY, OF_MESSAGE, SERVER, WIDGET
 from reports.words import ms, plural, seconds
 
 if TYPE_CHECKING:
@@ -22,20 +21,14 @@ if TYPE_CHECKING:
 STAGES = ("sent", "accepted", "stored", "published", "received", "displayed")
 SERVER_STAGES = ("stored", "published")  # seen in the server's journal only
 AROUND = (
-    "session_opened", "escalated", "assumed", "connecting", "connected", "connect_failed", "disconnected", "join_sent",
-    "joined", "join_failed", "history_read", "closed", "withdrawn", "server_ended", "server_ready",
+    "session_opened", "escalated", "assumed", "connecting", "connected", "upgraded", "connect_failed", "disconnected",
+    "frozen", "join_sent", "joined", "join_failed", "history_read", "closed", "withdrawn", "server_ended",
+    "server_ready",
 )  # fmt: skip
-HIDDEN = {"n", "due_ns", "last_frame_ns", "index", "audit", "sids", "size"}  # no help to whoever reads a timeline
-STATES = {
-    "never": "had never connected",
-    "connecting": "was connecting",
-    "connected_unjoined": "was connected and had not joined",
-    "joining": "was joining",
-    "joined": "was joined",
-    "down": "was disconnected",
-}
-LEFT = ' style="text-align: left"'  # a notebook's tables are set to the right
-BEFORE, AFTER = 4, 12  # so many of them before the due, and from then on
+CONNECTION = ("connecting", "connected", "connect_failed", "disconnected", "joined")
+OF_SID = ("sid_disconnected", "room_entered", "unknown_event", "queue")  # what the journal says of the recipient's
+BEFORE, AFTER = 4, 12  # so many of what is around it before the due, and from then on
+STALL_MS = 1_000
 
 
 class TraceError(BadInput):
@@ -44,22 +37,32 @@ class TraceError(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that was seen; or, with `utc` and `offset_ms` (from the due) null, the stage that was not."""
+    """Something that was seen, in whose lane; with `utc` and `offset_ms` (from the due) null the stage that was not.
+
+    `states`: what the connection of each lane was doing then. `tone`: message, around, recovery or missing.
+    """
 
     utc: str | None
     offset_ms: float | None
-    who: str
+    lane: str
     what: str
+    tone: str
+    states: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """`verdict` says what became of the message; `missing` is the stage where a missed one stopped."""
+    """`verdict` says what became of the message; `missing` is the stage where a missed one stopped.
+
+    `lanes`: the widget's and the agent's names.
+    """
 
     mid: str
     sender: str
     recipient: str | None
     session: str | None
+    due_utc: str | None
+    lanes: Mapping[str, str]
     verdict: str
     missing: str | None
     steps: tuple[Step, ...]
@@ -67,64 +70,91 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """As a notebook shows it."""
-        headings = "".join(f"<th{LEFT}>{name}</th>" for name in ("UTC", "ms from due", "who", "what"))
-        return (
-            f"<p><b>{html.escape(self.mid)}</b> {html.escape(_whom(self))}<br>{html.escape(self.verdict)}</p>"
-            f"<table><thead><tr>{headings}</tr></thead><tbody>{''.join(map(_html_row, self.steps))}</tbody></table>"
-            + "".join(f"<p>{html.escape(said).replace(chr(10), '<br>')}</p>" for said in self.explanations)
-        )
+        return as_html(self)
 
 
 def trace(ledger: "Ledger", mid: str) -> Trace:
-    """The timeline of a message, named by its mid or its KEY. Raises TraceError for one that the run does not have."""
+    """The story of a message, named by its mid or its KEY. Raises TraceError for one that the run does not have."""
     row = _row(ledger, mid)
-    seen = _events(ledger, row)
-    clock = ledger.run.info["clocks"][0]
-    missing = _missing(row, seen)
-    steps = [_step(event, _zero_ns(row), clock, row["sender"]) for event in seen]
+    story = _Story(ledger, row)
+    missing = _missing(row, story.seen)
+    told = [story.step(event) for event in story.seen]
     if missing:
-        before = STAGES[: STAGES.index(missing)]
-        place = max((n for n, event in enumerate(seen) if event["kind"] in ("due", *before)), default=-1) + 1
-        steps.insert(place, Step(None, None, row["recipient"] or "", f"MISSING: {missing} ({KINDS[missing].sentence})"))
+        told.insert(_place(missing, story.seen), story.gap(missing))
     return Trace(
         mid=row["mid"],
         sender=row["sender"],
         recipient=row["recipient"],
         session=row["session"],
+        due_utc=None if row["due_ns"] is None else story.utc(row["due_ns"]),
+        lanes=story.lanes,
         verdict=_verdict(row),
         missing=missing,
-        steps=tuple(steps),
-        explanations=tuple(_explanations(row)),
+        steps=tuple(told),
+        explanations=tuple(_explanations(row, story.states_when_emitted())),
     )
 
 
-def print_trace(found: Trace, console: Console) -> None:
-    """As a table; times are UTC and ms from the due."""
-    console.print(f"[bold]{escape(found.mid)}[/]  {escape(_whom(found))}", highlight=False)
-    console.print(escape(found.verdict), highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("UTC", no_wrap=True)
-    table.add_column("ms from due", justify="right", no_wrap=True)
-    table.add_column("who", no_wrap=True)
-    table.add_column("what", overflow="fold")
-    for step in found.steps:
-        offset = "" if step.offset_ms is None else f"{step.offset_ms:+,.1f}"
-        style = "bold" if step.utc is None else None
-        table.add_row(step.utc or "-----", offset or "-----", step.who, escape(step.what), style=style)
-    console.print("", table, sep="\n")
-    for explanation in found.explanations:
-        console.print(f"\n{escape(explanation)}", highlight=False)
+class _Story:
+    """The events of one message and what was around it, and what its two parties' connections were doing."""
 
+    def __init__(self, ledger: "Ledger", row: Mapping[str, Any]) -> None:
+        self._row = row
+        self._clock = ledger.run.info["clocks"][0]
+        self._zero_ns = int(row["due_ns"] or row["sent_ns"] or 0)
+        parties = {steps.lane({"party": name}): str(name) for name in (row["sender"], row["recipient"]) if name}
+        self.lanes = {lane: parties.get(lane, f"no {lane}") for lane in (WIDGET, AGENT)}
+        talk = _records(ledger, _talk_sql(parties.values()))
+        self._talk = {lane: [each for each in talk if each["party"] == name] for lane, name in self.lanes.items()}
+        self._owners = {each["sid"]: each["party"] for each in talk if each["sid"]}
+        self._outages = _records(ledger, "SELECT * FROM events WHERE kind LIKE 'server_%ed' OR kind = 'server_ready'")
+        sids = [sid for sid, party in self._owners.items() if party == row["recipient"]]
+        self.seen = self._with_due(_records(ledger, _seen_sql(row, self._zero_ns, sids)))
 
-def _whom(found: Trace) -> str:
-    return f"{found.sender} to {found.recipient or 'nobody'}, session {found.session or 'never opened'}"
+    def utc(self, t_ns: int) -> str:
+        since = timedelta(microseconds=(t_ns - self._clock["monotonic_ns"]) / 1e3)
+        moment = datetime.fromisoformat(self._clock["utc"]) + since
+        return moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
 
+    def step(self, event: Mapping[str, Any]) -> Step:
+        own = event["kind"] in OF_MESSAGE or event["mid"] is not None
+        again = event["kind"] in ("received", "displayed") and event["via"] not in (None, "live", "audit")
+        return Step(
+            utc=self.utc(event["t"]),
+            offset_ms=(event["t"] - self._zero_ns) / 1e6,
+            lane=steps.lane(event),
+            what=steps.said(event, self._owners, self._row["sender"]),
+            tone="recovery" if again else "message" if own else "around",
+            states=self._states(event["t"]),
+        )
 
-def _html_row(step: Step) -> str:
-    offset = "" if step.offset_ms is None else f"{step.offset_ms:+,.1f}"
-    cells = (step.utc or "", offset, step.who, step.what)
-    style = ' style="background: #7a162622; font-weight: bold"' if step.utc is None else ""
-    return f"<tr{style}>{''.join(f'<td{LEFT}>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+    def gap(self, missing: str) -> Step:
+        """The stage that was not seen, in the lane of who should have seen it."""
+        whose = (
+            SERVER if missing in SERVER_STAGES else "recipient" if missing in ("received", "displayed") else "sender"
+        )
+        lane = SERVER if whose == SERVER else steps.lane({"party": self._row[whose]})
+        states = self.states_when_emitted()
+        where = f" ({telling.state(self._row)})" if whose == "recipient" else ""
+        return Step(None, None, lane, f"✗ MISSING: {missing}{where}", "missing", states)
+
+    def states_when_emitted(self) -> dict[str, str]:
+        """By lane; without a journal, when it was sent."""
+        emitted = [event["t"] for event in self.seen if event["kind"] in ("sent", "published")]
+        return self._states(max(emitted, default=self._zero_ns))
+
+    def _states(self, t_ns: int) -> dict[str, str]:
+        found = {lane: steps.doing(talk, self._row["session"], t_ns) for lane, talk in self._talk.items()}
+        last = [event["kind"] for event in self._outages if event["t"] <= t_ns]
+        return {**found, SERVER: AWAY if last[-1:] == ["server_ended"] else steps.JOINED}
+
+    def _with_due(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if self._row["due_ns"] is None:
+            return events
+        place = sum(event["t"] < self._zero_ns for event in events)
+        nothing = dict.fromkeys(("mid", "via"))
+        due = {**nothing, "t": self._zero_ns, "kind": "due", "party": self._row["sender"]}
+        return [*events[:place], due, *events[place:]]
 
 
 def _row(ledger: "Ledger", mid: str) -> dict[str, Any]:
@@ -137,32 +167,37 @@ def _row(ledger: "Ledger", mid: str) -> dict[str, Any]:
     raise TraceError(f"no message {mid!r} in {ledger.run.path}; {said}")
 
 
-def _events(ledger: "Ledger", row: dict[str, Any]) -> list[dict[str, Any]]:
-    """The due, what names this message by mid or the server's id, and what its recipient's connection did around it."""
+def _records(ledger: "Ledger", sql: str) -> list[dict[str, Any]]:
+    return [known(event) for event in ledger.query(f"{sql} ORDER BY t, source, line").to_dict("records")]
+
+
+def _talk_sql(parties: Any) -> str:
+    return f"SELECT * FROM events WHERE kind IN {CONNECTION} AND party IN ({_list(parties)})"
+
+
+def _seen_sql(row: Mapping[str, Any], due_ns: int, sids: list[str]) -> str:
+    """What names this message by mid or the server's id, and what its recipient's connection did around it."""
     mid, party, session = (_quoted(row[name]) for name in ("mid", "recipient", "session"))
-    due_ns = _zero_ns(row)
-    found = ledger.query(f"""
+    return f"""
         WITH ids AS (SELECT DISTINCT id FROM events WHERE mid = {mid} AND id IS NOT NULL),
         around AS (
             SELECT *, row_number() OVER (PARTITION BY t >= {due_ns} ORDER BY abs(t - {due_ns})) AS place
-            FROM events WHERE kind IN {AROUND} AND (party = {party} OR party IS NULL)
-                AND (session IS NULL OR session = {session}) AND NOT coalesce(audit, false)
+            FROM events
+            WHERE (kind IN {AROUND} AND (party = {party} OR party IS NULL) AND NOT coalesce(audit, false)
+                    AND (session IS NULL OR session = {session}))
+                OR kind IN {OF_SID} AND sid IN ({_list(sids)}) OR kind = 'loop_lag' AND lag_ms >= {STALL_MS}
         )
         SELECT * EXCLUDE (place) FROM around WHERE place <= CASE WHEN t < {due_ns} THEN {BEFORE} ELSE {AFTER} END
-        UNION ALL SELECT * FROM events WHERE mid = {mid} OR (mid IS NULL AND id IN (SELECT id FROM ids))
-        ORDER BY t, source, line""")
-    events = [known(event) for event in found.to_dict("records")]
-    place = sum(event["t"] < due_ns for event in events)
-    due = [{"t": due_ns, "kind": "due", "party": row["sender"]}] if row["due_ns"] is not None else []
-    return [*events[:place], *due, *events[place:]]
+        UNION ALL SELECT * FROM events WHERE mid = {mid} OR (mid IS NULL AND id IN (SELECT id FROM ids))"""
 
 
-def _zero_ns(row: dict[str, Any]) -> int:
-    """When it was due, or, where the plan's time is not known, when it was first sent."""
-    return int(row["due_ns"] or row["sent_ns"] or 0)
+def _place(missing: str, seen: list[dict[str, Any]]) -> int:
+    """After the last stage that comes before it."""
+    before = ("due", *STAGES[: STAGES.index(missing)], *(("written",) if missing == "received" else ()))
+    return max((n for n, event in enumerate(seen) if event["kind"] in before), default=-1) + 1
 
 
-def _missing(row: dict[str, Any], seen: list[dict[str, Any]]) -> str | None:
+def _missing(row: Mapping[str, Any], seen: list[dict[str, Any]]) -> str | None:
     """The stage after the last one seen, of a message that was missed as it was emitted or never got so far."""
     if row["outcome"] not in ("recovered", "lost") and row["sender_view"] == "accepted":
         return None
@@ -172,36 +207,14 @@ def _missing(row: dict[str, Any], seen: list[dict[str, Any]]) -> str | None:
     return after[0] if after else None
 
 
-def _reaches(event: dict[str, Any], stage: str, recipient: str) -> bool:
+def _reaches(event: Mapping[str, Any], stage: str, recipient: str) -> bool:
     """What a join, a fetch or a replay brought is no live stage, nor is what the sender's own page showed."""
     if event["kind"] != stage:
         return False
     return stage not in ("received", "displayed") or (event["via"] == "live" and event["party"] == recipient)
 
 
-def _step(event: dict[str, Any], due_ns: int, clock: dict[str, Any], sender: str) -> Step:
-    since = timedelta(microseconds=(event["t"] - clock["monotonic_ns"]) / 1e3)
-    utc = (datetime.fromisoformat(clock["utc"]) + since).astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
-    offset_ms = (event["t"] - due_ns) / 1e6
-    if event["kind"] == "due":
-        return Step(utc, offset_ms, event["party"], "due: the plan wanted it sent")
-    return Step(utc, offset_ms, event["party"] or KINDS[event["kind"]].writer, _what(event, sender))
-
-
-def _what(event: dict[str, Any], sender: str) -> str:
-    """The kind with its telling fields; where it has none, what it means."""
-    kind = KINDS[event["kind"]]
-    own = ["the sender's own echo"] if kind.name in ("received", "displayed") and event["party"] == sender else []
-    telling = [field.name for field in kind.fields if field.name not in HIDDEN and event[field.name] is not None]
-    details = [*own, *(f"{name} {_said(event[name])}" for name in telling)]
-    return f"{kind.name} ({', '.join(details)})" if details else f"{kind.name}: {kind.sentence}"
-
-
-def _said(value: Any) -> str:
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _verdict(row: dict[str, Any]) -> str:
+def _verdict(row: Mapping[str, Any]) -> str:
     """What became of it, in one sentence."""
     outcome = row["outcome"]
     if outcome is None:
@@ -217,25 +230,35 @@ def _verdict(row: dict[str, Any]) -> str:
     return f"lost: not shown in time{told}; stored: {row['stored']}{late}"
 
 
-def _explanations(row: dict[str, Any]) -> list[str]:
+def _explanations(row: Mapping[str, Any], states: Mapping[str, str]) -> list[str]:
     found = []
     for column, asked in (("missed_because", "Why was it missed?"), ("not_recovered_because", "Why not recovered?")):
         if row[column]:
-            sentence, cure = explained(row[column])
-            found.append(f"{asked} {row[column]}: {sentence}\nCure: {cure}")
+            cause = telling.named(row[column])
+            found.append(f"{asked} {cause.name}\n{telling.told(cause.name, row)}\nCure: {cause.cure}")
     if found and row["conn_state"]:
-        found.insert(0, _where_it_was(row))
+        found.insert(0, _that_moment(row, states))
     return found
 
 
-def _where_it_was(row: dict[str, Any]) -> str:
-    said = f"When it was emitted, {row['recipient']} {STATES[row['conn_state']]}"
+def _that_moment(row: Mapping[str, Any], states: Mapping[str, str]) -> str:
+    """Who was where when it was emitted."""
+    sender = SENDERS[states[steps.lane({"party": row["sender"]})]]
+    said = f"When it was emitted, {row['recipient']} {telling.state(row)}, and {row['sender']} {sender}"
     if row["members"] is not None:
-        said += f"; {plural(row['members'], 'connection')} in the room"
+        said += f"; {plural(row['members'], 'connection')} in {row['room'] or 'the room'}"
     offset_ms = row["join_offset_ms"]
     if offset_ms is None:
-        return f"{said}; it never joined."
-    return f"{said}; its first join was acked {ms(abs(offset_ms))} {'later' if offset_ms > 0 else 'earlier'}."
+        return f"{said}. {row['recipient']} never joined."
+    when = "after" if offset_ms > 0 else "before"
+    return f"{said}. {row['recipient']}'s first join was acked {telling.lasted(abs(offset_ms))} {when} that."
+
+
+SENDERS = {steps.JOINED: "was joined", steps.CONNECTED: "was connected", AWAY: "was not connected"}
+
+
+def _list(names: Any) -> str:
+    return ", ".join(map(_quoted, names)) or "NULL"
 
 
 def _quoted(text: str | None) -> str:

@@ -59,7 +59,7 @@ def interval(rate: Rate) -> str:
     if rate.rate is None:
         return NOT_MEASURED
     if rate.low is None or rate.high is None:
-        return "too few sessions for one"
+        return "a fault hit all: one run is one sample" if rate.by == "run" else f"too few {rate.by}s for one"
     if rate.k == 0:
         return f"below {percent(rate.high)}"
     if rate.k == rate.n:

@@ -50,7 +50,9 @@ def message(key: str, outcome: str | None = "live", **changes: Any) -> dict[str,
         "stored": "yes", "by_design": False, "missed_because": None, "not_recovered_because": None, "reason": None,
         "latency_ms": 20.0 if shown else None, "live_latency_ms": 20.0 if outcome in ("live", "late") else None,
         "said": None, "attempts": 1, "copies": int(shown), "view_misses": 0, "wiped": False, "members": 2,
-        "conn_state": "joined", "join_offset_ms": -500.0, "shown_after_s": None, "evidence": "journal",
+        "conn_state": "joined", "join_offset_ms": -500.0, "shown_after_s": None, "evidence": "journal", "gap_root": None, "cause_ms": None,
+        "since_drop_ms": None, "back_after_ms": None, "refused_with": None, "room": f"chat:s{index}", "namespace": None,
+        "entered_room": None,
     }  # fmt: skip
     return {**row, **changes}
 
@@ -88,6 +90,7 @@ class SmallLedger:
         self.run = SimpleNamespace(path=path, info={**INFO, **info})
         self.deliveries = _rows(rows)
         self.counters = {**COUNTERS, **(counters or {})}
+        self.attributed: dict[str, dict[str, int]] = {}
         self.contradictions = None
         self._con = duckdb.connect()
         self._con.register("ledger", self.deliveries)
@@ -116,6 +119,7 @@ def _rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
         "copies",
         "view_misses",
     )
-    share = ("latency_ms", "live_latency_ms", "join_offset_ms", "shown_after_s")
+    share = ("latency_ms", "live_latency_ms", "join_offset_ms", "shown_after_s", "cause_ms", "since_drop_ms")
+    share += ("back_after_ms",)
     kinds = {**dict.fromkeys(whole, "Int64"), **dict.fromkeys(share, "Float64"), "owed": "bool"}
     return frame.astype({**dict.fromkeys(frame.columns.difference(list(kinds)), "object"), **kinds})

@@ -9,7 +9,7 @@ import pytest
 
 from reports.ledger import build_ledger
 from reports.page import write_report
-from reports.summary import load_summary
+from reports.baseline import load_summary
 from reports.verdict import judge
 from tests.small_ledger import SmallLedger, event, lost, message
 from tests.written.history import Book

@@ -121,7 +121,7 @@ def test_a_seal_that_was_interrupted_in_the_middle(folder, monkeypatch):
     def interrupted(*_args, **_changes):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sealing.run_folder, "update", interrupted)
+    monkeypatch.setattr(sealing.run_json, "update", interrupted)
     with pytest.raises(KeyboardInterrupt):
         seal(folder)
     monkeypatch.undo()

@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from reports.ledger import Ledger
-from reports.trace import Trace, TraceError, print_trace, trace
+from reports.lanes import print_trace
+from reports.trace import Trace, TraceError, trace
 from tests.written.history import Book
 from tests.written.reading import read
 

@@ -1,0 +1,96 @@
+"""A trace drawn: the widget's lane, the server's and the agent's side by side, time running down.
+
+Every lane begins with a line that says what its connection was doing: joined, connected or away. Widths are those of
+the terminal, and nothing is said by colour alone.
+"""
+
+import html
+import textwrap
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from reports.steps import AWAY, CONNECTED, JOINED, LANES, SERVER
+
+if TYPE_CHECKING:
+    from reports.trace import Step, Trace
+
+LINES = {JOINED: ("┃", "green"), CONNECTED: ("│", "yellow"), AWAY: ("┊", "dim")}
+TONES = {"message": "bold", "missing": "bold white on red", "around": "dim", "recovery": "cyan"}
+VERDICTS = {"live": "green", "late": "yellow", "recovered": "cyan", "lost": "bold red"}
+TIME = 14  # characters of the first column
+NARROWEST = 16  # of a lane
+
+
+def print_trace(found: "Trace", console: Console) -> None:
+    """As lanes; times are ms from the due."""
+    outcome = found.verdict.partition(":")[0]
+    console.print(Text(found.mid, style="bold"), Text(whom(found)), sep="  ")
+    console.print(Text(found.verdict, style=VERDICTS.get(outcome, "")), Text(), sep="\n")
+    width = max(NARROWEST, (console.width - TIME) // len(LANES))
+    names = {**found.lanes, SERVER: "server"}
+    head = Text().append("ms from due".rjust(TIME - 2).ljust(TIME), style="dim")
+    for lane in LANES:
+        head.append(names[lane].ljust(width), style="bold")
+    console.print(_shortened(head))
+    for step in found.steps:
+        for line in _lines(step, width):
+            console.print(_shortened(line))
+    key = "   ".join(f"{LINES[state][0]} {state}" for state in (JOINED, CONNECTED, AWAY))
+    console.print(Text(f"\n{' ' * TIME}{key}", style="dim"))
+    for explanation in found.explanations:
+        title, *rest = explanation.split("\n")
+        console.print("", Text(title, style="bold" if rest else ""), *map(Text, rest), sep="\n")
+
+
+def whom(found: "Trace") -> str:
+    due = f", due {found.due_utc} UTC" if found.due_utc else ""
+    return f"{found.sender} to {found.recipient or 'nobody'}, session {found.session or 'never opened'}{due}"
+
+
+def offset(step: "Step") -> str:
+    return "" if step.offset_ms is None else f"{step.offset_ms:+,.1f}"
+
+
+def _lines(step: "Step", width: int) -> list[Text]:
+    """As many lines as its words need; the lanes beside it go on."""
+    words = textwrap.wrap(step.what, width - 3) or [""]
+    lines = []
+    for n, said in enumerate(words):
+        line = Text().append((offset(step) if n == 0 else "").rjust(TIME - 2).ljust(TIME), style="dim")
+        for lane in LANES:
+            symbol, colour = LINES[step.states[lane]]
+            line.append(symbol, style=colour)
+            of_lane = said if lane == step.lane else ""
+            line.append(" ").append(of_lane, style=TONES[step.tone])
+            line.append(" " * (width - 2 - len(of_lane)))
+        lines.append(line)
+    return lines
+
+
+def _shortened(line: Text) -> Text:
+    line.rstrip()
+    return line
+
+
+LEFT = ' style="text-align: left"'  # a notebook's tables are set to the right
+
+
+def as_html(found: "Trace") -> str:
+    """As a notebook shows it: a row for every step, in its lane."""
+    names = {**found.lanes, SERVER: "server"}
+    headings = "".join(
+        f"<th{LEFT}>{html.escape(name)}</th>" for name in ("ms from due", *map(names.get, LANES)) if name
+    )
+    return (
+        f"<p><b>{html.escape(found.mid)}</b> {html.escape(whom(found))}<br>{html.escape(found.verdict)}</p>"
+        f"<table><thead><tr>{headings}</tr></thead><tbody>{''.join(map(_row, found.steps))}</tbody></table>"
+        + "".join(f"<p>{html.escape(said).replace(chr(10), '<br>')}</p>" for said in found.explanations)
+    )
+
+
+def _row(step: "Step") -> str:
+    cells = (offset(step), *(step.what if lane == step.lane else "" for lane in LANES))
+    style = ' style="background: #7a162622; font-weight: bold"' if step.tone == "missing" else ""
+    return f"<tr{style}>{''.join(f'<td{LEFT}>{html.escape(cell)}</td>' for cell in cells)}</tr>"

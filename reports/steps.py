@@ -1,0 +1,140 @@
+"""What an event says in a few words, in whose lane it stands, and what a party's connection was doing meanwhile."""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from loadtests.events import KINDS
+from reports.telling import lasted
+from reports.words import listed, plural
+
+Event = Mapping[str, Any]
+
+WIDGET, SERVER, AGENT = LANES = ("widget", "server", "agent")
+
+# What happens to the message itself, in the order in which it should.
+OF_MESSAGE = ("due", "sent", "stored", "published", "written", "accepted", "received", "displayed")
+
+JOINED, CONNECTED, AWAY = "joined", "connected", "away"
+
+
+def lane(event: Event) -> str:
+    """The server's lane holds what no party saw, and what the audit found stored there."""
+    if event.get("via") == "audit":
+        return SERVER
+    return AGENT if (event["party"] or "").startswith("agent") else WIDGET if event["party"] else SERVER
+
+
+def said(event: Event, owners: Mapping[str, str], sender: str) -> str:
+    """The event in words. `owners`: the party of each connection's sid."""
+    words, kind = SAID.get(event["kind"]), event["kind"]
+    text = words(event, owners) if words else PLAIN.get(kind) or KINDS[kind].sentence
+    echo = event["kind"] in ("received", "displayed") and event["party"] == sender and event["via"] != "audit"
+    return f"{text} (its own echo)" if echo else text
+
+
+def _why(event: Event) -> str:
+    said = event["reason"] or (f"HTTP {event['status']}" if event["status"] is not None else "")
+    return f": {said}" if said else ""
+
+
+def _after(event: Event) -> str:
+    return "" if event["after"] is None else f", after {event['after']}"
+
+
+def _by(event: Event) -> str:
+    return "" if event["via"] in (None, "live") else f" by {event['via']}"
+
+
+def _joined(event: Event, _: Mapping[str, str]) -> str:
+    there = "" if event["members"] is None else f", {event['members']} there"
+    handed = f", {plural(event['count'], 'message')} handed over" if event["count"] else ""
+    return f"joined {event['room'] or 'the room'}{there}{handed}"
+
+
+def _disconnected(event: Event, _: Mapping[str, str]) -> str:
+    silent_ms = None if event["last_frame_ns"] is None else (event["t"] - event["last_frame_ns"]) / 1e6
+    silence = "" if silent_ms is None or silent_ms < 1000 else f", silent for {lasted(silent_ms)}"
+    return f"connection ended{_why(event)}{silence}"
+
+
+def _published(event: Event, owners: Mapping[str, str]) -> str:
+    where = f" in namespace {event['namespace']}" if event["namespace"] else ""
+    inside = event["sids"]
+    if inside is None:
+        there = "" if event["members"] is None else f"; {plural(event['members'], 'connection')} there"
+    else:
+        names = list(dict.fromkeys(owners.get(sid, f"unknown {sid[:8]}") for sid in inside))
+        there = f"; there: {listed(names)}" if names else "; nobody there"
+    return f"emitted to {event['room'] or 'everybody'}{where}{there}"
+
+
+def _owner(event: Event, owners: Mapping[str, str]) -> str:
+    return owners.get(event["sid"] or "", "a connection")
+
+
+PLAIN = MappingProxyType(
+    {
+        "due": "due",
+        "accepted": "told that it went well",
+        "removed": "taken off the page",
+        "session_opened": "opened the session",
+        "escalated": "asked for a human",
+        "assumed": "took the session",
+        "closed": "left the session",
+        "server_ready": "the server was ready",
+        "server_started": "the server started",
+    }
+)
+SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = MappingProxyType(
+    {
+        "sent": lambda event, _: f"sent by {event['via'] or 'some way'}",
+        "unsent": lambda event, _: f"never sent{_why(event)}",
+        "refused": lambda event, _: f"refused{_why(event)}",
+        "unanswered": lambda event, _: f"no answer{_why(event)}",
+        "stored": lambda event, _: "stored" if event["seq"] is None else f"stored as number {event['seq']}",
+        "published": _published,
+        "written": lambda event, owners: f"written to {_owner(event, owners)}",
+        "not_enqueued": lambda event, owners: f"not taken by {_owner(event, owners)}: {event['why']}",
+        "received": lambda event, _: "in the audit" if event["via"] == "audit" else f"received{_by(event)}",
+        "displayed": lambda event, _: f"displayed{_by(event)}",
+        "not_displayed": lambda event, _: f"not shown: {event['why']}",
+        "withdrawn": lambda event, _: f"stopped early{_why(event)}",
+        "connecting": lambda event, _: f"connecting{f', attempt {n}' if (n := event['attempt'] or 1) > 1 else ''}",
+        "connected": lambda event, _: f"connected by {event['transport'] or 'some transport'}",
+        "upgraded": lambda event, _: f"went on by {event['transport']}",
+        "connect_failed": lambda event, _: f"could not connect{_why(event)}",
+        "disconnected": _disconnected,
+        "frozen": lambda event, _: f"had stood still for {lasted((event['t'] - event['since_ns']) / 1e6)}",
+        "join_sent": lambda event, _: f"join sent{_after(event)}",
+        "joined": _joined,
+        "join_failed": lambda event, _: f"join failed{_why(event)}",
+        "history_read": lambda event, _: f"history read{_after(event)}: {plural(event['count'] or 0, 'message')}",
+        "server_ended": lambda event, _: f"the server was gone (status {event['status']})",
+        "sid_connected": lambda event, owners: f"let {_owner(event, owners)} in",
+        "sid_disconnected": lambda event, owners: f"lost {_owner(event, owners)}{_why(event)}",
+        "room_entered": lambda event, owners: f"{_owner(event, owners)} entered {event['room']}",
+        "room_left": lambda event, owners: f"{_owner(event, owners)} left {event['room']}",
+        "unknown_event": lambda event, owners: f"no handler for {event['event']} of {_owner(event, owners)}",
+        "queue": lambda event, owners: (
+            f"{plural(event['depth'] or 0, 'packet')} waited for {_owner(event, owners)}"
+            f"{', which was upgrading' if event['upgrading'] else ''}"
+        ),
+        "loop_lag": lambda event, _: f"the loop had stood still for {lasted(event['lag_ms'] or 0)}",
+    }
+)
+
+
+def doing(events: Iterable[Event], session: str | None, at_ns: int) -> str:
+    """What a party's connection was doing at that moment: joined (in this session), connected or away."""
+    state = AWAY
+    for event in events:
+        if event["t"] > at_ns:
+            break
+        if event["kind"] in ("connecting", "connect_failed", "disconnected"):
+            state = AWAY
+        elif event["kind"] == "connected":
+            state = CONNECTED
+        elif event["kind"] == "joined" and event["session"] == session:
+            state = JOINED
+    return state

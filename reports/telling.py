@@ -1,0 +1,140 @@
+"""Sentences with a message's own numbers: the {phrases} of a cause, filled from its row of the ledger.
+
+A phrase is whole words that fit where they stand, whatever the row does not know: "; the room was empty", or nothing.
+With a capital letter in front ({Back}) it begins a sentence.
+"""
+
+import string
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from reports.causes import CAUSES, NOT_RECOVERED, Cause
+from reports.words import ms, plural, seconds
+
+Row = Mapping[str, Any]
+
+STATES = MappingProxyType(
+    {
+        "never": "had never connected",
+        "connecting": "was connecting",
+        "connected_unjoined": "was connected and had not joined",
+        "joining": "was joining",
+        "joined": "was joined",
+        "down": "was disconnected",
+    }
+)
+
+
+def named(name: str) -> Cause:
+    """A cause of either list."""
+    return next(each for each in (*CAUSES, *NOT_RECOVERED) if each.name == name)
+
+
+def told(name: str, row: Row) -> str:
+    """What that cause says of this message; where the row does not fit the sentence, what it says of all."""
+    cause = named(name)
+    return string.Formatter().vformat(cause.told, (), _Phrases(row)) if cause.told else cause.sentence
+
+
+def lasted(value: float) -> str:
+    """412 ms, from ten seconds on 12.5 s."""
+    return ms(value) if abs(value) < 10_000 else seconds(value / 1e3)
+
+
+def state(row: Row) -> str:
+    """What the recipient's connection was doing."""
+    return STATES.get(row["conn_state"] or "", "was not looked for")
+
+
+class _Phrases(dict[str, str]):
+    def __init__(self, row: Row) -> None:
+        super().__init__()
+        self._row = row
+
+    def __missing__(self, name: str) -> str:
+        low = name[0].lower() + name[1:]
+        said = PHRASES[low](self._row)
+        return said if low == name else said[:1].upper() + said[1:]
+
+
+def _emitted(row: Row) -> str:
+    """Without a journal the moment is not known; its sender was told some time after it."""
+    return "emitted" if row["published_ns"] is not None else "accepted"
+
+
+def _numbered(row: Row) -> str:
+    return "" if row["seq"] is None else f" as number {row['seq']} of the session"
+
+
+def _inside(row: Row) -> str:
+    """Who was in the room, where the journal told."""
+    members = row["members"]
+    if members is None:
+        return ""
+    return f"; {plural(members, 'connection')} {'was' if members == 1 else 'were'} there" if members else _EMPTY
+
+
+_EMPTY = "; the room was empty"
+
+
+def _before_join(row: Row) -> str:
+    room = row["room"] or "the room"
+    offset_ms = row["join_offset_ms"]
+    if offset_ms is None:
+        return f"and {row['recipient']} never joined {room}"
+    if offset_ms < 0:
+        return f"before {row['recipient']} had joined {room} on this page"
+    return f"{lasted(offset_ms)} before {row['recipient']} had joined {room}"
+
+
+def _when_gone(row: Row) -> str:
+    since_ms = row["since_drop_ms"]
+    if since_ms is None:
+        return f"when {row['recipient']} {state(row)}"
+    when = f"{lasted(abs(since_ms))} {'before' if since_ms < 0 else 'after'} {row['recipient']}'s connection"
+    return f"{when} {'ended' if since_ms < 0 else 'had ended'}"
+
+
+def _back(row: Row) -> str:
+    who, after_ms = row["recipient"], row["back_after_ms"]
+    return f"{who} never joined again" if after_ms is None else f"{who} had joined again {lasted(after_ms)} later"
+
+
+def _rooted(row: Row) -> str:
+    """What an offline gap began as."""
+    root = row["gap_root"]
+    return f" (it had begun as {root})" if root not in (None, "offline") else ""
+
+
+def _raced(row: Row) -> str:
+    if row["wiped"]:
+        return f"{row['recipient']} had shown it, and took it off the page when a history came"
+    before = f"{lasted(row['cause_ms'])} before" if row["cause_ms"] is not None else "before"
+    return f"{row['recipient']} had read the history {before} it was {_emitted(row)}, and joined without asking again"
+
+
+def _refused_with(row: Row) -> str:
+    said = str(row["refused_with"] or "no reason was given")
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
+PHRASES: Mapping[str, Callable[[Row], str]] = MappingProxyType(
+    {
+        "recipient": lambda row: str(row["recipient"]),
+        "state": state,
+        "emitted": _emitted,
+        "numbered": _numbered,
+        "inside": _inside,
+        "before_join": _before_join,
+        "when_gone": _when_gone,
+        "back": _back,
+        "rooted": _rooted,
+        "raced": _raced,
+        "refused_with": _refused_with,
+        "lasted": lambda row: "some time" if row["cause_ms"] is None else lasted(row["cause_ms"]),
+        "room": lambda row: str(row["room"]),
+        "entered_room": lambda row: str(row["entered_room"]),
+        "namespace": lambda row: str(row["namespace"] or "/"),
+    }
+)

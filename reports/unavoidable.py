@@ -1,0 +1,59 @@
+"""What the plan itself makes unavoidable: messages that were due while their recipient could not be there."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from loadtests.plan import plan
+from loadtests.scenario import ScenarioError, from_table
+from reports.intervals import Share
+
+if TYPE_CHECKING:
+    from reports.ledger import Ledger
+
+# Faults in whose windows nothing can reach the one they hit. In the others it can: late, twice, or as ever.
+TAKING_AWAY = frozenset({"drop", "close", "offline", "reload", "half-open", "kill-server", "stop-server"})
+
+
+def unavoidable_miss(ledger: "Ledger") -> Share:
+    """Of the owed messages those due in a planned fault's window, or before the widget was planned to connect.
+
+    The least that any client and server must miss live: detection, back-off and the way back come on top of it.
+    """
+    rows = ledger.deliveries
+    rows = rows[rows["owed"] & rows["due_ns"].notna()]
+    spans = pd.DataFrame([*_windows(ledger.run.info), *_arrivals(ledger)], columns=["party", "start_ns", "end_ns"])
+    of_all = spans[spans["party"].isna()]
+    of_one = spans[spans["party"].notna()].astype({"party": "str"})
+    due = rows[["mid", "recipient", "due_ns"]].astype({"due_ns": "int64"})
+    hit = set(_within(due.merge(of_all.drop(columns="party"), how="cross")))
+    hit |= set(_within(due.merge(of_one, left_on="recipient", right_on="party")))
+    return Share.of(len(hit), len(ledger.deliveries[ledger.deliveries["owed"]]))
+
+
+def _within(pairs: pd.DataFrame) -> "pd.Series[Any]":
+    return pairs.loc[(pairs["due_ns"] >= pairs["start_ns"]) & (pairs["due_ns"] < pairs["end_ns"]), "mid"]
+
+
+def _windows(info: Mapping[str, Any]) -> list[tuple[str | None, int, int]]:
+    windows = info.get("fault_windows") or []
+    return [(each["party"], each["start_ns"], each["end_ns"]) for each in windows if each["name"] in TAKING_AWAY]
+
+
+def _arrivals(ledger: "Ledger") -> list[tuple[str | None, int, int]]:
+    """From each session's opening until its widget was planned to connect; nothing where run.json has no whole plan."""
+    table = ledger.run.info.get("scenario") or {}
+    if "connect_after_s" not in table:
+        return []
+    try:
+        scenario = from_table(table)
+    except ScenarioError:  # of another version of entrega
+        return []
+    opened = ledger.query("SELECT party, min(t) AS t FROM events WHERE kind = 'session_opened' GROUP BY party")
+    numbers = pd.to_numeric(opened["party"].str.removeprefix("widget-"), errors="coerce")
+    return [
+        (str(party), int(t_ns), int(t_ns) + round(plan(scenario, int(number)).connects_s * 1e9))
+        for party, t_ns, number in zip(opened["party"], opened["t"], numbers, strict=True)
+        if not pd.isna(number)
+    ]

@@ -1,0 +1,210 @@
+"""What must never happen, and who did it: duplicates, reorders, leaks, phantoms, each attributed to server or client.
+
+Each is a table with a row for every message that it happened to, `n` times; its attributions are an ordered list, of
+which the first match holds, so that every counted one has exactly one name. All evidence is the swarm's own, but for
+what was stored, so that they are the same with and without a journal where an audit was made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who made a violation and how; `when` is SQL over the columns of its violation's table."""
+
+    name: str
+    whose: str  # server or client
+    code: str
+    sentence: str
+    cure: str
+    when: str
+
+
+# One mid more than once on one page; a display after a removal is no second copy. `frames`: how often it came to that
+# page; `on_one`: the most live frames of it on one connection; `stored`: under how many numbers or ids it was seen.
+DUPLICATES = """
+CREATE TABLE duplicates AS
+WITH copied AS (FROM sightings WHERE displays - removals > 1),
+came AS (
+    SELECT mid, party, coalesce("view", 0) AS "view", conn, via = 'live' AS live, count(*) AS frames
+    FROM (SELECT * REPLACE (coalesce(via, 'live') AS via) FROM frames SEMI JOIN copied USING (mid, party))
+    WHERE kind = 'received' AND via <> 'audit' GROUP BY ALL
+),
+by_page AS (
+    SELECT mid, party, "view", sum(frames) AS frames, max(frames) FILTER (live) AS on_one FROM came GROUP BY ALL
+),
+kept AS (
+    SELECT mid, greatest(count(DISTINCT seq), count(DISTINCT id)) AS stored FROM frames SEMI JOIN copied USING (mid)
+    WHERE kind IN ('received', 'stored', 'accepted') GROUP BY mid
+)
+SELECT copied.mid, displays - removals - 1 AS n, displays, coalesce(frames, 0) AS frames,
+    coalesce(on_one, 0) AS on_one, coalesce(stored, 0) AS stored
+FROM copied LEFT JOIN by_page USING (mid, party, "view") LEFT JOIN kept USING (mid)"""
+
+# At receipt: live frames of one connection whose seq is below one that had come on it before; copies are duplicates.
+# At display: a page put the message where its list did not ascend, though it had come in order.
+REORDERS = """
+CREATE TABLE reorders AS
+WITH firsts AS (
+    SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS said FROM frames
+    WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND conn IS NOT NULL GROUP BY ALL
+),
+numbered AS (
+    SELECT mid, party, conn, t, coalesce(messages.session, firsts.session) AS session,
+        coalesce(firsts.said, messages.seq) AS number
+    FROM firsts LEFT JOIN messages USING (mid)
+),
+late AS (
+    SELECT mid, party FROM numbered
+    QUALIFY number < max(number) OVER (
+        PARTITION BY party, session, conn ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+),
+misplaced AS (SELECT DISTINCT mid, party FROM frames WHERE kind = 'displayed' AND ordered = false)
+SELECT mid, 1 AS n, true AS late FROM late
+UNION ALL
+SELECT mid, 1, false FROM misplaced ANTI JOIN late USING (mid, party)"""
+
+# A frame of a session at a party that has no part in it, counted at receipt, whatever the screen filters. An agent has
+# part in what it assumed; of sessions whose agent nobody recorded nothing is said. Whose a frame is says its mid, else
+# the session that it names. `asked`: the party had asked to join that session.
+LEAKS = """
+CREATE TABLE leaks AS
+WITH came AS (FROM events WHERE kind = 'received' AND via IS DISTINCT FROM 'audit' AND party IS NOT NULL),
+owned AS (
+    SELECT party, mid, t, try_cast(split_part(split_part(mid, ':', -1), '.', 1) AS INTEGER) AS number
+    FROM came WHERE starts_with(mid, run_prefix())
+    UNION ALL
+    SELECT party, named.mid, t,
+        coalesce(try_cast(split_part(split_part(named.mid, ':', -1), '.', 1) AS INTEGER), sessions.number)
+    FROM came LEFT JOIN named USING (source, line) LEFT JOIN sessions ON sessions.session = came.session
+    WHERE came.mid IS NULL
+),
+leaked AS (
+    SELECT mid, party, session, t FROM owned JOIN sessions USING (number)
+    WHERE party <> 'widget-' || number
+        AND if(starts_with(party, 'widget-'), true, coalesce(party <> agent, recorders_whole()))
+),
+asked AS (SELECT party, session, min(sent_ns) AS asked_ns FROM joins GROUP BY ALL)
+SELECT mid, 1 AS n, coalesce(asked_ns <= t, false) AS asked FROM leaked LEFT JOIN asked USING (party, session)"""
+
+# Accepted or displayed, absent from what is stored.
+PHANTOMS = """
+CREATE TABLE phantoms AS
+SELECT mid, 1 AS n, seen_ns IS NOT NULL OR published_ns IS NOT NULL AS emitted FROM judged
+WHERE stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)"""
+
+VIOLATIONS: Mapping[str, str] = MappingProxyType(
+    {"duplicates": DUPLICATES, "reorders": REORDERS, "leaks": LEAKS, "phantoms": PHANTOMS}
+)
+
+ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = MappingProxyType(
+    {
+        "duplicates": (
+            Attribution(
+                "stored_twice",
+                "server",
+                "U4",
+                "The server stored it twice: its sender had heard nothing and sent it again.",
+                "Let (session, clientId) be unique, and answer a message that is known already as if it were new.",
+                "stored > 1",
+            ),
+            Attribution(
+                "emitted_twice",
+                "server",
+                "W4",
+                "It came more than once over one connection: the server emitted it more than once.",
+                "Emit in one place, once a commit; with several workers let only one of them emit.",
+                "on_one > 1",
+            ),
+            Attribution(
+                "duplicate_handler",
+                "client",
+                "W4",
+                "It came once and was shown more than once: the page has several handlers for one event.",
+                "Register handlers once, outside of `connect`, and take them off when a component goes.",
+                "displays > frames",
+            ),
+            Attribution(
+                "not_deduped",
+                "client",
+                "W4",
+                "It came by two ways, live and with a history, and the page showed both.",
+                "Merge by id: what is on the page already is not put there again.",
+                "true",
+            ),
+        ),
+        "reorders": (
+            Attribution(
+                "emitted_out_of_order",
+                "server",
+                "W5",
+                "It came after a message with a higher number, over the same connection: the server emitted them so.",
+                "Publish a session's messages one after the other, in the order of their seq.",
+                "late",
+            ),
+            Attribution(
+                "sorted_wrongly",
+                "client",
+                "W5",
+                "It came in order, and the page put it in another place.",
+                "Sort by seq on insert, not by the time of arrival or of a clock.",
+                "true",
+            ),
+        ),
+        "leaks": (
+            Attribution(
+                "joined_elsewhere",
+                "client",
+                "",
+                "The party had asked to join that session's room itself, and was let in.",
+                "Check on the server whose room it is, and let a page forget a session that is over.",
+                "asked",
+            ),
+            Attribution(
+                "emitted_to_others",
+                "server",
+                "",
+                "The server emitted it to a party that has no part in the session.",
+                "Never emit without a room, and build the room's name in one place.",
+                "true",
+            ),
+        ),
+        "phantoms": (
+            Attribution(
+                "emitted_unstored",
+                "server",
+                "",
+                "It was emitted and is stored nowhere: after a reload it is gone.",
+                "Store first, then emit.",
+                "emitted",
+            ),
+            Attribution(
+                "accepted_unstored",
+                "server",
+                "",
+                "Its sender was told that it went well, and it is stored nowhere.",
+                "Commit before the answer.",
+                "true",
+            ),
+        ),
+    }
+)
+
+
+def create_violations(con: duckdb.DuckDBPyConnection) -> None:
+    """Tables duplicates, reorders, leaks, phantoms; needs those of reports.facts and reports.outcomes."""
+    for step in VIOLATIONS.values():
+        con.execute(step)
+
+
+def attributed(con: duckdb.DuckDBPyConnection, violation: str) -> dict[str, int]:
+    """How many of that violation each of its attributions explains; only those that explain any."""
+    named = " ".join(f"WHEN {each.when} THEN '{each.name}'" for each in ATTRIBUTIONS[violation])
+    rows = con.execute(
+        f"SELECT CASE {named} END AS name, sum(n)::BIGINT FROM {violation} GROUP BY name ORDER BY 2 DESC, 1"
+    ).fetchall()
+    return {str(name): int(n) for name, n in rows}
