@@ -283,8 +283,8 @@ def trace_command(mid: Annotated[str, typer.Argument(help="RUN:KEY, or KEY alone
     """
     from rich.console import Console
 
-    from reports.ledger import open_ledger
     from reports.lanes import print_trace
+    from reports.ledger import open_ledger
     from reports.trace import trace
 
     print_trace(trace(open_ledger(run), mid), Console())
@@ -387,8 +387,8 @@ def demo() -> None:
 
 
 def _judged(ledger: "Ledger", against: Path | None, goals: Path | None) -> "Verdict":
-    from reports.goals import load_goals
     from reports.baseline import load_summary
+    from reports.goals import load_goals
     from reports.verdict import judge
 
     own = (ledger.run.info.get("scenario") or {}).get("goals") or {}

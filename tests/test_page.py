@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from reports.baseline import load_summary
 from reports.ledger import build_ledger
 from reports.page import write_report
-from reports.baseline import load_summary
 from reports.verdict import judge
 from tests.small_ledger import SmallLedger, event, lost, message
 from tests.written.history import Book

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from loadtests.run_folder import RunFolderError
-from reports.faults import faults
 from reports.baseline import SummaryError, load_summary
+from reports.faults import faults
 from tests.small_ledger import T0_NS, SmallLedger, event, healthy_rig, lost, message
 from tests.written.history import Book
 

@@ -3,8 +3,8 @@
 import pytest
 from rich.console import Console
 
-from reports.ledger import Ledger
 from reports.lanes import print_trace
+from reports.ledger import Ledger
 from reports.trace import Trace, TraceError, trace
 from tests.written.history import Book
 from tests.written.reading import read

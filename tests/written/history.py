@@ -158,13 +158,13 @@ class Story:
         if joins:
             self.joins("a", at + 0.05)
 
-    def connects(self, who: str, at: float) -> None:
+    def connects(self, who: str, at: float, transport: str = "websocket") -> None:
         """A connection, up 50 ms later."""
         self.conns[who] += 1
         about = {"conn": self.conns[who]}
         self.saw(who, at, "connecting", attempt=1, **about)
         self.journal(at + 0.04, "sid_connected", sid=self.sid(who))
-        self.saw(who, at + 0.05, "connected", sid=self.sid(who), transport="websocket", **about)
+        self.saw(who, at + 0.05, "connected", sid=self.sid(who), transport=transport, **about)
 
     def cannot_connect(self, who: str, at: float, reason: str, status: int | None = None) -> None:
         self.saw(who, at, "connecting", attempt=1, conn=self.conns[who] + 1)
@@ -180,6 +180,7 @@ class Story:
         failed: tuple[float, str] | None = None,
         after: int | None = 0,
         room: str | None = None,
+        namespace: str | None = None,
         offers: Iterable[str] = (),
         count: int | None = None,
     ) -> None:
@@ -188,7 +189,8 @@ class Story:
         about = {"conn": self.conns[who], "room": room or self.room}
         self.saw(who, at, "join_sent", after=after, **about)
         if entered is not None:
-            self.journal(at + entered, "room_entered", sid=self.sid(who), room=room or self.room, session=self.session)
+            where = {"room": room or self.room, "namespace": namespace, "session": self.session}
+            self.journal(at + entered, "room_entered", sid=self.sid(who), **where)
             self.inside[who] = self.sid(who)
         if failed is not None:
             self.saw(who, at + failed[0], "join_failed", reason=failed[1], conn=self.conns[who])
@@ -203,16 +205,34 @@ class Story:
         self.connects("w", at)
         self.joins("w", at + 0.1, **join)
 
-    def drops(self, who: str, at: float, last_frame: float | None = None, noticed: float = 0.01) -> None:
-        """The connection ends; its last frame came a second before, unless said."""
+    def drops(
+        self,
+        who: str,
+        at: float,
+        last_frame: float | None = None,
+        noticed: float = 0.01,
+        reason: str = "transport close",
+        heard: float | None = None,
+    ) -> None:
+        """The connection ends; its last frame came a second before, unless said. `noticed`: by the server, later.
+
+        `heard`: when the server had heard of it last; None: it does not say.
+        """
         last_frame = at - 1 if last_frame is None else last_frame
         frame_ns = ns(self.start_s + last_frame)
-        self.saw(who, at, "disconnected", reason="transport close", last_frame_ns=frame_ns, conn=self.conns[who])
-        self.journal(at + noticed, "sid_disconnected", sid=self.sid(who), reason="transport close")
+        self.saw(who, at, "disconnected", reason=reason, last_frame_ns=frame_ns, conn=self.conns[who])
+        heard_ns = None if heard is None else ns(self.start_s + heard)
+        server_s = reason if "server" in reason else "transport close"
+        about = {"sid": self.sid(who), "reason": server_s.removeprefix("io "), "last_frame_ns": heard_ns}
+        self.journal(at + noticed, "sid_disconnected", **about)
         self.inside.pop(who, None)
 
     def closes(self, who: str, at: float) -> None:
         self.saw(who, at, "closed")
+
+    def freezes(self, who: str, at: float, for_s: float) -> None:
+        """The page stands still; it can say so only when it goes on."""
+        self.saw(who, at + for_s, "frozen", since_ns=ns(self.start_s + at))
 
     # -- messages
 
@@ -234,37 +254,45 @@ class Story:
         answered: float = 0.03,
         published: float | None = 0.006,
         room: str | None = None,
+        there: Iterable[str] = (),
+        namespace: str | None = None,
         reaches: bool = True,
+        writes: bool = True,
         why: str | None = None,
         shown: float = 0.02,
+        via: str = "rest",
+        status: int = 400,
     ) -> None:
         """`published`, `answered`, `shown` are seconds after the sending; `reaches` False: written, never received.
 
-        `why`: the page received it and did not show it. A message to another `room` reaches nobody.
+        `why`: the page received it and did not show it. A message to another `room` or `namespace` reaches who is
+        `there`. `writes` False: it was not even written.
         """
         seq = len(self.stored) + 1 if stored else None
         about = {"mid": self.mid(key)}
         due_ns = ns(self.start_s + (at if due is None else due))
-        self.saw(who, at, "sent", due_ns=due_ns, via="rest", **about)
+        self.saw(who, at, "sent", due_ns=due_ns, via=via, **about)
         if stored:
             self.stored.append(key)
             self.journal(at + 0.005, "stored", id=self.id(key), seq=seq, session=self.session, **about)
         if published is not None:
-            inside = {} if room else self.inside
-            self._publishes(who, key, at, published, room or self.room, dict(inside), reaches, why, shown)
-        told = {"accepted": {"status": 201, "id": self.id(key), "seq": seq}, "refused": {"status": 400}}
+            inside = {other: self.sid(other) for other in there} if room or namespace else dict(self.inside)
+            where = {"room": room or self.room, "namespace": namespace}
+            self._publishes(who, key, at, published, where, inside, reaches, writes, why, shown)
+        told = {"accepted": {"status": 201, "id": self.id(key), "seq": seq}, "refused": {"status": status}}
         self.saw(who, at + answered, answer, **about, **told.get(answer, {"reason": "timeout"}))
 
     def _publishes(
-        self, who: str, key: str, at: float, published: float, room: str, inside: dict[str, str],
-        reaches: bool, why: str | None, shown: float,
+        self, who: str, key: str, at: float, published: float, where: dict[str, str | None], inside: dict[str, str],
+        reaches: bool, writes: bool, why: str | None, shown: float,
     ) -> None:  # fmt: skip
         about = {"mid": self.mid(key), "id": self.id(key), "session": self.session}
         sids = sorted(inside.values())
-        self.journal(at + published, "published", room=room, members=len(sids), sids=sids, **about)
+        self.journal(at + published, "published", members=len(sids), sids=sids, **where, **about)
         for other in inside:
-            self.journal(at + published + 0.001, "written", sid=inside[other], **about)
-            if other != who and reaches:
+            if writes:
+                self.journal(at + published + 0.001, "written", sid=inside[other], **about)
+            if other != who and reaches and writes:
                 self.shows(other, key, at + shown, why=why)
 
     def id(self, key: str) -> str:

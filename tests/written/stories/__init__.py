@@ -1,0 +1,22 @@
+"""Every cause in a handful of events each, told in words: what happened, and what the ledger must say of it.
+
+Beside each cause stands what is nearly the same and has another. All of these are told in one run; those that need a
+run of their own, since they tell of a whole server, are in tests.written.stories.alone.
+"""
+
+from types import ModuleType
+
+from tests.written.history import Written
+from tests.written.stories import displays, gaps, refused, rooms, server
+
+
+def _told_in(module: ModuleType) -> tuple[Written, ...]:
+    found = vars(module).values()
+    return tuple(each for each in found if getattr(each, "__module__", "") == module.__name__ and _tells(each))
+
+
+def _tells(each: object) -> bool:
+    return list(getattr(each, "__annotations__", {})) == ["s", "return"]
+
+
+STORIES = tuple(tell for module in (rooms, refused, gaps, server, displays) for tell in _told_in(module))

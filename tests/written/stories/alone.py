@@ -1,0 +1,183 @@
+"""What is true of a whole server or network, and needs a run of its own."""
+
+from collections.abc import Callable
+
+from tests.written.history import Book, Story
+
+
+def restarted(book: Book) -> Story:
+    """The server dies at 10 s and is ready at 14 s; the first back-off and the way back are 2 s at most."""
+    s = book.story()
+    book.event(-1, "server_ready", "launcher", url="http://127.0.0.1:8000")
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    book.server_is_killed(10)
+    s.drops("w", 10.01, last_frame=9.7)
+    s.drops("a", 10.02, last_frame=9.7)
+    book.lines["journal-1"] = [line for line in book.lines["journal-1"] if line["kind"] != "sid_disconnected"]
+    book.server_is_back(14)
+    s.connects("a", 14.3)
+    s.joins("a", 14.4, after=1)
+    return s
+
+
+def reconnect_storm(book: Book) -> None:
+    """Everybody comes back at once; the widget's first attempt times out, and it waits for its back-off."""
+    s = restarted(book)
+    s.agent_sends("a.1", 15)
+    s.saw("w", 15.5, "connecting", attempt=2, conn=2)
+    s.agent_sends("a.2", 17)
+    s.saw("w", 18.5, "connect_failed", reason="timeout", conn=2)
+    s.agent_sends("a.3", 19)
+    s.connects("w", 20)
+    s.agent_sends("a.4", 20.5)
+    s.joins("w", 21, after=1, offers=["a.1", "a.2", "a.3", "a.4"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", "server_restarted")
+    s.expect("a.2", "recovered", "reconnect_storm")
+    s.expect("a.3", "recovered", "reconnect_storm")
+    s.expect("a.4", "recovered", "offline")
+
+
+def back_with_the_first_back_off(book: Book) -> None:
+    s = restarted(book)
+    s.agent_sends("a.1", 14.8)
+    s.connects("w", 15)
+    s.agent_sends("a.2", 15.4)
+    s.joins("w", 15.5, after=1, offers=["a.1", "a.2"])
+    s.agent_sends("a.3", 19)
+    s.drops("w", 20)
+    s.agent_sends("a.4", 20.5)
+    s.widget_comes(21, after=4, offers=["a.4"])
+    for key in ("a.1", "a.2"):
+        s.expect(key, "recovered", "server_restarted")
+    s.expect("a.3", "live")
+    s.expect("a.4", "recovered", "offline")
+
+
+def never_back_after_a_restart(book: Book) -> None:
+    s = restarted(book)
+    s.agent_sends("a.1", 15)
+    s.agent_sends("a.2", 30)
+    s.expect("a.1", "lost", "server_restarted", "never_back")
+    s.expect("a.2", "lost", "reconnect_storm", "never_back")
+
+
+def emitted_to_another_room_after_a_storm(book: Book) -> None:
+    s = restarted(book)
+    s.widget_comes(20, after=1)
+    s.agent_sends("a.1", 25, room=s.session)
+    s.expect("a.1", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def idle_timeout(book: Book) -> None:
+    """A proxy drops what is idle for 2 s, three times; pings come every 5 s."""
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    for n in range(3):
+        at = 2 + 6 * n
+        s.widget_comes(at, after=2 * n, offers=[f"a.{2 * n - 1}"] if n else [])
+        s.agent_sends(f"a.{2 * n}", at + 1)
+        s.drops("w", at + 3.02 + n / 100, last_frame=at + 1.02)
+        s.agent_sends(f"a.{2 * n + 1}", at + 4)
+    s.widget_comes(20, after=5, offers=["a.5"])
+    for n in range(3):
+        s.expect(f"a.{2 * n}", "live")
+        s.expect(f"a.{2 * n + 1}", "recovered", "idle_timeout")
+
+
+def idle_timeouts_and_who_is_back_and_has_not_joined(book: Book) -> None:
+    """Up again it is no longer the proxy's, and a message that was on its way when it was cut is neither."""
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    for n in range(3):
+        s.widget_comes(2 + 6 * n, after=n, offers=[])
+        s.drops("w", 5 + 6 * n, last_frame=3 + 6 * n)
+    s.connects("w", 18)
+    s.agent_sends("a.0", 18.5)
+    s.joins("w", 19, offers=["a.0"])
+    s.agent_sends("a.1", 20.98, reaches=False)
+    s.drops("w", 21, last_frame=20.9)
+    s.widget_comes(22, after=1, offers=["a.1"])
+    s.expect("a.0", "recovered", "offline")
+    s.expect("a.1", "recovered", "offline")
+
+
+def cut_as_the_message_came(book: Book) -> None:
+    """The proxy cuts it a moment before its client is told."""
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    for n in range(3):
+        s.widget_comes(2 + 6 * n, after=0)
+        if n == 2:
+            s.inside.pop("w")
+            s.agent_sends("a.0", 16.99)
+        s.drops("w", 5 + 6 * n, last_frame=3 + 6 * n, noticed=-0.02)
+    s.widget_comes(20, offers=["a.0"])
+    s.expect("a.0", "recovered", "idle_timeout")
+
+
+def closed_at_different_ages(book: Book) -> None:
+    """As often, and nothing is constant about it."""
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    for n, silent_s in enumerate((0.6, 1.3, 2.0)):
+        s.widget_comes(2 + 6 * n, after=n, offers=[f"a.{n - 1}"] if n else [])
+        s.drops("w", 5 + 6 * n, last_frame=5 + 6 * n - silent_s)
+        s.agent_sends(f"a.{n}", 6 + 6 * n)
+    s.widget_comes(20, after=2, offers=["a.2"])
+    for n in range(3):
+        s.expect(f"a.{n}", "recovered", "offline")
+
+
+def closed_twice_at_the_same_age(book: Book) -> None:
+    """Twice is a coincidence."""
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    for n in range(2):
+        s.widget_comes(2 + 6 * n, after=n, offers=[f"a.{n - 1}"] if n else [])
+        s.drops("w", 5 + 6 * n, last_frame=3 + 6 * n)
+        s.agent_sends(f"a.{n}", 6 + 6 * n)
+    s.widget_comes(20, after=1, offers=["a.1"])
+    for n in range(2):
+        s.expect(f"a.{n}", "recovered", "offline")
+
+
+def a_few_alike_among_many_others(book: Book) -> None:
+    """One party's drops are alike, those of four others are not: that is its own bad luck."""
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    for n in range(3):
+        s.widget_comes(2 + 6 * n, after=n, offers=[f"a.{n - 1}"] if n else [])
+        s.drops("w", 5 + 6 * n, last_frame=3 + 6 * n)
+        s.agent_sends(f"a.{n}", 6 + 6 * n)
+        s.expect(f"a.{n}", "recovered", "offline")
+    s.widget_comes(20, after=2, offers=["a.2"])
+    for _ in range(4):
+        other = book.story()
+        other.opens(0)
+        other.widget_comes(1)
+        other.drops("w", 5, last_frame=4.1)
+        other.widget_comes(6)
+
+
+ALONE: tuple[Callable[[Book], None], ...] = (
+    reconnect_storm,
+    back_with_the_first_back_off,
+    never_back_after_a_restart,
+    emitted_to_another_room_after_a_storm,
+    idle_timeout,
+    idle_timeouts_and_who_is_back_and_has_not_joined,
+    cut_as_the_message_came,
+    closed_at_different_ages,
+    closed_twice_at_the_same_age,
+    a_few_alike_among_many_others,
+)

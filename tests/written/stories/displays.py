@@ -1,0 +1,170 @@
+"""S and W: it was there, and the message did not leave, or was not shown."""
+
+from tests.written.history import Story
+
+
+def not_published(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, published=None)
+    s.agent_sends("a.1", 6)
+    s.expect("a.0", "lost", ("not_published", "subscribed_nowhere"), "never_back")
+    s.expect("a.1", "live")
+
+
+def not_published_before_the_join(s: Story) -> None:
+    """The first missing stage wins; without a journal it is the join that is missing."""
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2, published=None)
+    s.widget_comes(5, offers=["a.0"])
+    s.expect("a.0", "recovered", ("not_published", "early_message"))
+
+
+def malformed(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, why="shape")
+    s.agent_sends("a.1", 6, why="session")
+    s.expect("a.0", "lost", "malformed", "never_back")
+    s.expect("a.1", "lost", "malformed", "never_back")
+
+
+def malformed_without_a_mid(s: Story) -> None:
+    """The frame is known by the server's id only; it is shown when the join hands it over in the right form."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, reaches=False)
+    about = {"conn": 1, "id": s.id("a.0")}
+    s.saw("w", 5.02, "received", via="live", event="new-message", **about)
+    s.saw("w", 5.02, "not_displayed", why="shape", **about)
+    s.drops("w", 7)
+    s.widget_comes(8, offers=["a.0"])
+    s.expect("a.0", "recovered", "malformed")
+
+
+def wiped(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    s.saw("w", 6, "removed", mid=s.mid("a.0"), conn=1)
+    s.agent_sends("a.1", 7)
+    s.saw("w", 8, "removed", mid=s.mid("a.1"), conn=1)
+    s.saw("w", 8.1, "displayed", mid=s.mid("a.1"), conn=1, via="history")
+    s.expect("a.0", "lost", "history_race", "wiped")
+    s.expect("a.1", "live")
+
+
+def wiped_of_what_a_join_had_brought(s: Story) -> None:
+    """The live message was missed for another reason; the history took away what the join had mended."""
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.widget_comes(3, offers=["a.0"])
+    s.saw("w", 4, "removed", mid=s.mid("a.0"), conn=1)
+    s.expect("a.0", "lost", "early_message", "wiped")
+
+
+def history_race(s: Story) -> None:
+    """Fetch, then join without asking again: what comes in between is in neither."""
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.reads_history("w", 3, ["a.0"])
+    s.agent_sends("a.1", 3.2)
+    s.connects("w", 3.4)
+    s.agent_sends("a.2", 3.52)
+    s.joins("w", 3.5, entered=0.05, acked=0.06, after=None)
+    s.agent_sends("a.3", 5)
+    s.expect("a.0", "recovered", "early_message")
+    s.expect("a.1", "lost", "history_race", "not_asked")
+    s.expect("a.2", "lost", "history_race", "not_asked")
+    s.expect("a.3", "live")
+
+
+def history_race_after_a_gap(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 5.2)
+    s.reads_history("w", 5.5, ["a.0"])
+    s.agent_sends("a.1", 5.8)
+    s.widget_comes(6, after=None)
+    s.expect("a.0", "recovered", "offline")
+    s.expect("a.1", "lost", "history_race", "not_asked")
+
+
+def fetch_then_join_that_asks(s: Story) -> None:
+    """The join asks again; that the server hands over nothing is another mistake."""
+    s.opens(0)
+    s.assumes(1)
+    s.reads_history("w", 3, [])
+    s.agent_sends("a.0", 3.2)
+    s.widget_comes(3.4)
+    s.expect("a.0", "lost", "early_message", "not_offered")
+
+
+def a_fetch_of_an_earlier_time(s: Story) -> None:
+    """It was read before the connection broke: what was missed then it could not hold."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.reads_history("w", 3, [])
+    s.drops("w", 5)
+    s.agent_sends("a.0", 5.5)
+    s.widget_comes(6, after=None)
+    s.expect("a.0", "lost", "offline", "not_asked")
+
+
+def a_fetch_and_no_join_after_it(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.reads_history("w", 5.5, [])
+    s.agent_sends("a.0", 5.8)
+    s.expect("a.0", "lost", "offline", "never_back")
+
+
+def late_listener(s: Story) -> None:
+    """The page is joined from 0.65 s on, and listens from 3 s on."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 2, why="no-listener")
+    s.agent_sends("a.1", 5)
+    s.expect("a.0", "lost", "late_listener", "never_back")
+    s.expect("a.1", "live")
+
+
+def late_listener_after_a_reconnect(s: Story) -> None:
+    """It listened before, and after."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.drops("w", 5)
+    s.widget_comes(6, after=1)
+    s.agent_sends("a.1", 6.3, why="no-listener")
+    s.expect("a.0", "live")
+    s.expect("a.1", "lost", "late_listener", "never_back")
+
+
+def a_listener_for_another_event(s: Story) -> None:
+    """Its own echo comes under the name that it knows, the agent's message under one that it never listens to."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, reaches=False)
+    about = {"mid": s.mid("a.0"), "conn": 1, "id": s.id("a.0"), "seq": 1}
+    s.saw("w", 5.02, "received", via="live", event="message", **about)
+    s.saw("w", 5.02, "not_displayed", why="no-listener", **about)
+    s.widget_sends("w.0", 6)
+    s.saw("w", 6.02, "received", via="live", event="new-message", mid=s.mid("w.0"), conn=1)
+    s.expect("a.0", "lost", "event_mismatch", "never_back")
+    s.expect("w.0", "live")

@@ -1,0 +1,194 @@
+"""G: the connection is down, or only looks up."""
+
+from tests.written.history import Story
+
+
+def offline(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.agent_sends("a.0", 4)
+    s.drops("w", 5)
+    s.agent_sends("a.1", 5.5)
+    s.cannot_connect("w", 6, "Network is unreachable")
+    s.agent_sends("a.2", 6.5)
+    s.widget_comes(7, after=1, offers=["a.1", "a.2"])
+    s.agent_sends("a.3", 9)
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", "offline")
+    s.expect("a.2", "recovered", "offline")
+    s.expect("a.3", "live")
+
+
+def in_flight(s: Story) -> None:
+    """Written to a connection that ended before any later frame of it arrived; the commonest healthy case."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.agent_sends("a.0", 4.98, reaches=False)
+    s.drops("w", 5, last_frame=4.5)
+    s.widget_comes(7, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
+def lost_on_a_connection_that_went_on(s: Story) -> None:
+    """A later frame came on the same connection, so that it was not in flight: nothing explains it."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.agent_sends("a.0", 4, reaches=False)
+    s.agent_sends("a.1", 6)
+    s.drops("w", 7, last_frame=6.5)
+    s.widget_comes(8, offers=["a.0"])
+    s.expect("a.0", "recovered", ("unexplained", "subscribed_nowhere"))
+
+
+def offline_before_any_join(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.drops("w", 3)
+    s.agent_sends("a.0", 4)
+    s.connects("w", 5)
+    s.agent_sends("a.1", 6)
+    s.joins("w", 7, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", "offline")
+    s.expect("a.1", "recovered", "early_message")
+
+
+def half_open(s: Story) -> None:
+    """The path dies at 5 s, and the client notices 9 s after the last frame: pingInterval and pingTimeout."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 4.9)
+    s.agent_sends("a.1", 6, reaches=False)
+    s.agent_sends("a.2", 12, reaches=False)
+    s.drops("w", 14, last_frame=5, reason="ping timeout")
+    s.agent_sends("a.3", 14.5)
+    s.widget_comes(15, offers=["a.1", "a.2", "a.3"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", ("half_open", "gone_silent"))
+    s.expect("a.2", "recovered", ("half_open", "gone_silent"))
+    s.expect("a.3", "recovered", "offline")
+
+
+def half_open_that_the_server_noticed_first(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 6, reaches=False)
+    s.inside.pop("w")
+    s.agent_sends("a.1", 12)
+    s.drops("w", 14.2, last_frame=5, noticed=-3, reason="transport error")
+    s.widget_comes(15, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", ("half_open", "gone_silent"))
+    s.expect("a.1", "recovered", ("half_open", "gone_silent"))
+
+
+def half_open_by_a_client_that_has_no_word_for_it(s: Story) -> None:
+    """A short silence that a ping time-out ended, since another frame had come after the last ping."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 6, reaches=False)
+    s.drops("w", 9, last_frame=4.9, reason="ping timeout")
+    s.widget_comes(10, offers=["a.0"])
+    s.expect("a.0", "recovered", ("half_open", "gone_silent"))
+
+
+def a_gap_that_began_half_open_upwards(s: Story) -> None:
+    """The server heard nothing more and closed it; everything emitted until then had come."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 10)
+    s.drops("w", 14, last_frame=13.5, heard=5)
+    s.agent_sends("a.1", 14.5)
+    s.widget_comes(15, offers=["a.1"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", "offline")
+
+
+def silent_for_less_than_a_time_out(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 6, reaches=False)
+    s.drops("w", 12.9, last_frame=4.9)
+    s.widget_comes(14, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
+def a_ping_time_out_without_a_silence(s: Story) -> None:
+    """Pongs that come late from a slow page, say: frames came until a moment before."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 4.98, reaches=False)
+    s.drops("w", 5, last_frame=4.9, reason="ping timeout")
+    s.widget_comes(6, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
+def frozen(s: Story) -> None:
+    """The page stands still from 5 s to 25 s; the server gives it up at 14 s. What came before is shown on waking."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 6, shown=18.9)
+    s.inside.pop("w")
+    s.agent_sends("a.1", 16)
+    s.freezes("w", 5, 20)
+    s.drops("w", 25.02, last_frame=25.01, noticed=-11)
+    s.agent_sends("a.2", 25.5)
+    s.widget_comes(26, after=1, offers=["a.1", "a.2"])
+    s.expect("a.0", "late")
+    s.expect("a.1", "recovered", "frozen")
+    s.expect("a.2", "recovered", "offline")
+
+
+def frozen_and_nothing_of_it_was_read(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 6, reaches=False)
+    s.freezes("w", 5, 7)
+    s.drops("w", 12.01, last_frame=4.9, reason="ping timeout")
+    s.widget_comes(13, offers=["a.0"])
+    s.expect("a.0", "recovered", "frozen")
+
+
+def a_freeze_that_the_connection_outlived(s: Story) -> None:
+    """It is shown late; the reset a while later is only a reset."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 6, shown=2.1)
+    s.freezes("w", 5, 3)
+    s.agent_sends("a.1", 10)
+    s.drops("w", 15, last_frame=14.5)
+    s.agent_sends("a.2", 15.5)
+    s.widget_comes(16, after=2, offers=["a.2"])
+    s.expect("a.0", "late")
+    s.expect("a.1", "live")
+    s.expect("a.2", "recovered", "offline")
+
+
+def frozen_before_it_ever_joined(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 3)
+    s.freezes("w", 2, 3)
+    s.widget_comes(6, offers=["a.0"])
+    s.expect("a.0", "recovered", "early_message")
+
+
+def frozen_in_the_wrong_room(s: Story) -> None:
+    """It would not have come to a page that was awake either."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.freezes("w", 4, 2)
+    s.agent_sends("a.0", 5, room=s.session)
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")

@@ -1,0 +1,152 @@
+"""C: the recipient cannot connect, or not stay connected."""
+
+from tests.written.history import Story
+
+
+def origin_refused(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 1.5)
+    for at in (2, 4, 8):
+        s.cannot_connect("w", at, "https://shop.example is not an accepted origin", 400)
+    s.agent_sends("a.1", 5)
+    s.agent_sends("a.2", 20)
+    s.expect("a.0", "lost", "early_message", "never_back")
+    s.expect("a.1", "lost", "origin_refused", "never_back")
+    s.expect("a.2", "lost", "origin_refused", "never_back")
+
+
+def handshake_refused(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    for at in (2, 4, 8):
+        s.cannot_connect("w", at, "HTTP 403", 403)
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", "handshake_refused", "never_back")
+
+
+def origin_refused_by_the_journal(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.cannot_connect("w", 2, "HTTP 403", 403)
+    s.journal(2.03, "origin_refused", origin="https://shop.example")
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", ("origin_refused", "handshake_refused"), "never_back")
+
+
+def auth_refused(s: Story) -> None:
+    """The token is old when the connection breaks; the client does not try again by itself."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 5.5)
+    s.cannot_connect("w", 6, "The token has expired.")
+    s.journal(6.04, "auth_refused", sid="x", reason="The token has expired.")
+    s.agent_sends("a.1", 9)
+    s.expect("a.0", "lost", "offline", "never_back")
+    s.expect("a.1", "lost", "auth_refused", "never_back")
+
+
+def auth_refused_from_the_first(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.cannot_connect("w", 2, "HTTP 401", 401)
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", "auth_refused", "never_back")
+
+
+def auth_refused_until_there_is_a_new_token(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.cannot_connect("w", 6, "jwt expired")
+    s.agent_sends("a.0", 6.5)
+    s.connects("w", 7)
+    s.agent_sends("a.1", 7.03)
+    s.joins("w", 7.1, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", "auth_refused")
+    s.expect("a.1", "recovered", "offline")
+
+
+def auth_refused_by_the_journal(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.cannot_connect("w", 2, "HTTP 403", 403)
+    s.journal(2.03, "auth_refused", sid="x", reason="no token")
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", ("auth_refused", "handshake_refused"), "never_back")
+
+
+def refused_by_the_network_only(s: Story) -> None:
+    """Somebody else's token is refused at that time."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.journal(6.04, "auth_refused", sid="x", reason="no token")
+    s.cannot_connect("w", 6, "Connection refused")
+    s.agent_sends("a.0", 6.5)
+    s.widget_comes(8, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
+def an_origin_that_was_good_before(s: Story) -> None:
+    """Who was connected before has the right origin; whatever happened, it is away."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.cannot_connect("w", 6, "not an accepted origin", 400)
+    s.agent_sends("a.0", 6.5)
+    s.expect("a.0", "lost", "offline", "never_back")
+
+
+def kicked(s: Story) -> None:
+    """The server disconnects it as the message comes; it does not come back from that by itself."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.inside.pop("w")
+    s.agent_sends("a.0", 5)
+    s.drops("w", 5.008, last_frame=5.007, noticed=-0.006, reason="io server disconnect")
+    s.agent_sends("a.1", 9)
+    s.expect("a.0", "lost", "kicked", "never_back")
+    s.expect("a.1", "lost", "kicked", "never_back")
+
+
+def kicked_and_back(s: Story) -> None:
+    """Its application connects again; joining is no longer the kick's."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5, reason="io server disconnect")
+    s.agent_sends("a.0", 5.5)
+    s.connects("w", 6)
+    s.agent_sends("a.1", 6.5)
+    s.joins("w", 7, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", "kicked")
+    s.expect("a.1", "recovered", "offline")
+
+
+def kicked_by_the_journal(s: Story) -> None:
+    """A client that calls it a closed transport."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.journal(4.999, "sid_disconnected", sid=s.sid("w"), reason="server disconnect")
+    s.agent_sends("a.0", 5.5)
+    s.widget_comes(6, offers=["a.0"])
+    s.expect("a.0", "recovered", ("kicked", "offline"))
+
+
+def on_its_way_when_it_was_kicked(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 4.98, reaches=False)
+    s.drops("w", 5, last_frame=4.97, reason="io server disconnect")
+    s.widget_comes(6, offers=["a.0"])
+    s.expect("a.0", "recovered", ("offline", "kicked"))

@@ -1,0 +1,344 @@
+"""R: the recipient is not in the room when the server emits."""
+
+from tests.written.history import Story
+
+
+def steady(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    s.widget_sends("w.0", 6)
+    s.agent_sends("a.1", 7, shown=3)
+    s.expect("a.0", "live")
+    s.expect("w.0", "live")
+    s.expect("a.1", "late")
+
+
+def early_message(s: Story) -> None:
+    """Before it connects, while it connects, and connected without a join sent."""
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.agent_sends("a.1", 3.0, published=0.02)
+    s.connects("w", 3.0)
+    s.agent_sends("a.2", 4)
+    s.joins("w", 5, offers=["a.0", "a.1", "a.2"])
+    s.agent_sends("a.3", 6)
+    for key in ("a.0", "a.1", "a.2"):
+        s.expect(key, "recovered", "early_message")
+    s.expect("a.3", "live")
+
+
+def early_message_without_history(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.widget_comes(5)
+    s.expect("a.0", "lost", "early_message", "not_offered")
+
+
+def early_message_to_an_agent_who_has_not_joined(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(3, joins=False)
+    s.widget_sends("w.0", 4)
+    s.joins("a", 5, offers=["w.0"])
+    s.expect("w.0", "recovered", "early_message")
+
+
+def join_race(s: Story) -> None:
+    """The first join is on its way, for long; the room is entered late."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.agent_sends("a.0", 3.5)
+    s.joins("w", 3, entered=1.0, acked=1.1, offers=["a.0"])
+    s.expect("a.0", "recovered", "join_race")
+
+
+def a_later_slow_join_is_offline(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.connects("w", 6)
+    s.agent_sends("a.0", 7.5)
+    s.joins("w", 7, entered=1.0, acked=1.1, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
+def a_first_join_that_times_out_once_is_slow(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.agent_sends("a.0", 4)
+    s.agent_sends("a.1", 6.5)
+    s.joins("w", 3, entered=None, failed=(3, "timeout"))
+    s.joins("w", 6.1, entered=1, acked=1.1, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", "join_race")
+    s.expect("a.1", "recovered", "join_race")
+
+
+def a_first_join_that_is_reset_is_a_gap_from_then_on(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.agent_sends("a.0", 3.2)
+    s.joins("w", 3, entered=None, acked=None)
+    s.drops("w", 3.5)
+    s.agent_sends("a.1", 4)
+    s.connects("w", 5)
+    s.agent_sends("a.2", 5.5)
+    s.joins("w", 6, offers=["a.0", "a.1", "a.2"], entered=1, acked=1.1)
+    s.agent_sends("a.3", 6.5, reaches=False, published=0.006)
+    s.expect("a.0", "recovered", "join_race")
+    s.expect("a.1", "recovered", "offline")
+    s.expect("a.2", "recovered", "offline")
+
+
+def not_rejoined(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 5.5)
+    s.connects("w", 6)
+    s.agent_sends("a.1", 8)
+    s.agent_sends("a.2", 12)
+    s.expect("a.0", "lost", "offline", "never_back")
+    s.expect("a.1", "lost", "not_rejoined", "never_back")
+    s.expect("a.2", "lost", "not_rejoined", "never_back")
+
+
+def not_rejoined_on_a_connection_that_ended(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.connects("w", 6)
+    s.agent_sends("a.0", 8)
+    s.drops("w", 9)
+    s.widget_comes(10, offers=["a.0"])
+    s.expect("a.0", "recovered", "not_rejoined")
+
+
+def a_rejoin_within_the_horizon_is_only_a_gap(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.connects("w", 6)
+    s.agent_sends("a.0", 8)
+    s.joins("w", 15, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
+def a_rejoin_beyond_the_horizon_is_none(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.connects("w", 6)
+    s.agent_sends("a.0", 8)
+    s.joins("w", 40, offers=["a.0"])
+    s.expect("a.0", "lost", "not_rejoined", "never_back")
+
+
+def a_join_acked_but_not_entered(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.connects("w", 6)
+    s.joins("w", 6.5, entered=None)
+    s.agent_sends("a.0", 8)
+    s.expect("a.0", "lost", ("not_rejoined", "subscribed_nowhere"), "never_back")
+
+
+def room_mismatch(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, room=s.session)
+    s.widget_sends("w.0", 6, room=s.session)
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+    s.expect("w.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def event_mismatch(s: Story) -> None:
+    """An error ack at once, on every connection; before the join was sent it is only early."""
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 1.5)
+    s.connects("w", 2)
+    s.joins("w", 2.1, entered=None, failed=(0.02, "There is no event 'join'"))
+    s.journal(2.11, "unknown_event", sid=s.sid("w"), event="join")
+    s.agent_sends("a.1", 5)
+    s.drops("w", 6)
+    s.agent_sends("a.2", 6.5)
+    s.connects("w", 7)
+    s.joins("w", 7.1, entered=None, failed=(0.02, "There is no event 'join'"))
+    s.agent_sends("a.3", 8)
+    s.expect("a.0", "lost", "early_message", "never_back")
+    s.expect("a.1", "lost", "event_mismatch", "never_back")
+    s.expect("a.2", "lost", "offline", "never_back")
+    s.expect("a.3", "lost", "event_mismatch", "never_back")
+
+
+def event_mismatch_by_two_timeouts(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.agent_sends("a.0", 4)
+    s.joins("w", 2.1, entered=None, failed=(3, "timeout"))
+    s.joins("w", 5.2, entered=None, failed=(3, "timeout"))
+    s.agent_sends("a.1", 9)
+    s.expect("a.0", "lost", "event_mismatch", "never_back")
+    s.expect("a.1", "lost", "event_mismatch", "never_back")
+
+
+def event_mismatch_by_the_journal(s: Story) -> None:
+    """One time-out only, but the journal says that nobody knows the event."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.journal(2.11, "unknown_event", sid=s.sid("w"), event="join")
+    s.agent_sends("a.0", 4)
+    s.joins("w", 2.1, entered=None, failed=(3, "timeout"))
+    s.expect("a.0", "lost", ("event_mismatch", "join_race"), "never_back")
+
+
+def slow_joins_that_succeed_in_the_end(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.agent_sends("a.0", 4)
+    s.joins("w", 2.1, entered=None, failed=(3, "timeout"))
+    s.joins("w", 5.2, entered=None, failed=(3, "timeout"))
+    s.joins("w", 8.3, offers=["a.0"])
+    s.expect("a.0", "recovered", "join_race")
+
+
+def event_that_nobody_listens_to(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, why="no-listener")
+    s.expect("a.0", "lost", "event_mismatch", "never_back")
+
+
+def moved(s: Story, connects: float = 0.5, asks: float = 1.0) -> str:
+    """The session is escalated, and gets another room, which the agent enters; the widget had joined, or joins later."""
+    s.opens(0)
+    s.widget_comes(connects)
+    s.saw("w", asks, "escalated")
+    s.assumes(2, joins=False)
+    new = f"{s.room}-human"
+    s.joins("a", 2.1, room=new)
+    return new
+
+
+def stale_room(s: Story) -> None:
+    new = moved(s)
+    s.agent_sends("a.0", 5, room=new, there=["a"])
+    s.widget_sends("w.0", 6, room=new, there=["a"])
+    s.expect("a.0", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+    s.expect("w.0", "live")
+
+
+def stale_room_in_which_messages_had_come(s: Story) -> None:
+    """Nobody is seen to enter the new one, but before the escalation the old one was in use."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.saw("w", 3, "escalated")
+    s.agent_sends("a.1", 5, room="chat:new")
+    s.expect("a.0", "live")
+    s.expect("a.1", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+
+
+def stale_room_of_another_session(s: Story) -> None:
+    """The conversation got a new id; the widget joined under the old one and stays there."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.saw("w", 1, "escalated")
+    old, s.session = s.session, f"{s.session}-new"
+    s.room = f"chat:{s.session}"
+    s.assumes(2)
+    s.agent_sends("a.0", 5, room=s.room, there=["a"])
+    s.session = old
+    s.expect("a.0", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+
+
+def the_new_room_is_no_stale_one(s: Story) -> None:
+    """It joined after the escalation: that is another mistake."""
+    new = moved(s, connects=1.5)
+    s.agent_sends("a.0", 5, room=new, there=["a"])
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def another_room_without_an_escalation(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    s.joins("a", 6, room=s.session)
+    s.agent_sends("a.1", 7, room=s.session, there=["a"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def an_escalation_and_a_room_that_nobody_ever_entered(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.saw("w", 1, "escalated")
+    s.assumes(2)
+    s.agent_sends("a.0", 5, room=s.session)
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def namespace_mismatch(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, namespace="/support")
+    s.expect("a.0", "lost", ("namespace_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def namespace_mismatch_the_other_way_round(s: Story) -> None:
+    s.opens(0)
+    s.connects("w", 0.5)
+    s.joins("w", 0.6, namespace="/support")
+    s.inside.clear()
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", ("namespace_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def one_namespace_for_all(s: Story) -> None:
+    s.opens(0)
+    s.connects("w", 0.5)
+    s.joins("w", 0.6, namespace="/support")
+    s.assumes(2)
+    s.agent_sends("a.0", 5, namespace="/support", there=["a", "w"])
+    s.expect("a.0", "live")
+
+
+def another_room_in_another_namespace(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, namespace="/support", room=s.session)
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def the_right_room_and_not_on_its_list(s: Story) -> None:
+    """It had entered the room, by the journal, and by the journal it was not there: nothing explains that."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.inside.pop("w")
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", ("unexplained", "subscribed_nowhere"), "never_back")
