@@ -190,7 +190,7 @@ class Client:
             return
         self.sid, pid = answer["sid"], answer.get("pid")
         self.recovered = pid is not None and pid == self._recovery.get("pid")
-        self._recovery = {**(self._recovery if self.recovered else {}), "pid": pid} if pid else {}
+        self._recovery = {**self._recovery, "pid": pid} if pid else {}
         self._set_timer(None)
         self._attempt = 0
         self.connected = True
