@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
+LONGEST_REASON = 200  # characters of what a server says
 
 
 class ConnectFailed(Exception):
@@ -15,6 +16,12 @@ class ConnectFailed(Exception):
         super().__init__(reason)
         self.reason = reason
         self.status = status
+
+
+def refused(status: int, body: bytes | bytearray, location: str) -> ConnectFailed:
+    """By an HTTP answer that is not the one that was asked for."""
+    said = f"redirected to {location}" if location else body.decode("utf-8", "replace").strip()
+    return ConnectFailed(said[:LONGEST_REASON] or f"HTTP {status}", status)
 
 
 @dataclass(frozen=True, slots=True)

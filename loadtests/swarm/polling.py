@@ -8,7 +8,7 @@ from typing import cast
 import gevent
 from gevent.event import Event
 
-from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.dial import ConnectFailed, Dial, refused
 from loadtests.swarm.http1 import Http1, Response
 from loadtests.swarm.websocket import Carrier
 from loadtests.swarm.wire import Wire
@@ -125,8 +125,8 @@ class Polling:
 
 def _good(response: Response) -> Response:
     if response.status != 200:
-        said = response.body.decode("utf-8", "replace").strip()[:200]
-        raise ConnectFailed(said or f"HTTP {response.status}", response.status)
+        location = [value for name, value in response.headers if name == "location"]
+        raise refused(response.status, response.body, "".join(location[:1]))
     return response
 
 

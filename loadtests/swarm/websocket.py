@@ -8,10 +8,10 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Response
-from websockets.protocol import OPEN
+from websockets.protocol import CONNECTING, OPEN
 from websockets.uri import parse_uri
 
-from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.dial import LONGEST_REASON, ConnectFailed, Dial, refused
 from loadtests.swarm.wire import Link
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
@@ -36,9 +36,9 @@ class WebSocket:
         self._link = link
         self.carrier = carrier
         self._protocol = ClientProtocol(parse_uri(dial.websocket_url(query)), max_size=LONGEST_MESSAGE)
-        self._parts: list[bytes] = []  # of a message that comes in fragments
+        self._parts = bytearray()  # of a message that comes in fragments
         self._is_text = True
-        self._opening: AsyncResult | None = AsyncResult()
+        opening = self._opening = AsyncResult()
         self._closing: Any = None  # gevent's timer: between the close frames and the end of the connection
         request = self._protocol.connect()
         for name, value in dial.request_headers().items():
@@ -47,11 +47,10 @@ class WebSocket:
         self._write()
         link.listen(self._arrived, self._ended)
         try:
-            self._opening.get()
+            opening.get()
         except BaseException:
             self.close()
             raise
-        self._opening = None
 
     def send(self, packets: list[str | bytes]) -> None:
         if self._protocol.state is not OPEN:
@@ -102,14 +101,14 @@ class WebSocket:
         if failed is None:
             self._tell_opened(None)
         elif isinstance(failed, InvalidStatus):
-            said = (response.body or b"").decode("utf-8", "replace").strip()[:200]
-            self._tell_opened(ConnectFailed(said or f"HTTP {response.status_code}", response.status_code))
+            location = response.headers.get_all("Location")
+            self._tell_opened(refused(response.status_code, response.body, "".join(location[:1])))
         else:
-            self._tell_opened(ConnectFailed(str(failed)))
+            self._tell_opened(_no_handshake(failed))
 
     def _tell_opened(self, failed: ConnectFailed | None) -> None:
-        opening = self._opening
-        if opening is not None and not opening.ready():
+        opening, self._opening = self._opening, None
+        if opening is not None:
             if failed is None:
                 opening.set()
             else:
@@ -122,31 +121,40 @@ class WebSocket:
             if frame.fin:
                 self._message(frame.data)
             else:
-                self._parts = [bytes(frame.data)]
+                self._parts = bytearray(frame.data)
         elif opcode is CONTINUATION:
-            self._parts.append(bytes(frame.data))
+            self._parts += frame.data
             if frame.fin:
-                parts, self._parts = self._parts, []
-                self._message(b"".join(parts))
+                whole, self._parts = self._parts, bytearray()
+                self._message(whole)
 
     def _message(self, data: bytes | bytearray | memoryview) -> None:
         try:
             packet = str(data, "utf-8") if self._is_text else bytes(data)
         except UnicodeDecodeError:
             self._protocol.fail(CloseCode.INVALID_DATA, "not UTF-8")
+            self._is_wrong()
         else:
             self.carrier.arrived(packet)
 
     def _is_closing(self) -> None:
-        """A close frame came, a frame was wrong, or the handshake was."""
-        if self._opening is not None:
-            if self._protocol.handshake_exc is not None:
-                self._tell_opened(ConnectFailed(str(self._protocol.handshake_exc)))
+        """A close frame came, a frame was wrong, or the handshake is not over or failed."""
+        protocol = self._protocol
+        if protocol.state is CONNECTING:
+            if protocol.handshake_exc is not None:
+                self._tell_opened(_no_handshake(protocol.handshake_exc))
         elif self._closing is None:
-            if self._protocol.close_rcvd is not None:
+            if protocol.parser_exc is None:
                 self._wait_for_the_end()
             else:
-                self._end("transport error")
+                self._is_wrong()
+
+    def _is_wrong(self) -> None:
+        """Nothing that comes counts any more; the connection stays until the server has read the close code."""
+        carrier, self.carrier = self.carrier, NOBODY
+        if self._closing is None:
+            self._wait_for_the_end()
+        carrier.ended("transport error")
 
     def _wait_for_the_end(self) -> None:
         self._closing = gevent.get_hub().loop.timer(CLOSING_S)
@@ -158,7 +166,7 @@ class WebSocket:
             for event in self._protocol.events_received():  # a refusal as long as the connection
                 self._answered(cast(Response, event))
             failed = self._protocol.handshake_exc
-            self._tell_opened(ConnectFailed(str(failed) if failed is not None else reason))
+            self._tell_opened(_no_handshake(failed) if failed is not None else ConnectFailed(reason))
         else:
             self._end("transport close")  # a browser tells no FIN from an RST
 
@@ -168,6 +176,10 @@ class WebSocket:
             self._closing.close()
         self._link.close()
         self.carrier.ended(reason)
+
+
+def _no_handshake(failed: Exception) -> ConnectFailed:
+    return ConnectFailed(": ".join(str(why) for why in (failed, failed.__cause__) if why is not None)[:LONGEST_REASON])
 
 
 class _Nobody:
