@@ -36,7 +36,11 @@ class _Json:
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
-            return json.loads(text)
+            return json.loads(text, parse_constant=_no_json)
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 class _LibraryPacket(_Library):  # type: ignore[misc]
@@ -115,7 +119,7 @@ def _is_valid(packet: Packet) -> bool:
     if packet.kind == ACK:
         return isinstance(data, list)
     if packet.kind == CONNECT:
-        return isinstance(data, dict)
+        return data is None or isinstance(data, dict)
     if packet.kind == DISCONNECT:
         return data is None
     return packet.kind == CONNECT_ERROR and isinstance(data, str | dict)
