@@ -15,17 +15,17 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from loadtests import run_folder
-from tests.driven import Make, driving
 from tests.played import WITHIN_S, environment
+from tests.players import Players, connect, playing, swarms
 from tests.talking import CONNECTED, OPEN, listens, speaking
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
-def clients() -> Iterator[Make]:
-    with driving() as make:
-        yield make
+def clients() -> Iterator[Players]:
+    with playing(swarms()) as players:
+        yield players
 
 
 @contextmanager
@@ -72,17 +72,16 @@ BAD_SERVERS: dict[str, tuple[tuple[bytes, ...], str, int | None]] = {
 
 @pytest.mark.parametrize(("parts", "reason", "status"), BAD_SERVERS.values(), ids=BAD_SERVERS)
 def test_no_handshake_is_a_failed_attempt_and_not_the_last(
-    clients: Make, parts: tuple[bytes, ...], reason: str, status: int | None
+    clients: Players, parts: tuple[bytes, ...], reason: str, status: int | None
 ) -> None:
     with answering(*parts) as url:
-        client = clients(url, deadline_s=0.5)
-        client.do("start")
+        client = clients.client(url, deadline_s=0.5)
+        client.do(connect())
         failed = client.hear("connect_failed", status=status)
         assert reason in failed["reason"]
         assert failed["reason"].strip()
         client.hear("connecting", attempt=3)
-        client.do("close")
-        client.hear("closed")
+        client.ask("close")
 
 
 def greets_oddly(*frames: str | bytes) -> Callable[[ServerConnection], None]:
@@ -109,15 +108,14 @@ ODD_GREETINGS: dict[str, tuple[tuple[str | bytes, ...], str]] = {
 
 @pytest.mark.parametrize(("frames", "reason"), ODD_GREETINGS.values(), ids=ODD_GREETINGS)
 def test_no_socket_io_is_a_failed_attempt_and_not_the_last(
-    clients: Make, frames: tuple[str | bytes, ...], reason: str
+    clients: Players, frames: tuple[str | bytes, ...], reason: str
 ) -> None:
     with speaking(greets_oddly(*frames)) as url:
-        client = clients(url, deadline_s=0.5)
-        client.do("start")
+        client = clients.client(url, deadline_s=0.5)
+        client.do(connect())
         assert reason in client.hear("connect_failed", status=None)["reason"]
         client.hear("connecting", attempt=2)
-        client.do("close")
-        client.hear("closed")
+        client.ask("close")
 
 
 ENDS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -131,19 +129,18 @@ ENDS: dict[str, tuple[tuple[str, ...], str]] = {
 
 @pytest.mark.parametrize(("frames", "reason"), ENDS.values(), ids=ENDS)
 def test_a_connection_that_goes_wrong_ends_with_its_reason_and_is_made_again(
-    clients: Make, frames: tuple[str, ...], reason: str
+    clients: Players, frames: tuple[str, ...], reason: str
 ) -> None:
     with speaking(lambda connection: listens(connection, *frames)) as url:
-        client = clients(url)
-        client.do("start")
+        client = clients.client(url)
+        client.do(connect())
         client.hear("connected")
         assert client.hear("disconnected")["reason"] == reason
         client.hear("connected")
-        client.do("close")
-        client.hear("closed")
+        client.ask("close")
 
 
-def test_silence_for_longer_than_the_server_promised_is_the_end(clients: Make) -> None:
+def test_silence_for_longer_than_the_server_promised_is_the_end(clients: Players) -> None:
     def falls_silent(connection: ServerConnection) -> None:
         connection.send('0{"sid":"e","upgrades":[],"pingInterval":200,"pingTimeout":100}')
         connection.recv(WITHIN_S)
@@ -152,16 +149,15 @@ def test_silence_for_longer_than_the_server_promised_is_the_end(clients: Make) -
             pass
 
     with speaking(falls_silent) as url:
-        client = clients(url)
-        client.do("start")
+        client = clients.client(url)
+        client.do(connect())
         client.hear("connected")
         assert client.hear("disconnected")["reason"] == "ping timeout"
         client.hear("connecting")
-        client.do("close")
-        client.hear("closed")
+        client.ask("close")
 
 
-def test_pings_are_answered(clients: Make) -> None:
+def test_pings_are_answered(clients: Players) -> None:
     ponged: Queue[str] = Queue()
 
     def pings(connection: ServerConnection) -> None:
@@ -174,24 +170,22 @@ def test_pings_are_answered(clients: Make) -> None:
             ponged.put(str(frame))
 
     with speaking(pings) as url:
-        client = clients(url)
-        client.do("start")
+        client = clients.client(url)
+        client.do(connect())
         assert [ponged.get(timeout=WITHIN_S) for _ in range(2)] == ["3", "3probe"]
-        client.do("close")
-        client.hear("closed")
+        client.ask("close")
 
 
-def test_a_server_that_sends_somebody_away_means_it(clients: Make) -> None:
+def test_a_server_that_sends_somebody_away_means_it(clients: Players) -> None:
     with speaking(lambda connection: listens(connection, "41")) as url:
-        client = clients(url)
-        client.do("start")
+        client = clients.client(url)
+        client.do(connect())
         assert client.hear("disconnected")["reason"] == "io server disconnect"
-        client.do("close")
-        client.hear("closed")
+        client.ask("close")
         assert sum(said["heard"] == "connecting" for said in client.heard) == 1
 
 
-def test_what_comes_before_the_answer_to_connect_comes_before_connected(clients: Make) -> None:
+def test_what_comes_before_the_answer_to_connect_comes_before_connected(clients: Players) -> None:
     def talks_first(connection: ServerConnection) -> None:
         connection.send(OPEN % (60_000, 60_000))
         connection.recv(WITHIN_S)
@@ -201,16 +195,15 @@ def test_what_comes_before_the_answer_to_connect_comes_before_connected(clients:
             pass
 
     with speaking(talks_first) as url:
-        client = clients(url)
-        client.do("start")
+        client = clients.client(url)
+        client.do(connect())
         client.hear("event", event="late")
         told = [said.get("event") or said["heard"] for said in client.heard]
         assert told == ["connecting", "early", "connected", "late"]
-        client.do("close")
-        client.hear("closed")
+        client.ask("close")
 
 
-def test_attachments_are_put_in_their_place(clients: Make) -> None:
+def test_attachments_are_put_in_their_place(clients: Players) -> None:
     def attaches(connection: ServerConnection) -> None:
         connection.send(OPEN % (60_000, 60_000))
         connection.recv(WITHIN_S)
@@ -221,11 +214,10 @@ def test_attachments_are_put_in_their_place(clients: Make) -> None:
             pass
 
     with speaking(attaches) as url:
-        client = clients(url)
-        client.do("start")
-        assert client.hear("event", event="file")["payload"] == {"data": repr(b"\x00\xff")}
-        client.do("close")
-        client.hear("closed")
+        client = clients.client(url)
+        client.do(connect())
+        assert client.hear("event", event="file")["args"] == [{"data": {"$bytes": "00ff"}}]
+        client.ask("close")
 
 
 # -- payloads that do not behave
