@@ -67,7 +67,7 @@ class Scenario:
     agent_sends: str = _of("how agents send: rest or socket", "rest", "")
     ping_interval_s: float = _of("Engine.IO pingInterval asked of a started server", 5.0)
     ping_timeout_s: float = _of("Engine.IO pingTimeout asked of a started server", 4.0)
-    connect_deadline_s: float = _of("a connection attempt that takes longer has failed", 3.0)
+    connect_deadline_s: float = _of("a connection that takes longer to open has failed", 3.0)
     join_deadline_s: float = _of("a join without an ack for longer has failed", 3.0)
     answer_deadline_s: float = _of("a request or send without an answer for longer is unanswered", 5.0)
     backoff_s: float = _of("first delay before a new attempt, doubled each time, +/- 50 %", 1.0)
