@@ -95,14 +95,13 @@ def test_what_a_thawed_tab_emits_waits_for_the_next_connection() -> None:
 ROLLS = [(failures, rolled / 1000) for failures in range(12) for rolled in range(1000)]
 
 
-def test_the_back_off_is_the_browsers_to_the_millisecond() -> None:
+def test_the_back_off_is_the_browsers_to_the_millisecond(plays: Plays) -> None:
     """JavaScript cuts the spread and the delay to whole milliseconds."""
-    with playing(browsers()) as browser, playing(swarms()) as swarm:
-        theirs, ours = (
-            player.ask("delays", first_s=1.0, longest_s=5.0, rolls=ROLLS)["delays_ms"]
-            for player in (browser.make("browser"), swarm.make("swarm"))
-        )
-        drawn = swarm.make("draws").ask("draws", first_s=1.0, longest_s=5.0, failures=1, count=2000)["delays_ms"]
-    assert all(abs(our - their) <= 2 for our, their in zip(ours, theirs, strict=True))
-    assert 1000 <= min(drawn) < 1200
-    assert 2800 < max(drawn) <= 3000
+    browser, ours = (players.make("back-off") for players in plays.players.values())
+    theirs_ms, ours_ms = (
+        player.ask("delays", first_s=1.0, longest_s=5.0, rolls=ROLLS)["delays_ms"] for player in (browser, ours)
+    )
+    assert all(abs(our - their) <= 2 for our, their in zip(ours_ms, theirs_ms, strict=True))
+    drawn_ms = ours.ask("draws", first_s=1.0, longest_s=5.0, failures=1, count=2000)["delays_ms"]
+    assert 1000 <= min(drawn_ms) < 1200
+    assert 2800 < max(drawn_ms) <= 3000
