@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from entrega_options import FAIL, PASS, UNKNOWN, WRONG_USAGE, Asked, Held, Told, option, spread
+
 if TYPE_CHECKING:
     from loadtests.order import Order
     from loadtests.progress import Progress
-    from reports.ledger import Ledger
-    from reports.verdict import Verdict
 
 HERE = str(Path(__file__).resolve().parent)
 HOUSES = frozenset({"loadtests", "reports", "server_under_test"})
@@ -37,8 +37,6 @@ class _Houses:
 
 
 sys.meta_path.insert(0, _Houses)
-
-PASS, FAIL, WRONG_USAGE, UNKNOWN = range(4)  # exit codes everywhere
 
 # What `import entrega` gives beside run() and runs(); a house is imported when its first name is asked for.
 _PUBLIC = {
@@ -143,35 +141,17 @@ app = typer.Typer(
 )
 
 
-def _option(*flags: str, help: str, **more: Any) -> Any:
-    """An option with its ENTREGA_* variable."""
-    long = next(flag for flag in flags if flag.startswith("--"))
-    return typer.Option(*flags, help=help, envvar=f"ENTREGA_{long[2:].replace('-', '_').upper()}", **more)
-
-
 Run = Annotated[Path, typer.Argument(help="a run folder, or a folder of runs: then the newest", show_default=True)]
 LATEST = Path("runs")
-GoalsFile = Annotated[Path | None, _option("--goals", help="goals (TOML) instead of the scenario's own")]
-Against = Annotated[Path | None, _option("--against", help="a baseline: another run, or a committed summary.json")]
 
 
 @app.command(name="run", context_settings={"allow_extra_args": True})
+@spread
 def run_command(
     context: typer.Context,
     scenario: Annotated[str, typer.Argument(help="a shipped scenario, a TOML file, or a run.json to play again")],
-    users: Annotated[int | None, _option("-u", "--users", help="widgets + agents, in the scenario's ratio")] = None,
-    widgets: Annotated[int | None, _option("--widgets", help="customers")] = None,
-    agents: Annotated[int | None, _option("--agents", help="support agents")] = None,
-    spawn_rate: Annotated[float | None, _option("-r", "--spawn-rate", help="sessions opened a second")] = None,
-    run_time: Annotated[str | None, _option("-t", "--run-time", help="end of sending: 20s, 5m, 1h")] = None,
-    seed: Annotated[int | None, _option("--seed", help="of every random choice")] = None,
-    set_: Annotated[list[str], _option("--set", help="FIELD=VALUE of the scenario, as often as needed")] = [],  # noqa: B006
-    defect: Annotated[list[str], _option("--defect", help="NAME[=VALUE] of wrong code, see `list defects`")] = [],  # noqa: B006
-    target: Annotated[str, _option("--target", help="a shipped target or a TOML file")] = "bundled",
-    host: Annotated[str | None, _option("-H", "--host", help="where the server is; it is not started then")] = None,
-    allow_host: Annotated[list[str], _option("--allow-host", help="a host beside loopback that may get load")] = [],  # noqa: B006
-    processes: Annotated[int, _option("--processes", help="load processes")] = 1,
-    out: Annotated[Path | None, _option("--out", help="the run folder itself; it must hold no run yet")] = None,
+    asked: Asked,
+    out: Annotated[Path | None, option("--out", help="the run folder itself; it must hold no run yet")] = None,
 ) -> None:
     """Play a scenario against a server and leave a run folder, whose path is the last line on stdout.
 
@@ -179,32 +159,9 @@ def run_command(
 
     entrega run early-reply --widgets 60 --agents 6 -t 20s --seed 7 --defect server.no-history
     """
-    from loadtests.order import order
-    from loadtests.scenario import parse_setting, parse_time_s
-
     if context.args and not context.args[0].startswith("-"):
         raise typer.BadParameter(f"{context.args[0]!r} is one word too many; options for Locust stand behind --")
-    asked = {
-        "widgets": widgets,
-        "agents": agents,
-        "arrivals_per_s": spawn_rate,
-        "run_time_s": parse_time_s(run_time) if run_time else None,
-        "seed": seed,
-    }
-    changes = dict(map(parse_setting, set_)) | {name: value for name, value in asked.items() if value is not None}
-    wanted = order(
-        scenario,
-        changes,
-        users=users,
-        defects=[name for each in defect for name in each.split(",")],  # a variable has commas in it
-        target=target,
-        host=host,
-        allowed_hosts=allow_host,
-        processes=processes,
-        out=out,
-        locust_options=context.args,
-    )
-    folder = _play(wanted)
+    folder = _play(asked.order(scenario, context.args, out))
     spoilt = _spoilt(folder)
     if spoilt:
         print(f"entrega: {spoilt}", file=sys.stderr)
@@ -242,7 +199,8 @@ def serve(context: typer.Context) -> None:
 
 
 @app.command()
-def report(run: Run = LATEST, against: Against = None, goals: GoalsFile = None) -> None:
+@spread
+def report(held: Held, run: Run = LATEST) -> None:
     """Print what became of every message, and write report/ (ledger, summary, page, figures) into the run folder.
 
     Example: entrega report runs/latest --against baseline/summary.json
@@ -254,25 +212,58 @@ def report(run: Run = LATEST, against: Against = None, goals: GoalsFile = None) 
     from reports.terminal import print_report
 
     ledger = open_ledger(run)
-    verdict = _judged(ledger, against, goals)
+    verdict = held.judge(ledger)
     page = write_report(ledger, verdict)
     print_report(ledger, verdict, Console())
     print(page)
 
 
 @app.command()
-def gate(run: Run = LATEST, against: Against = None, goals: GoalsFile = None) -> None:
+@spread
+def gate(held: Held, told: Told, run: Run = LATEST) -> None:
     """Judge a run by its scenario's goals: exit 0 pass, 1 fail, 3 not enough evidence.
 
-    Example: entrega gate runs/latest --goals goals.toml || exit 1
+    Example: entrega gate runs/latest --goals goals.toml --junit junit.xml
     """
+    from reports.check import judged
     from reports.ledger import open_ledger
 
-    verdict = _judged(open_ledger(run), against, goals)
-    print(verdict.verdict)
-    for reason in verdict.reasons:
+    ledger = open_ledger(run)
+    checked = judged(ledger, held.judge(ledger))
+    print(checked.verdict)
+    for reason in checked.reasons:
         print(f"  {reason}")
-    raise typer.Exit({"pass": PASS, "fail": FAIL, "unknown": UNKNOWN}[verdict.verdict])
+    told.tell([checked])
+    raise typer.Exit(told.exit_code([checked]))
+
+
+@app.command()
+@spread
+def check(
+    scenarios: Annotated[list[str], typer.Argument(help="as for run, one or more")],
+    asked: Asked,
+    held: Held,
+    told: Told,
+    out: Annotated[Path, option("--out", help="folder for the runs, junit.xml and summary.md")] = LATEST,
+) -> None:
+    """Play, report and judge scenarios: CI's one command. Exit 1 if one fails, else 3 if one is unknown, else 0.
+
+    Whatever happens it leaves run folders with their reports, junit.xml and summary.md. Options behind -- go to Locust.
+
+    Example: entrega check steady early-reply short-drop --out check
+    """
+    from rich.console import Console
+
+    from reports.check import check as check_all
+    from reports.check import print_checked
+
+    first = next((number for number, word in enumerate(scenarios) if word.startswith("-")), len(scenarios))
+    orders = [asked.order(scenario, scenarios[first:]) for scenario in scenarios[:first]]
+    for wanted in orders:
+        held.read(wanted.scenario.name, wanted.scenario.goals)
+    checked = check_all(orders, out, _play, held.judge, lambda found: told.tell(found, out))
+    print_checked(checked, Console())
+    raise typer.Exit(told.exit_code(checked))
 
 
 @app.command(name="trace")
@@ -349,8 +340,8 @@ def _causes() -> dict[str, list[str]]:
 
 @app.command()
 def selftest(
-    quick: Annotated[bool, _option("--quick", help="every case once, within two minutes; else three times")] = False,
-    json_file: Annotated[Path | None, _option("--json", help="write the matrix there")] = None,
+    quick: Annotated[bool, option("--quick", help="every case once, within two minutes; else three times")] = False,
+    json_file: Annotated[Path | None, option("--json", help="write the matrix there")] = None,
 ) -> None:
     """Break one thing at a time and see that it is found and rightly named; and that a healthy server is left alone.
 
@@ -379,20 +370,11 @@ def demo() -> None:
     for title, defects in (("with the defect server.no-history", ["server.no-history"]), ("on the healthy server", [])):
         print(f"early-reply {title}: 60 widgets, 6 agents, 20 s of talk", file=sys.stderr)
         ledger = open_ledger(run("early-reply", widgets=60, agents=6, seconds=20, seed=7, defects=defects))
-        verdict = _judged(ledger, None, None)
+        verdict = Held().judge(ledger)
         pages.append(write_report(ledger, verdict))
         Console().rule(f"early-reply {title}")
         print_report(ledger, verdict, Console())
     print("\nThe pages:", *pages, "The notebook: notebooks/01_first_run.ipynb (make lab)", sep="\n  ")
-
-
-def _judged(ledger: "Ledger", against: Path | None, goals: Path | None) -> "Verdict":
-    from reports.baseline import load_summary
-    from reports.goals import load_goals
-    from reports.verdict import judge
-
-    own = (ledger.run.info.get("scenario") or {}).get("goals") or {}
-    return judge(ledger.summary, load_goals(goals) if goals else own, load_summary(against) if against else None)
 
 
 class _Stopped(BaseException):

@@ -41,11 +41,15 @@ def order(
     target: str = "bundled",
     host: str | None = None,
     allowed_hosts: Iterable[str] = (),
+    wait_s: float = 0.0,
     processes: int = 1,
     out: str | Path | None = None,
     locust_options: Iterable[str] = (),
 ) -> Order:
-    """The order in the words of a command; `changes` are scenario fields by dotted name. Raises BadInput."""
+    """The order in the words of a command; `changes` are scenario fields by dotted name. Raises BadInput.
+
+    Waits up to `wait_s` for a server that is not started here and does not answer yet.
+    """
     described = targets.load(target)
     check_defects(tuple(defects), described)
     url = targets.check_url(host or described.url, tuple(allowed_hosts)) if host or described.start is None else None
@@ -59,7 +63,7 @@ def order(
     _check(wanted)
     if url is not None:
         check_plays_without_us(wanted)
-        check_answers(url)
+        check_answers(url, wait_s)
     return Order(
         scenario=wanted,
         target=described,

@@ -1,24 +1,37 @@
 """Is anybody there? Asked once before a run, so that a mistyped address is not reported as a chat that loses all."""
 
 import http.client
+import time
 from urllib.parse import urlsplit
 
 from loadtests.target import TargetError
 
 DEADLINE_S = 5.0
+AGAIN_S = 0.2
+NOT_YET = (502, 503, 504)  # said by what stands in front of a server that is not up yet
 
 
-def check_answers(url: str) -> None:
-    """Raise TargetError unless an HTTP server answers there, whatever it says."""
+def check_answers(url: str, wait_s: float = 0.0) -> None:
+    """Raise TargetError unless an HTTP server answers there, whatever it says, now or within `wait_s`."""
+    until_s = time.monotonic() + wait_s
+    while (why := _why_not(url, patient=time.monotonic() < until_s)) is not None:
+        if not time.monotonic() < until_s:  # nor is that before NaN
+            waited = f", within {wait_s:g} s" if wait_s else ""
+            raise TargetError(
+                f"nothing answers at {url}{waited} ({why}); start the server, or mend -H or the target's url"
+            )
+        time.sleep(AGAIN_S)
+
+
+def _why_not(url: str, patient: bool) -> str | None:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=DEADLINE_S)
     try:
         connection.request("HEAD", "/")
-        connection.getresponse().close()
+        answer = connection.getresponse()
+        answer.close()
     except (OSError, http.client.HTTPException) as error:
-        why = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
-        raise TargetError(
-            f"nothing answers at {url} ({why}); start the server, or mend -H or the target's url"
-        ) from None
+        return getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
     finally:
         connection.close()
+    return f"HTTP {answer.status}" if patient and answer.status in NOT_YET else None

@@ -11,12 +11,14 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HOUSES = ("loadtests", "reports", "server_under_test")
+FRONT_DOOR = sorted(ROOT.glob("entrega*.py"))
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 
 # Imports every module of the houses named, then prints what is loaded.
@@ -83,7 +85,7 @@ def test_import_entrega_is_light(tmp_path: Path) -> None:
 
 
 def test_front_door_never_enters_the_swarm() -> None:
-    named = imports(ast.parse((ROOT / "entrega.py").read_text(encoding="utf-8")))
+    named = chain.from_iterable(imports(ast.parse(path.read_text(encoding="utf-8"))) for path in FRONT_DOOR)
     assert within(named, ["gevent", "locust", "loadtests.swarm", "loadtests.locustfile"]) == set()
 
 
@@ -112,13 +114,13 @@ def declared(extra: str | None = None) -> set[str]:
 
 @pytest.mark.parametrize(
     ("patterns", "extra"),
-    [(["entrega.py", "loadtests/**/*.py", "reports/**/*.py"], None), (["server_under_test/**/*.py"], "server")],
+    [(["entrega*.py", "loadtests/**/*.py", "reports/**/*.py"], None), (["server_under_test/**/*.py"], "server")],
     ids=["core", "server"],
 )
 def test_what_is_imported_is_declared(patterns: list[str], extra: str | None) -> None:
     trees = [ast.parse(path.read_text(encoding="utf-8")) for pattern in patterns for path in ROOT.glob(pattern)]
     named = {name.split(".")[0] for tree in trees for name in imports(tree)}
-    foreign = named - set(sys.stdlib_module_names) - {"entrega", *HOUSES}
+    foreign = named - set(sys.stdlib_module_names) - {*(path.stem for path in FRONT_DOOR), *HOUSES}
     distributions = packages_distributions()
     undeclared = {name for name in foreign if not {d.lower() for d in distributions.get(name, [])} & declared(extra)}
     assert undeclared == set()

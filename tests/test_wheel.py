@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HOUSES = ("loadtests", "reports", "server_under_test")
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "entrega.py", "tests", "notebooks", *HOUSES)
+PARTS = ("pyproject.toml", "README.md", "LICENSE", "entrega.py", "entrega_options.py", "tests", "notebooks", *HOUSES)
 IGNORED = shutil.ignore_patterns("__pycache__", "node_modules", ".ipynb_checkpoints")
 
 
@@ -87,7 +87,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_wheel_holds_the_houses_and_nothing_else(source: Path, wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     ours = {path for house in HOUSES for path in (source / house).rglob("*") if path.is_file()}
-    assert held == {"entrega.py", *(str(path.relative_to(source)) for path in ours)}
+    assert held == {"entrega.py", "entrega_options.py", *(str(path.relative_to(source)) for path in ours)}
 
 
 def test_wheel_holds_the_data(wheel: Path) -> None:
