@@ -14,6 +14,7 @@ from rich.table import Table
 from loadtests.bad_input import BadInput
 from loadtests.order import Order
 from loadtests.run_folder import new_path, point_latest
+from reports.found import Found, missed
 from reports.ledger import open_ledger
 from reports.page import write_report
 from reports.terminal import STYLES
@@ -42,6 +43,7 @@ class Checked:
     summary: "Summary | None" = None
     judgements: tuple[Judgement, ...] = ()
     took_s: float = 0.0
+    causes: tuple[Found, ...] = ()
 
 
 def judged(ledger: "Ledger", verdict: "Verdict") -> Checked:
@@ -49,7 +51,14 @@ def judged(ledger: "Ledger", verdict: "Verdict") -> Checked:
     (took_s,) = ledger.query("SELECT (max(t) - min(t)) / 1e9 AS s FROM events")["s"]
     summary = ledger.summary
     return Checked(
-        summary.scenario, verdict.verdict, verdict.reasons, ledger.run.path, summary, verdict.judgements, float(took_s)
+        scenario=summary.scenario,
+        verdict=verdict.verdict,
+        reasons=verdict.reasons,
+        run=ledger.run.path,
+        summary=summary,
+        judgements=verdict.judgements,
+        took_s=float(took_s),
+        causes=tuple(missed(ledger)),
     )
 
 

@@ -3,7 +3,6 @@
 import html
 from collections.abc import Iterator, Sequence
 
-from reports import found
 from reports.check import Checked, figures
 
 
@@ -29,12 +28,11 @@ def _lines(checked: Sequence[Checked]) -> Iterator[str]:
 
 
 def _causes(checked: Checked) -> Iterator[str]:
-    causes = found.missed(checked.summary) if checked.summary is not None else []
-    if causes:
+    if checked.causes:
         yield ""
         yield "| missed | because | | cure | look at one |"
         yield "|---:|---|---|---|---|"
-    for cause in causes:
+    for cause in checked.causes:
         words = (
             cause.name,
             _plain(cause.sentence),

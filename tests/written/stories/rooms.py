@@ -229,7 +229,7 @@ def event_that_nobody_listens_to(s: Story) -> None:
 
 
 def moved(s: Story, connects: float = 0.5, asks: float = 1.0) -> str:
-    """The session is escalated, and gets another room, which the agent enters; the widget had joined, or joins later."""
+    """The session is escalated and gets another room, which the agent enters; the widget had joined, or joins later."""
     s.opens(0)
     s.widget_comes(connects)
     s.saw("w", asks, "escalated")
