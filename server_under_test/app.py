@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from server_under_test.conversations import Conversations
 from server_under_test.defects import Defects
 from server_under_test.engine import ChatServer
-from server_under_test.journal import Journal, Lines
+from server_under_test.journal import Journal
 from server_under_test.origins import Origins
 from server_under_test.publisher import Publisher
 from server_under_test.rest import Rest
@@ -25,18 +25,18 @@ LAG_TICK_S = 0.05
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, storage: Storage, journal: Journal, key: Lines) -> AsyncIterator[ASGIApp]:
+async def running(settings: Settings, storage: Storage, journal: Journal, defects: Defects) -> AsyncIterator[ASGIApp]:
     """The ASGI app, with its writer and its watch on the loop at work until the end."""
-    defects = Defects(settings.defect_values(), settings.seed, key)
     server = ChatServer(
         journal, Origins(settings.origins, journal, defects), settings.ping_interval_s, settings.ping_timeout_s
     )
     publisher = Publisher(server, journal, defects)
     conversations = Conversations(storage, publisher, journal, defects)
-    tokens = Tokens(storage.token_key)
-    sockets = Sockets(server, conversations, tokens, journal, defects)
+    tokens = Tokens(storage.token_key, defects)
+    sockets = Sockets(server, conversations, publisher, tokens, journal, defects)
     server.on("connect", sockets.connect)
     server.on("disconnect", sockets.disconnect)
+    server.on_handshake = sockets.handshake
     server.on_event = sockets.event
     async with asyncio.TaskGroup() as tasks:
         at_work = [

@@ -1,6 +1,8 @@
 """The nouns of a support chat, and who may do what with them. Pure: no network, no database."""
 
 import dataclasses
+import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -91,6 +93,19 @@ class Draft:
     metadata: dict[str, Any]
     bearer: Bearer
 
+    def numbered(self, seq: int) -> "Message":
+        """The message that it becomes."""
+        return Message(
+            id=secrets.token_hex(8),
+            client_id=self.client_id,
+            seq=seq,
+            session_id=self.session_id,
+            text=self.text,
+            sender=self.bearer.role,
+            metadata=self.metadata,
+            created_at=utc(time.time()),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -103,7 +118,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A stored message; `seq` counts from 1 within the session, in the order of commits."""
+    """A message; `seq` counts from 1 within the session, in the order of commits; 0: it is not stored."""
 
     id: str
     client_id: str
@@ -118,7 +133,7 @@ class Message:
         return {
             "id": self.id,
             "clientId": self.client_id,
-            "seq": self.seq,
+            "seq": self.seq or None,
             "sessionId": self.session_id,
             "text": self.text,
             "sender": self.sender,
@@ -135,11 +150,20 @@ class Stored:
     new: bool
 
 
-def room_of(session_id: str) -> str:
-    """The one place that builds a room's name."""
-    return f"chat:{session_id}"
+MOVED = "-human"
 
 
-def utc_now() -> str:
-    """ISO 8601 with milliseconds, as JavaScript's toISOString writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def room_of(session_id: str, moved: bool = False) -> str:
+    """The one place that builds a room's name; `moved`: the other one, which a session may get by a defect."""
+    return f"chat:{session_id}{MOVED if moved else ''}"
+
+
+def session_in(room: str) -> str | None:
+    """The session whose room this is."""
+    kind, _, session_id = room.partition(":")
+    return session_id.removesuffix(MOVED) if kind == "chat" and session_id else None
+
+
+def utc(time_s: float) -> str:
+    """ISO 8601 with milliseconds, as JavaScript's toISOString writes it: in the order of time, also as text."""
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

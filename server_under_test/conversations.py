@@ -2,10 +2,11 @@
 
 import asyncio
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
-from server_under_test.chat import Bearer, Draft, Message, Refused, Session, Status, Step, Stored, Verb, utc_now
+from server_under_test.chat import Bearer, Draft, Message, Refused, Session, Status, Step, Stored, Verb, utc
 from server_under_test.defects import Defects
 from server_under_test.journal import Journal
 from server_under_test.publisher import Publisher
@@ -26,6 +27,10 @@ class History:
         return {"messages": [message.as_json() for message in self.messages], "seq": self.seq}
 
 
+class Unanswered(Exception):
+    """It was done, and whoever asked is to hear nothing."""
+
+
 class Conversations:
     """The verbs of a chat. All of them may raise Refused."""
 
@@ -34,10 +39,11 @@ class Conversations:
         self._publisher = publisher
         self._journal = journal
         self._defects = defects
+        self._answers_lost: set[tuple[str, str]] = set()
         self._changes: asyncio.Queue[tuple[Change, asyncio.Future[Outcome]]] = asyncio.Queue()
 
     async def open(self, name: str, email: str | None, metadata: dict[str, Any]) -> Session:
-        session = Session(secrets.token_hex(8), name, email, metadata, "open", None, utc_now(), 0)
+        session = Session(secrets.token_hex(8), name, email, metadata, "open", None, utc(time.time()), 0)
         await self._commit(session)
         return session
 
@@ -50,10 +56,27 @@ class Conversations:
         return session
 
     async def send(self, draft: Draft) -> Stored:
-        """Returns once the message is stored and published."""
+        """Returns once the message is stored and published. Raises Unanswered."""
+        if self._defects.draws("server.emit-before-store", draft):
+            return await self._emit_only(draft)
         stored = await self._commit(draft)
         assert isinstance(stored, Stored)
+        self._lose_answer(draft)
         return stored
+
+    async def _emit_only(self, draft: Draft) -> Stored:
+        (await self._storage.session(draft.session_id)).check_access(draft.bearer)
+        self._defects.strikes("server.emit-before-store", draft)
+        message = draft.numbered(0)
+        await self._publisher.publish(message)
+        return Stored(message, new=True)
+
+    def _lose_answer(self, draft: Draft) -> None:
+        """By server.ack-lost, once a message: whoever sends it again is answered."""
+        sent = draft.session_id, draft.client_id
+        if sent not in self._answers_lost and self._defects.strikes("server.ack-lost", draft):
+            self._answers_lost.add(sent)
+            raise Unanswered
 
     async def in_status(self, status: Status, bearer: Bearer) -> list[Session]:
         if bearer.role != "agent":
@@ -66,7 +89,7 @@ class Conversations:
         if bearer.role == "widget":
             session.check_access(bearer)
         history = await self._history(session, after)
-        return self._withheld(history) if self._defects.no_history and bearer.role == "widget" else history
+        return self._given(history) if bearer.role == "widget" else history
 
     async def check_member(self, session_id: str, bearer: Bearer) -> None:
         """Raises Refused unless the bearer is one of the session's two parties."""
@@ -78,17 +101,21 @@ class Conversations:
         session = await self._storage.session(session_id)
         if after is None:
             return History((), session.seq)
-        history = await self._history(session, after)
-        return self._withheld(history) if self._defects.no_history else history
+        return self._given(await self._history(session, after))
 
     async def _history(self, session: Session, after: int) -> History:
         messages = await self._storage.messages(session.id, after)
         return History(tuple(messages), max(session.seq, messages[-1].seq if messages else 0))
 
-    def _withheld(self, history: History) -> History:
-        for message in history.messages:
-            self._defects.did("server.no-history", "mid", message.session_id, message.client_id)
-        return History((), history.seq)
+    def _given(self, history: History) -> History:
+        return History(tuple(message for message in history.messages if not self._withheld(message)), history.seq)
+
+    def _withheld(self, message: Message) -> bool:
+        if self._defects.strikes("server.no-history", message):
+            return True
+        window_s = self._defects.value("server.recovery-window")
+        too_old = window_s > 0 and message.created_at < utc(time.time() - window_s)
+        return too_old and self._defects.strikes("server.recovery-window", message)
 
     async def _commit(self, change: Change) -> Outcome:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

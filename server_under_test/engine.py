@@ -95,10 +95,12 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
         self._origins = origins
         self.eio.written = self._written
         self.eio._async = {**self.eio._async, "websocket": _WebSocket, "make_response": self._respond}
-        self.on_event: Callable[[str, Any], Awaitable[dict[str, Any]]]
+        self.on_handshake: Callable[[], Awaitable[None]]
+        self.on_event: Callable[[str, Any], Awaitable[dict[str, Any] | None]]
 
-    def sids_in(self, room: str) -> list[str]:
-        return [sid for sid, _ in self.manager.get_participants("/", room)]
+    def sids_in(self, room: str | None, namespace: str | None = None) -> list[str]:
+        """The connections in the room; None: all that there are."""
+        return [sid for sid, _ in self.manager.get_participants(namespace or "/", room)]
 
     def _engineio_server_class(self) -> type[_Engine]:
         return _Engine
@@ -112,12 +114,13 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
         except (ValueError, RecursionError):
             packet = self.packet_class(EVENT)
         if packet.packet_type == CONNECT:
+            await self.on_handshake()
             await self._handle_connect(eio_sid, packet.namespace, packet.data)
         elif packet.packet_type == DISCONNECT:
             await self._handle_disconnect(eio_sid, packet.namespace, self.reason.CLIENT_DISCONNECT)
         elif self.manager.is_connected(sid := self.manager.sid_from_eio_sid(eio_sid, "/"), "/"):
             answer = await self.on_event(sid, packet.data if packet.packet_type == EVENT else None)
-            if packet.id is not None:
+            if packet.id is not None and answer is not None:
                 await self._send_packet(eio_sid, self.packet_class(ACK, id=packet.id, data=[answer]))
 
     async def _send_eio_packet(self, eio_sid: str, eio_pkt: Any) -> None:

@@ -59,5 +59,5 @@ class Journal:
 
     def tell(self, kind: str, message: Message, **fields: Any) -> None:
         """A line about that message."""
-        known = {"session": message.session_id, "mid": message.client_id, "seq": message.seq, "id": message.id}
+        known = {"session": message.session_id, "mid": message.client_id, "seq": message.seq or None, "id": message.id}
         self.write(kind, **known, **fields)

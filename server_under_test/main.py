@@ -14,6 +14,7 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from server_under_test.app import running
+from server_under_test.defects import Defects
 from server_under_test.engine import MAX_PACKET_BYTES
 from server_under_test.journal import Journal, Lines
 from server_under_test.settings import Settings, StartError
@@ -32,9 +33,10 @@ def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     with _lines(settings.journal, "--journal") as journal_lines, _lines(settings.injected, "--injected") as key:
-        storage = await _storage(settings.database)
+        defects = Defects(settings.defect_values(), settings.seed, key)
+        storage = await _storage(settings.database, defects)
         try:
-            async with running(settings, storage, Journal(journal_lines), key) as app:
+            async with running(settings, storage, Journal(journal_lines), defects) as app:
                 await _Server(_config(app), _url(listener)).serve([listener])
         finally:
             await storage.close()
@@ -88,9 +90,9 @@ def _lines(path: Path | None, option: str) -> Iterator[Lines]:
         lines.close()
 
 
-async def _storage(url: str) -> Storage:
+async def _storage(url: str, defects: Defects) -> Storage:
     try:
-        return await open_storage(url)
+        return await open_storage(url, defects)
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise StartError(f"--database {url} cannot be opened: {cause}; name a file in a folder that exists") from None

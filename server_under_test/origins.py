@@ -17,7 +17,7 @@ class Origins:
     def allow(self, origin: str, environ: dict[str, Any]) -> bool:
         if origin == f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}":
             return True
-        return origin in self._allowed and not self._defects.origin
+        return origin in self._allowed and not self._defects.value("server.origin")
 
     def refused(self, origin: str) -> None:
         """Write down that a handshake was refused."""

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from server_under_test.body_limit import BodyLimit
 from server_under_test.chat import Bearer, Draft, Refused, Status, Verb
-from server_under_test.conversations import Conversations
+from server_under_test.conversations import Conversations, Unanswered
 from server_under_test.shapes import Login, NewMessage, NewSession, Seq, sentence
 from server_under_test.tokens import Tokens, check_agent_secret
 
@@ -33,6 +33,7 @@ class Rest:
         app.add_api_route(SESSION + "/{verb}", self.step, methods=["POST"])
         app.add_middleware(BodyLimit)
         app.add_exception_handler(Refused, _refused)
+        app.add_exception_handler(Unanswered, _unanswered)
         app.add_exception_handler(HTTPException, _http_error)
         app.add_exception_handler(RequestValidationError, _malformed)
         app.add_exception_handler(Exception, _failed)
@@ -83,6 +84,10 @@ def _answer(status: int, content: dict[str, Any]) -> Response:
 
 async def _refused(_request: Request, error: Any) -> Response:
     return _answer(error.status, {"error": error.error})
+
+
+async def _unanswered(_request: Request, _error: Exception) -> Response:
+    return _answer(504, {"error": "The answer was lost."})
 
 
 async def _http_error(_request: Request, error: Any) -> Response:

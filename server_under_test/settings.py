@@ -45,9 +45,9 @@ class Settings:
             )
         if not 0 < self.ping_timeout_s < 86_400:
             raise StartError(f"--ping-timeout {self.ping_timeout_s:g} is no time to wait; take 0.1 to 86400 seconds")
-        delay_ms = self.defect_values().get("server.join-delay", 0.0)
-        if delay_ms >= self.ping_timeout_s * 1000:
-            raise StartError("server.join-delay must be shorter than --ping-timeout, or no join would ever end")
+        for name in ("server.join-delay", "server.slow-handshake"):
+            if self.defect_values().get(name, 0.0) >= self.ping_timeout_s * 1000:
+                raise StartError(f"{name} must be shorter than --ping-timeout, or none would ever end")
         if not re.fullmatch(r"sqlite(\+aiosqlite)?:///(?!:memory:).+", self.database):
             raise StartError(f"--database {self.database!r} names no SQLite file; write sqlite:///FILE")
         for origin in self.origins:

@@ -6,12 +6,12 @@ from typing import Any
 
 from socketio.exceptions import ConnectionRefusedError as SocketRefused
 
-from server_under_test.chat import Bearer, Draft, Refused
-from server_under_test.conversations import Conversations
+from server_under_test.chat import Bearer, Draft, Refused, session_in
+from server_under_test.conversations import Conversations, Unanswered
 from server_under_test.defects import Defects
 from server_under_test.engine import ChatServer
 from server_under_test.journal import Journal
-from server_under_test.publisher import AGENTS
+from server_under_test.publisher import AGENTS, Publisher
 from server_under_test.shapes import Room, SocketMessage, read
 from server_under_test.tokens import Tokens
 
@@ -20,19 +20,34 @@ Handler = Callable[[str, Bearer, Any], Awaitable[dict[str, Any]]]
 
 class Sockets:
     def __init__(
-        self, server: ChatServer, conversations: Conversations, tokens: Tokens, journal: Journal, defects: Defects
+        self,
+        server: ChatServer,
+        conversations: Conversations,
+        publisher: Publisher,
+        tokens: Tokens,
+        journal: Journal,
+        defects: Defects,
     ) -> None:
         self._server = server
         self._conversations = conversations
+        self._publisher = publisher
         self._tokens = tokens
         self._journal = journal
         self._defects = defects
+        self._door = asyncio.Lock()
         self._bearers: dict[str, Bearer] = {}
         self._handlers: dict[str, Handler] = {
-            "join-chat" if defects.join_event else "join": self.join,
+            "join-chat" if defects.value("server.join-event") else "join": self.join,
             "leave": self.leave,
             "send-message": self.send,
         }
+
+    async def handshake(self) -> None:
+        """Before a connection is looked at."""
+        if slow_ms := self._defects.value("server.slow-handshake"):
+            async with self._door:
+                self._defects.did("server.slow-handshake", "connection", None, for_ms=slow_ms)
+                await asyncio.sleep(slow_ms / 1000)
 
     def connect(self, sid: str, _environ: Any, auth: Any) -> None:
         # Not a coroutine: were it to wait, a client that closes meanwhile would stay in its rooms as a ghost.
@@ -53,7 +68,7 @@ class Sockets:
                 self._left(sid, room)
         self._journal.write("sid_disconnected", sid=sid, session=_session_of(bearer), reason=reason)
 
-    async def event(self, sid: str, data: Any) -> dict[str, Any]:
+    async def event(self, sid: str, data: Any) -> dict[str, Any] | None:
         """The ack of any event: {ok: true, ...} or {ok: false, error}. `data` is [name, payload], if it is right."""
         name, payload = (*data, None, None)[:2] if isinstance(data, list) else (None, None)
         bearer = self._bearers[sid]
@@ -64,10 +79,12 @@ class Sockets:
             return {"ok": True, **await handler(sid, bearer, payload)}
         except Refused as refusal:
             return {"ok": False, "error": refusal.error}
+        except Unanswered:
+            return None
 
     def _unknown(self, sid: str, bearer: Bearer, name: Any) -> dict[str, Any]:
         event = name.encode(errors="replace").decode()[:64] if isinstance(name, str) else None
-        if self._defects.join_event and event == "join":
+        if self._defects.value("server.join-event") and event == "join":
             self._defects.did("server.join-event", "connection", _session_of(bearer))
         self._journal.write("unknown_event", sid=sid, session=_session_of(bearer), event=event)
         known = ", ".join(self._handlers)
@@ -76,23 +93,24 @@ class Sockets:
     async def join(self, sid: str, bearer: Bearer, payload: Any) -> dict[str, Any]:
         """Enter first and read what was missed then: what comes in between is seen twice rather than never."""
         wanted = _room(payload)
-        if self._defects.join_delay_ms:
-            self._defects.did("server.join-delay", "connection", wanted.session_id, for_ms=self._defects.join_delay_ms)
-            await asyncio.sleep(self._defects.join_delay_ms / 1000)
+        if delay_ms := self._defects.value("server.join-delay"):
+            self._defects.did("server.join-delay", "connection", wanted.session_id, for_ms=delay_ms)
+            await asyncio.sleep(delay_ms / 1000)
         await self._conversations.check_member(wanted.session_id, bearer)
         if sid not in self._bearers:
             raise Refused(409, "The connection ended while it joined.")
-        self._enter(sid, wanted.room, wanted.session_id)
-        members = len(self._server.sids_in(wanted.room))
+        room = self._publisher.room(wanted.session_id)
+        self._enter(sid, room, wanted.session_id)
+        members = len(self._server.sids_in(room))
         missed = await self._conversations.missed(wanted.session_id, wanted.after)
-        return {"room": wanted.room, "members": members, **missed.as_json()}
+        return {"room": room, "members": members, **missed.as_json()}
 
     async def leave(self, sid: str, _bearer: Bearer, payload: Any) -> dict[str, Any]:
-        room = _room(payload).room
-        if room in self._server.rooms(sid):
+        wanted = _room(payload)
+        for room in [each for each in self._server.rooms(sid) if session_in(each) == wanted.session_id]:
             self._left(sid, room)
             await self._server.leave_room(sid, room)
-        return {"room": room}
+        return {"room": wanted.room}
 
     async def send(self, _sid: str, bearer: Bearer, payload: Any) -> dict[str, Any]:
         sent = read(SocketMessage, payload)
@@ -104,7 +122,7 @@ class Sockets:
         self._server.manager.basic_enter_room(sid, "/", room)
 
     def _left(self, sid: str, room: str) -> None:
-        self._journal.write("room_left", sid=sid, room=room, session=room.partition(":")[2] or None)
+        self._journal.write("room_left", sid=sid, room=room, session=session_in(room))
 
 
 def _room(payload: Any) -> Room:

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from server_under_test.chat import Draft, Message, Refused, Session, Status, Step, Stored, utc_now
+from server_under_test.chat import Draft, Message, Refused, Session, Status, Step, Stored
+from server_under_test.defects import Defects
 
 Change: TypeAlias = Session | Step | Draft  # a new session, a session's next status, a message
 Outcome: TypeAlias = Session | Stored | Refused
@@ -43,8 +44,8 @@ messages = sa.Table(
     sa.Column("sender", sa.String, nullable=False),
     sa.Column("metadata", sa.JSON, nullable=False),
     sa.Column("created_at", sa.String, nullable=False),
-    sa.UniqueConstraint("client_id", "session_id"),  # this way round its index finds a batch's known client_ids
 )
+once = sa.Index("once", messages.c.client_id, messages.c.session_id, unique=True)  # finds a batch's known client_ids
 token_keys = sa.Table("token_keys", schema, sa.Column("key", sa.LargeBinary, nullable=False))
 
 
@@ -55,9 +56,10 @@ _with_seq = sa.select(sessions, _seq.scalar_subquery().label("seq"))
 class Storage:
     """An open database. What it cannot do is Refused: 404 for an unknown session, 503 when the database fails."""
 
-    def __init__(self, engine: AsyncEngine, writer: AsyncConnection, token_key: bytes) -> None:
+    def __init__(self, engine: AsyncEngine, writer: AsyncConnection, token_key: bytes, defects: Defects) -> None:
         self._engine = engine
         self._writer = writer
+        self._defects = defects
         self._sessions: dict[str, Session] = {}  # as committed; nobody else writes, so they need not be read again
         self.token_key = token_key
 
@@ -142,10 +144,28 @@ class Storage:
     async def _store(self, drafts: list[Draft], touched: dict[str, Session], look_up_known: bool) -> list[Outcome]:
         """A whole batch in one statement, however many messages it holds."""
         of_closed = any(session.status == "closed" for session in touched.values())  # insert will not find known ones
-        known = await self._known(drafts) if look_up_known or of_closed else {}
-        outcomes: list[Outcome] = [_outcome(draft, touched, known) for draft in drafts]
+        look_up_known |= of_closed or self._defects.value("server.no-dedupe") > 0
+        known = await self._known(drafts) if look_up_known else {}
+        outcomes: list[Outcome] = [self._outcome(draft, touched, known) for draft in drafts]
         await self._insert(messages, [each.message for each in outcomes if isinstance(each, Stored) and each.new])
         return outcomes
+
+    def _outcome(
+        self, draft: Draft, touched: dict[str, Session], known: dict[tuple[str, str], Message]
+    ) -> Stored | Refused:
+        """Decide on one draft; `touched` and `known` take in what it becomes, for the drafts after it."""
+        key = (draft.session_id, draft.client_id)
+        try:
+            session = _found(touched, draft.session_id)
+            session.check_access(draft.bearer)
+            if key in known and not self._defects.strikes("server.no-dedupe", draft):
+                return Stored(known[key], new=False)
+            session.check_open()
+        except Refused as refusal:
+            return refusal
+        touched[session.id] = session = dataclasses.replace(session, seq=session.seq + 1)
+        known[key] = draft.numbered(session.seq)
+        return Stored(known[key], new=True)
 
     async def _insert(self, table: sa.Table, nouns: Sequence[Session | Message]) -> None:
         if nouns:
@@ -156,31 +176,6 @@ class Storage:
         wanted = sa.select(messages).where(messages.c.client_id.in_([draft.client_id for draft in drafts]))
         rows = await self._writer.execute(wanted)
         return {(row["session_id"], row["client_id"]): Message(**row) for row in rows.mappings()}
-
-
-def _outcome(draft: Draft, touched: dict[str, Session], known: dict[tuple[str, str], Message]) -> Stored | Refused:
-    """Decide on one draft; `touched` and `known` take in what it becomes, for the drafts after it."""
-    key = (draft.session_id, draft.client_id)
-    try:
-        session = _found(touched, draft.session_id)
-        session.check_access(draft.bearer)
-        if key in known:
-            return Stored(known[key], new=False)
-        session.check_open()
-    except Refused as refusal:
-        return refusal
-    touched[session.id] = session = dataclasses.replace(session, seq=session.seq + 1)
-    known[key] = Message(
-        id=secrets.token_hex(8),
-        client_id=draft.client_id,
-        seq=session.seq,
-        session_id=session.id,
-        text=draft.text,
-        sender=draft.bearer.role,
-        metadata=draft.metadata,
-        created_at=utc_now(),
-    )
-    return Stored(known[key], new=True)
 
 
 def _found(found: dict[str, Session], session_id: str) -> Session:
@@ -199,17 +194,18 @@ async def _read_sessions(connection: AsyncConnection, ids: set[str]) -> dict[str
     return {row["id"]: Session(**row) for row in rows.mappings()}
 
 
-async def open_storage(url: str) -> Storage:
+async def open_storage(url: str, defects: Defects) -> Storage:
     """Open the database and make its tables where they are missing. Raises sqlalchemy.exc.SQLAlchemyError."""
     engine = create_async_engine(sa.make_url(url).set(drivername="sqlite+aiosqlite"))
     sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
     async with engine.begin() as connection:
         await connection.run_sync(schema.create_all)
+        await connection.run_sync(once.drop if defects.value("server.no-dedupe") else once.create, checkfirst=True)
         key: bytes | None = await connection.scalar(sa.select(token_keys.c.key))
         if key is None:
             key = secrets.token_bytes(32)
             await connection.execute(sa.insert(token_keys), {"key": key})
-    return Storage(engine, await engine.connect(), key)
+    return Storage(engine, await engine.connect(), key, defects)
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

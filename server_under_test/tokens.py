@@ -4,18 +4,21 @@ import base64
 import hashlib
 import hmac
 import os
+import time
 
 from server_under_test.chat import Bearer, Refused
+from server_under_test.defects import Defects
 
 
 class Tokens:
-    """A token is ROLE.NAME.SIGNATURE; nothing needs to be looked up to read one."""
+    """A token is ROLE.NAME.SECOND.SIGNATURE; nothing needs to be looked up to read one."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, defects: Defects) -> None:
         self._key = key
+        self._defects = defects
 
     def issue(self, bearer: Bearer) -> str:
-        claim = f"{bearer.role}.{base64.urlsafe_b64encode(bearer.name.encode()).decode()}"
+        claim = f"{bearer.role}.{base64.urlsafe_b64encode(bearer.name.encode()).decode()}.{time.time():.3f}"
         return f"{claim}.{self._signature(claim)}"
 
     def bearer(self, token: object) -> Bearer:
@@ -25,8 +28,16 @@ class Tokens:
         claim, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature.encode(errors="replace"), self._signature(claim).encode()):
             raise Refused(401, "The token is not valid here.")
-        role, _, name = claim.partition(".")
-        return Bearer("agent" if role == "agent" else "widget", base64.urlsafe_b64decode(name).decode())
+        role, name, issued_s = claim.split(".", 2)
+        bearer = Bearer("agent" if role == "agent" else "widget", base64.urlsafe_b64decode(name).decode())
+        self._check_age(bearer, time.time() - float(issued_s))
+        return bearer
+
+    def _check_age(self, bearer: Bearer, age_s: float) -> None:
+        ttl_s = self._defects.value("server.token-ttl")
+        if 0 < ttl_s < age_s and bearer.role == "widget":
+            self._defects.did("server.token-ttl", "connection", bearer.name)
+            raise Refused(401, "The token has expired.")
 
     def _signature(self, claim: str) -> str:
         return hmac.new(self._key, claim.encode(errors="replace"), hashlib.sha256).hexdigest()

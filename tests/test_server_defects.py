@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from loadtests import target
 from server_under_test.defects import DEFECTS, DefectError, draw, parse
 from tests.server_client import WITHIN_S, Rest, handshake
 from tests.server_process import ServerProcess, running
@@ -55,7 +56,7 @@ def test_payload_shape_changes_the_live_event_only(broken: ServerProcess, rest: 
     agent = rest.agent(widget)
     with widget.socket() as socket:
         socket.join(widget.room, event="join-chat")
-        mid = next(mid for number in range(100) if draw(7, mid := f"r:0.a.{number}") >= 0.5)
+        mid = next(mid for number in range(100) if draw(7, "server.drop-emit", mid := f"r:0.a.{number}") >= 0.5)
         message = agent.send(mid).json()["message"]
         assert socket.next() == {"id": message["id"], "text": "hello", "sender": "agent"}
     assert set(message) > {"clientId", "seq", "metadata"}
@@ -140,7 +141,9 @@ def test_delay_holds_the_emit_back_and_nothing_else(tmp_path_factory: pytest.Tem
     for mid in sent:
         start_ns, end_ns = key[mid]["start_ns"], key[mid]["end_ns"]
         assert stored[mid] <= start_ns < end_ns <= published[mid]
-        assert end_ns - start_ns >= DEFECTS["server.delay"].read("uniform:100:400").ms(draw(7, mid, "delay:")) * 1e6
+        assert (
+            end_ns - start_ns >= DEFECTS["server.delay"].read("uniform:100:400").ms(draw(7, "server.delay", mid)) * 1e6
+        )
     assert published["r:1.w.0"] != sorted(published.values())[-1] or key["r:1.w.0"]["end_ns"] > key[sent[-1]]["end_ns"]
 
 
@@ -150,7 +153,7 @@ def test_delay_holds_the_emit_back_and_nothing_else(tmp_path_factory: pytest.Tem
 )
 def test_a_delay_is_drawn_as_it_says(text: str, mean: float, low: float, high: float) -> None:
     delay = DEFECTS["server.delay"].read(text)
-    drawn = [delay.ms(draw(1, f"run:{number}.a.0", "delay:")) for number in range(2_000)]
+    drawn = [delay.ms(draw(1, "server.delay", f"run:{number}.a.0")) for number in range(2_000)]
     assert all(low <= each <= high for each in drawn)
     assert sum(drawn) / len(drawn) == pytest.approx(mean, rel=0.1)
 
@@ -184,18 +187,18 @@ def test_a_defect_s_text_is_parsed() -> None:
 
 def test_the_table_says_what_each_defect_is() -> None:
     assert all(name == defect.name and defect.sentence for name, defect in DEFECTS.items())
-    assert {name for name, defect in DEFECTS.items() if defect.unit} == {
-        "server.drop-emit",
-        "server.join-delay",
-        "server.delay",
-    }
+    assert all(parse([name]) == {name: defect.read(defect.default)} for name, defect in DEFECTS.items())
+    assert set(target.load("bundled").defects) == set(DEFECTS)
 
 
 def test_draws_are_spread_evenly_and_depend_on_seed_and_key_only() -> None:
-    draws = [draw(1, f"run:{number}.a.0") for number in range(2_000)]
+    draws = [draw(1, "server.leak", f"run:{number}.a.0") for number in range(2_000)]
     assert all(0 <= each < 1 for each in draws)
     assert 0.45 < sum(each < 0.5 for each in draws) / len(draws) < 0.55
-    assert draw(1, "run:0.a.0") == draw(1, "another:0.a.0") == draw(1, "0.a.0") != draw(2, "0.a.0")
+    one = draw(1, "server.leak", "run:0.a.0")
+    assert one == draw(1, "server.leak", "another:0.a.0") == draw(1, "server.leak", "0.a.0")
+    assert one != draw(2, "server.leak", "0.a.0")
+    assert one != draw(1, "server.kick", "0.a.0")  # defects that are on together strike each their own
 
 
 def _mids(server: ServerProcess, name: str, session_id: str) -> list[str]:

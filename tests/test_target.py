@@ -179,9 +179,7 @@ def test_defects_are_the_widgets_or_the_targets() -> None:
     target = load("bundled")
     defects.check(("widget.no-rejoin", "server.drop-emit=0.5"), target)
     for name in ("server.nothing", "no-history", "", "widget"):
-        with pytest.raises(
-            BadInput, match=f"no defect '{name}' with target bundled; known are server.delay, server.drop-emit"
-        ):
+        with pytest.raises(BadInput, match=f"no defect '{name}' with target bundled; known are server.ack-lost, "):
             defects.check((name,), target)
 
 
