@@ -11,14 +11,15 @@ from server_under_test.defects import Defects
 
 
 class Tokens:
-    """A token is ROLE.NAME.SECOND.SIGNATURE; nothing needs to be looked up to read one."""
+    """A token is ROLE.CLAIM.SIGNATURE, CLAIM being when it was issued and the name; nothing needs to be looked up."""
 
     def __init__(self, key: bytes, defects: Defects) -> None:
         self._key = key
         self._defects = defects
 
     def issue(self, bearer: Bearer) -> str:
-        claim = f"{bearer.role}.{base64.urlsafe_b64encode(bearer.name.encode()).decode()}.{time.time():.3f}"
+        said = base64.urlsafe_b64encode(f"{time.time():.3f} {bearer.name}".encode())
+        claim = f"{bearer.role}.{said.decode()}"
         return f"{claim}.{self._signature(claim)}"
 
     def bearer(self, token: object) -> Bearer:
@@ -28,8 +29,9 @@ class Tokens:
         claim, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature.encode(errors="replace"), self._signature(claim).encode()):
             raise Refused(401, "The token is not valid here.")
-        role, name, issued_s = claim.split(".", 2)
-        bearer = Bearer("agent" if role == "agent" else "widget", base64.urlsafe_b64decode(name).decode())
+        role, _, said = claim.partition(".")
+        issued_s, _, name = base64.urlsafe_b64decode(said).decode().partition(" ")
+        bearer = Bearer("agent" if role == "agent" else "widget", name)
         self._check_age(bearer, time.time() - float(issued_s))
         return bearer
 

@@ -205,7 +205,8 @@ def test_a_run_folder_holds_no_secret(plays: dict[str, Play]) -> None:
 def test_a_token_would_be_found() -> None:
     made = subprocess.run(
         [sys.executable, "-c", "from server_under_test.tokens import Tokens; from server_under_test.chat import Bearer;"
-         "print(Tokens(b'key').issue(Bearer('agent', 'rui')))"],
+         "from server_under_test.defects import Defects; from server_under_test.journal import Lines;"
+         "print(Tokens(b'key', Defects({}, 0, Lines(None))).issue(Bearer('agent', 'rui')))"],
         capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent,
     ).stdout  # fmt: skip
     assert TOKEN.search(made)
