@@ -321,14 +321,19 @@ def _defects() -> dict[str, list[str]]:
     from server_under_test.defects import DEFECTS
 
     server = {each.name: [each.sentence, f"value: {each.unit or 'none'}"] for each in DEFECTS.values()}
-    return server | {name: [sentence, "value: none"] for name, sentence in WIDGET_DEFECTS.items()}
+    return server | {each.name: [each.sentence, f"value: {each.unit or 'none'}"] for each in WIDGET_DEFECTS.values()}
 
 
 def _faults() -> dict[str, list[str]]:
-    from loadtests.scenario import FAULTS
+    from loadtests.faults import FAULTS, fields_of
 
     return {
-        name: [sentence, f"--set faults.{name}.at_s=5 --set faults.{name}.for_s=2"] for name, sentence in FAULTS.items()
+        name: [
+            kind.sentence,
+            f"it happens to {kind.hits}; fields: {', '.join(fields_of(name))}",
+            f"--set faults.{name}.at_s=5 --set faults.{name}.for_s=2",
+        ]
+        for name, kind in FAULTS.items()
     }
 
 

@@ -1,7 +1,6 @@
 """launch(order) -> a run folder: server and swarm as processes of their own, watched until they have ended."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from loadtests import run_folder, run_info
 from loadtests import target as targets
@@ -20,7 +18,8 @@ from loadtests.bad_input import BadInput
 from loadtests.events import Recorder
 from loadtests.machine import Share, used
 from loadtests.order import Order
-from loadtests.plan import outages
+from loadtests.outages import Outages
+from loadtests.plan import server_strikes
 from loadtests.progress import Progress, Tail
 from loadtests.run_folder import RunFolderError
 from loadtests.server_process import ServerError, ServerProcess
@@ -64,12 +63,9 @@ class _Run:
         self._order = order
         self._folder = folder
         self._watch = watch
-        self._server: ServerProcess | None = None
-        self._server_gone = False
+        self._outages: Outages | None = None  # of a server of its own
         self._database = tempfile.mkdtemp(prefix="entrega-")  # holds tokens and texts: never in the run folder
         self._recorder = Recorder(folder / "events" / "launcher.jsonl")
-        self._plan = [(gap.at_s, gap.for_s) for gap in outages(order.scenario)]
-        self._back_s: float | None = None  # when a killed server is to be started again
         self._server_cpu = Share(self._server_used)
 
     # -- processes
@@ -77,9 +73,12 @@ class _Run:
     def start_server(self) -> None:
         """Start the target's server, if the run is to have one of its own. Raises BadInput."""
         if self._order.url is None:
-            self._server = ServerProcess(self._order.target.start or "", self._environment(), self._folder / "logs")
-            self._ready(self._server.launch())
-            url = targets.check_url(self._server.url, self._order.allowed_hosts)
+            server = ServerProcess(self._order.target.start or "", self._environment(), self._folder / "logs")
+            strikes = list(server_strikes(self._order.scenario))
+            self._outages = Outages(self._folder, server, strikes, self._recorder.append)
+            server.launch()
+            self._outages.ready()
+            url = targets.check_url(server.url, self._order.allowed_hosts)
             run_folder.update(self._folder, url=url)
 
     @contextlib.contextmanager
@@ -99,8 +98,8 @@ class _Run:
             self._close()
 
     def _close(self) -> None:
-        if self._server is not None and not self._server_gone:
-            self._record("server_ended", status=self._server.stop())
+        if self._outages is not None:
+            self._outages.close()
         shutil.rmtree(self._database)
         try:
             self._recorder.close()
@@ -166,7 +165,7 @@ class _Run:
         scenario = self._order.scenario
         planned_s = scenario.run_time_s + scenario.quiet_phase_s
         tail = Tail(self._folder / "events", scenario.late_after_s)
-        began_s, next_look_s = time.monotonic(), 0.0
+        began_s, next_look_s, t0_ns = time.monotonic(), 0.0, None
         while swarm.poll() is None:
             elapsed_s = time.monotonic() - began_s
             if elapsed_s > planned_s + GRACE_S:
@@ -177,9 +176,12 @@ class _Run:
                 self._watch(tail.look(elapsed_s, planned_s))
                 self._look_at_server()
                 self._recorder.flush()
-                if run_folder.read_info(self._folder)["end"]["state"]:
+                info = run_folder.read_info(self._folder)
+                if info["end"]["state"]:
                     return  # a load process could not go on; the others need not play to the end
-            self._hurt_server()
+                t0_ns = info["t0_ns"]
+            if self._outages is not None:
+                self._outages.tick(t0_ns)
             time.sleep(TICK_S)
         self._watch(tail.look(time.monotonic() - began_s, planned_s))
         if swarm.returncode:
@@ -190,51 +192,11 @@ class _Run:
     def _look_at_server(self) -> None:
         cpu = self._server_cpu.since()
         if cpu is not None and cpu >= 0:  # below: another process has come in its place, or a child left unnoticed
-            self._record("server_cpu", cpu=cpu)
+            self._recorder.append("server_cpu", cpu=cpu)
 
     def _server_used(self) -> tuple[int, int] | None:
-        return None if self._server is None or self._server_gone else used(self._server.pid)
-
-    def _hurt_server(self) -> None:
-        if self._server is None:
-            return
-        now_s = time.monotonic()
-        if self._back_s is not None and now_s >= self._back_s:
-            self._back_s = None
-            self._server_gone = False
-            self._ready(self._server.launch())
-            self._update_window()
-        elif not self._server_gone and self._server.ended() is not None:
-            self._gone(self._server.ended())
-        elif self._plan and (t0_s := self._t0_s()) is not None and now_s >= t0_s + self._plan[0][0]:
-            _, for_s = self._plan.pop(0)
-            self._gone(self._server.kill())
-            self._back_s = time.monotonic() + for_s
-
-    def _gone(self, status: int | None) -> None:
-        self._server_gone = True
-        self._record("server_ended", status=status)
-
-    def _ready(self, url: str) -> None:
-        self._record("server_ready", url=url)
-
-    def _t0_s(self) -> float | None:
-        t0_ns = run_folder.read_info(self._folder)["t0_ns"]
-        return None if t0_ns is None else t0_ns / 1e9
-
-    def _update_window(self) -> None:
-        """The outage lasted until the server was ready, a bit longer than planned: horizons count from there."""
-        windows = run_folder.read_info(self._folder)["fault_windows"]
-        for window in windows:
-            if window["name"] == "kill-server":
-                window["end_ns"] = time.monotonic_ns()
-                key = {"t": window["end_ns"], "kind": "fault", "scope": "all", **window}
-                with (self._folder / "injected.jsonl").open("a") as answers:
-                    answers.write(json.dumps(key) + "\n")
-        run_folder.update(self._folder, fault_windows=windows)
-
-    def _record(self, kind: str, **fields: Any) -> None:
-        self._recorder.append(kind, **fields)
+        pid = None if self._outages is None else self._outages.pid
+        return None if pid is None else used(pid)
 
     def _end(self, state: str, reason: str | None) -> None:
         run_folder.end(self._folder, state, reason)

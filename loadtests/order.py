@@ -99,8 +99,9 @@ def _check(scenario: Scenario) -> None:
 
 def check_plays_without_us(scenario: Scenario) -> None:
     """Raise BadInput for a scenario that hurts the server, where the run has not started it."""
-    if scenario.fault("kill-server") is not None:
-        raise BadInput("the fault kill-server needs a server that the run starts; leave out -H, or the fault")
+    for fault in scenario.faults:
+        if fault.hits("server"):
+            raise BadInput(f"the fault {fault.name} needs a server that the run starts; leave out -H, or the fault")
 
 
 def allow_files(users: int) -> None:

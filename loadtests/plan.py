@@ -1,20 +1,32 @@
 """plan(scenario, index) -> SessionPlan: who does what when in one session. Pure, and the same for the same seed.
 
 The widget's times count from the session's opening, the agent's from the assume; absolute ones from the run's start.
+Faults have dice of their own, so that the same session says the same at the same times with and without them. They
+are over when sending ends: then everybody heals.
 """
 
+import dataclasses
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loadtests.scenario import Range, Scenario
+from loadtests.faults import Fault
+from loadtests.scenario import Scenario
+from loadtests.values import Range
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A planned time without connection, or without server."""
+class Strike:
+    """One time that a fault happens; `at_s` counts as the fault's does. `way` is of half-open only."""
 
+    fault: Fault
     at_s: float
     for_s: float
+    way: str
+
+    @property
+    def end_s(self) -> float:
+        return self.at_s + self.for_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,7 @@ class SessionPlan:
     assume_after_s: float  # from the agent's notice of the escalation
     widget_dues_s: tuple[float, ...]
     agent_dues_s: tuple[float, ...]  # from the assume
-    drops: tuple[Gap, ...]
+    strikes: tuple[Strike, ...]
     sending_ends_s: float  # from the run's start
     leaves_s: float  # from the run's start, at the latest
 
@@ -41,7 +53,6 @@ def plan(scenario: Scenario, index: int) -> SessionPlan:
     escalates_s = _draw(dice, scenario.escalate_after_s)
     assume_after_s = _draw(dice, scenario.assume_after_s)
     talk_s = scenario.run_time_s - opens_s
-    drops = _drops(dice, scenario, talk_s)  # before the dues, so that a longer run has the same drops
     return SessionPlan(
         index=index,
         agent=index % scenario.agents,
@@ -51,28 +62,47 @@ def plan(scenario: Scenario, index: int) -> SessionPlan:
         assume_after_s=assume_after_s,
         widget_dues_s=_dues(dice, scenario.widget_first_s, scenario.widget_every_s, talk_s),
         agent_dues_s=_dues(dice, scenario.agent_first_s, scenario.agent_every_s, talk_s - escalates_s - assume_after_s),
-        drops=drops,
+        strikes=_strikes(scenario, "widget", index, talk_s),
         sending_ends_s=scenario.run_time_s,
         leaves_s=scenario.run_time_s + scenario.quiet_phase_s,
     )
 
 
-def outages(scenario: Scenario) -> tuple[Gap, ...]:
-    """When the server is killed and how long it is away, from the run's start."""
-    fault = scenario.fault("kill-server")
-    if fault is None:
-        return ()
-    dice = random.Random(f"{scenario.seed}:kill-server")
-    return (Gap(_draw(dice, fault.at_s), _draw(dice, fault.for_s)),)
+def agent_strikes(scenario: Scenario, number: int) -> tuple[Strike, ...]:
+    """What happens to an agent, from the run's start."""
+    return _strikes(scenario, "agent", number, scenario.run_time_s)
 
 
-def _drops(dice: random.Random, scenario: Scenario, talk_s: float) -> tuple[Gap, ...]:
-    fault = scenario.fault("drop")
-    if fault is None:
-        return ()
-    chosen = dice.random() < fault.share
-    gap = Gap(_draw(dice, fault.at_s), _draw(dice, fault.for_s))
-    return (gap,) if chosen and gap.at_s < talk_s else ()
+def server_strikes(scenario: Scenario) -> tuple[Strike, ...]:
+    """What happens to the server, from the run's start: one thing at a time."""
+    after_each_other: list[Strike] = []
+    for strike in _strikes(scenario, "server", 0, scenario.run_time_s):
+        at_s = max(strike.at_s, after_each_other[-1].end_s if after_each_other else 0.0)
+        for_s = min(strike.for_s, _ms(scenario.run_time_s - at_s))
+        if for_s > 0:
+            after_each_other.append(dataclasses.replace(strike, at_s=at_s, for_s=for_s))
+    return tuple(after_each_other)
+
+
+def _strikes(scenario: Scenario, role: str, number: int, until_s: float) -> tuple[Strike, ...]:
+    found: list[Strike] = []
+    for fault in scenario.faults:
+        if fault.hits(role):
+            dice = random.Random(f"{scenario.seed}:{fault.name}:{role}:{number}")
+            if dice.random() < fault.share:
+                found += _of_fault(dice, fault, until_s)
+    return tuple(sorted(found, key=lambda strike: strike.at_s))
+
+
+def _of_fault(dice: random.Random, fault: Fault, until_s: float) -> Iterator[Strike]:
+    at_s = _draw(dice, fault.at_s)
+    while at_s < until_s:
+        for_s = _draw(dice, fault.for_s)
+        way = dice.choice(("down", "up", "both")) if fault.way == "any" else fault.way
+        yield Strike(fault, at_s, min(for_s, _ms(until_s - at_s)), way)
+        if not fault.every_s[1]:
+            return
+        at_s = _ms(at_s + _draw(dice, fault.every_s))
 
 
 def _dues(dice: random.Random, first_s: Range, every_s: Range, until_s: float) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtests.events import FORMAT
 from loadtests.machine import cores
-from loadtests.plan import outages, plan
+from loadtests.plan import Strike, agent_strikes, plan, server_strikes
 from loadtests.scenario import Scenario
 from loadtests.target import Target
 
@@ -51,12 +51,13 @@ def describe(scenario: Scenario, target: Target, url: str, workers: int) -> dict
 
 def begun(scenario: Scenario, t0_ns: int) -> dict[str, Any]:
     """What run.json learns when the run begins: its start, and the plan's fault windows in monotonic ns."""
-    windows = [
-        _window("drop", f"widget-{index}", t0_ns, each.opens_s + gap.at_s, gap.for_s)
-        for index, each in ((index, plan(scenario, index)) for index in range(scenario.widgets))
-        for gap in each.drops
-    ]
-    windows += [_window("kill-server", None, t0_ns, gap.at_s, gap.for_s) for gap in outages(scenario)]
+    windows = []
+    for index in range(scenario.widgets):
+        session = plan(scenario, index)
+        windows += _windows(f"widget-{index}", t0_ns + round(session.opens_s * 1e9), session.strikes)
+    for number in range(scenario.agents):
+        windows += _windows(f"agent-{number}", t0_ns, agent_strikes(scenario, number))
+    windows += _windows(None, t0_ns, server_strikes(scenario))
     return {"t0_ns": t0_ns, "fault_windows": windows, "clocks": [clock("start")]}
 
 
@@ -65,9 +66,16 @@ def clock(process: str) -> dict[str, Any]:
     return {"process": process, "monotonic_ns": time.monotonic_ns(), "utc": datetime.now(UTC).isoformat()}
 
 
-def _window(name: str, party: str | None, t0_ns: int, at_s: float, for_s: float) -> dict[str, Any]:
-    start_ns = t0_ns + round(at_s * 1e9)
-    return {"name": name, "party": party, "start_ns": start_ns, "end_ns": start_ns + round(for_s * 1e9)}
+def _windows(party: str | None, from_ns: int, strikes: tuple[Strike, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": strike.fault.name,
+            "party": party,
+            "start_ns": from_ns + round(strike.at_s * 1e9),
+            "end_ns": from_ns + round(strike.end_s * 1e9),
+        }
+        for strike in strikes
+    ]
 
 
 def _version(name: str) -> str | None:

@@ -10,36 +10,20 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from loadtests.bad_input import BadInput
+from loadtests.faults import Fault, fault
+from loadtests.values import Range, ScenarioError, between, mapping, number, whole_number, word
+
+__all__ = ["Scenario", "ScenarioError", "described", "from_table", "load", "parse_setting", "parse_time_s", "shipped"]
 
 SHIPPED = Path(__file__).parent / "scenarios"
 
-Range = tuple[float, float]  # drawn evenly between the two; a single number stands for both
-
-
-class ScenarioError(BadInput):
-    """A scenario that cannot be played; the message is one line that names the field and the mend."""
-
-
-FAULTS = MappingProxyType(
-    {
-        "drop": "the widget's connection is reset and its network is away for for_s",
-        "kill-server": "the server gets SIGKILL and is started again on the same port after for_s",
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that happens at a time to correct software; `name` is one of FAULTS."""
-
-    name: str
-    at_s: Range  # from the session's opening; for the server from the run's start
-    for_s: Range
-    share: float = 1.0  # of the widgets it happens to; of no meaning for the server
+WORDS = {
+    "agent_sends": ("rest", "socket"),
+    "transport": ("websocket", "polling", "upgrade"),
+    "backoff": ("js", "python", "full-jitter"),
+}
 
 
 def _of(meaning: str, default: Any, unit: str = "s") -> Any:
@@ -65,18 +49,22 @@ class Scenario:
     widget_first_s: Range = _of("from the opening until the widget's first message", (3.5, 5.0))
     widget_every_s: Range = _of("between two messages of the widget", (3.0, 5.0))
     agent_sends: str = _of("how agents send: rest or socket", "rest", "")
+    retries: int = _of("how often a message that got no answer is sent again", 0, "")
+    fetch_takes_s: Range = _of("from the answer of a history that a page fetches until the page shows it", (0.0, 0.0))
+    transport: str = _of("of widgets: websocket, polling, or upgrade from polling to websocket", "websocket", "")
     ping_interval_s: float = _of("Engine.IO pingInterval asked of a started server", 5.0)
     ping_timeout_s: float = _of("Engine.IO pingTimeout asked of a started server", 4.0)
     connect_deadline_s: float = _of("a connection that takes longer to open has failed", 3.0)
     join_deadline_s: float = _of("a join without an ack for longer has failed", 3.0)
     answer_deadline_s: float = _of("a request or send without an answer for longer is unanswered", 5.0)
-    backoff_s: float = _of("first delay before a new attempt, doubled each time, +/- 50 %", 1.0)
+    backoff: str = _of("how the delays before new attempts grow: js, python or full-jitter", "js", "")
+    backoff_s: float = _of("first delay before a new attempt", 1.0)
     backoff_max_s: float = _of("longest delay before a new attempt", 5.0)
     late_after_s: float = _of("a display later than this after the due is late", 2.0)
     quiet_s: float = _of("from the end of sending until parties leave at the latest; 0: horizon + 2 s", 0.0)
     warm_up_s: float = _of("messages due before this count in everything but latency", 0.0)
     seed: int = _of("every random choice comes from it", 1, "")
-    faults: tuple[Fault, ...] = _of("tables [faults.NAME] with at_s, for_s, share", (), "")
+    faults: tuple[Fault, ...] = _of("tables [faults.NAME] with at_s, for_s and more", (), "")
     goals: Mapping[str, Mapping[str, float]] = field(
         default_factory=dict, metadata={"meaning": "tables [goals.FIGURE] with max, for the gate", "unit": ""}
     )
@@ -91,13 +79,10 @@ class Scenario:
     def quiet_phase_s(self) -> float:
         return self.quiet_s or self.horizon_s + 2.0
 
-    def fault(self, name: str) -> Fault | None:
-        return next((fault for fault in self.faults if fault.name == name), None)
-
     def table(self) -> dict[str, Any]:
         """As it stands in run.json and in a TOML file: `load` of it gives the same scenario."""
         table = dataclasses.asdict(self)
-        table["faults"] = {fault.pop("name"): fault for fault in table["faults"]}
+        table["faults"] = {each.name: each.table() for each in self.faults}
         return table
 
 
@@ -193,7 +178,7 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def _run_json(path: Path, text: str) -> dict[str, Any]:
     try:
-        return dict(_mapping("scenario", json.loads(text)["scenario"]))
+        return dict(mapping("scenario", json.loads(text)["scenario"]))
     except (ValueError, KeyError, TypeError, ScenarioError):
         raise ScenarioError(f"{path} holds no scenario; give a run.json of a run, or a TOML file") from None
 
@@ -209,62 +194,18 @@ def _put(table: dict[str, Any], dotted: str, value: Any) -> None:
 
 def _checked(spec: "dataclasses.Field[Any]", value: Any) -> Any:
     if spec.name == "faults":
-        return tuple(_fault(name, table) for name, table in _mapping("faults", value).items())
+        return tuple(fault(name, table) for name, table in mapping("faults", value).items())
     if spec.name == "goals":
-        return {name: dict(_mapping(f"goals.{name}", goal)) for name, goal in _mapping("goals", value).items()}
-    if spec.type is Range:
-        return _range(spec.name, value)
-    if spec.type is float:
-        return _number(spec.name, value)
-    if spec.type is int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ScenarioError(f"{spec.name} takes a whole number from 0 on, not {value!r}")
-        return value
-    if not isinstance(value, str):
-        raise ScenarioError(f"{spec.name} takes text, not {value!r}")
-    return value
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        raise ScenarioError(f"{name} takes a number from 0 to a million, not {value!r}")
-    return float(value)
-
-
-def _range(name: str, value: Any) -> Range:
-    low, high = value if isinstance(value, list | tuple) and len(value) == 2 else (value, value)
-    low, high = _number(name, low), _number(name, high)
-    if low > high:
-        raise ScenarioError(f"{name} = [{low}, {high}] begins after its end; swap the two")
-    return low, high
-
-
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ScenarioError(f"{name} takes a table, not {value!r}")
-    return value
-
-
-def _fault(name: str, table: Any) -> Fault:
-    if name not in FAULTS:
-        raise ScenarioError(f"no fault {name!r}; known are {', '.join(FAULTS)}")
-    fields = dict(_mapping(f"faults.{name}", table))
-    share = _number(f"faults.{name}.share", fields.pop("share", 1.0))
-    if unknown := set(fields) - {"at_s", "for_s"}:
-        raise ScenarioError(f"faults.{name} has no field {sorted(unknown)[0]!r}; known are at_s, for_s, share")
-    if missing := {"at_s", "for_s"} - set(fields):
-        raise ScenarioError(f"faults.{name} lacks {sorted(missing)[0]}; give at_s and for_s in seconds")
-    if share > 1:
-        raise ScenarioError(f"faults.{name}.share is a share from 0 to 1, not {share}")
-    at_s, for_s = (_range(f"faults.{name}.{key}", fields[key]) for key in ("at_s", "for_s"))
-    return Fault(name, at_s, for_s, share)
+        return {name: dict(mapping(f"goals.{name}", goal)) for name, goal in mapping("goals", value).items()}
+    if spec.name in WORDS:
+        return word(spec.name, value, WORDS[spec.name])
+    reads: Mapping[Any, Any] = {Range: between, float: number, int: whole_number, str: word}
+    return reads[spec.type](spec.name, value)
 
 
 def _check_sense(scenario: Scenario) -> None:
     if not re.fullmatch(r"[\w-][\w .-]*", scenario.name):
         raise ScenarioError(f"name = {scenario.name!r} is to be a folder's; take letters, digits, dots and dashes")
-    if scenario.agent_sends not in ("rest", "socket"):
-        raise ScenarioError(f"agent_sends is rest or socket, not {scenario.agent_sends!r}")
     for name in ("widgets", "agents", "run_time_s", "arrivals_per_s", "ping_interval_s", "ping_timeout_s"):
         if not getattr(scenario, name):
             raise ScenarioError(f"{name} must be above 0")

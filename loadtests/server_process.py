@@ -1,4 +1,4 @@
-"""A server that the run starts, kills and starts again, by the one line of its target."""
+"""A server that the run starts, kills, stops or stalls, and starts again, by the one line of its target."""
 
 import contextlib
 import ctypes
@@ -80,10 +80,19 @@ class ServerProcess:
         if self._process is None:
             return None
         self._signal(signal.SIGTERM)
+        self.go_on()
         try:
             return self._process.wait(STOP_DEADLINE_S)
         except subprocess.TimeoutExpired:
             return self.kill()
+
+    def stall(self) -> None:
+        """SIGSTOP: nothing of it runs, and its sockets stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT, which does nothing to one that runs."""
+        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         """To the whole group: `start` may be a script that starts the server."""

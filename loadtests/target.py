@@ -165,8 +165,8 @@ def _check_sense(target: Target, where: str) -> None:
             pattern.format(session="", after=0)
         except (LookupError, ValueError):
             raise TargetError(f"{where}: {name} = {pattern!r} may hold {{session}} and {{after}} only") from None
-    if target.client.recover != "join":
-        raise TargetError(f"{where}: [client] recover is join, the only habit there is yet")
+    if target.client.recover not in ("join", "fetch"):
+        raise TargetError(f"{where}: [client] recover is join (with its ack) or fetch (by REST, after it)")
 
 
 def _filled(kind: Any, values: Any, where: str) -> Any:

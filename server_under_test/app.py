@@ -40,15 +40,15 @@ async def running(settings: Settings, storage: Storage, journal: Journal, defect
     server.on_event = sockets.event
     async with asyncio.TaskGroup() as tasks:
         at_work = [
-            tasks.create_task(work) for work in (conversations.write(), publisher.held.work(), _watch_loop(journal))
+            tasks.create_task(work) for work in (conversations.write(), publisher.held.work(), _watch(server, journal))
         ]
         yield socketio.ASGIApp(server, Rest(conversations, tokens).app())
         for task in at_work:
             task.cancel()
 
 
-async def _watch_loop(journal: Journal) -> None:
-    """Twice a second write the longest that the loop was late."""
+async def _watch(server: ChatServer, journal: Journal) -> None:
+    """Twice a second write the longest that the loop was late, and whom it has not reached yet."""
     while True:
         lag_s = 0.0
         until = time.monotonic() + LAG_EVERY_S
@@ -56,3 +56,4 @@ async def _watch_loop(journal: Journal) -> None:
             await asyncio.sleep(LAG_TICK_S)
             lag_s = max(lag_s, time.monotonic() - now - LAG_TICK_S)
         journal.write("loop_lag", lag_ms=round(lag_s * 1000, 3))
+        server.write_queues()

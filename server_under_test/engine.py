@@ -1,6 +1,7 @@
 """python-socketio's server, made to tell what it writes and to say why it refuses."""
 
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -49,11 +50,12 @@ class _Body(bytes):
 class _WebSocket(WebSocket):  # type: ignore[misc]
     def __init__(self, handler: Any, engine: "_Engine") -> None:
         super().__init__(handler, engine)
-        self._eio_sid = handler.__self__.sid
+        self._socket = handler.__self__
         self._written = engine.written
 
     async def wait(self) -> Any:
         frame = await super().wait()
+        self._socket.heard_ns = time.monotonic_ns()
         try:
             packet_names[Packet(encoded_packet=frame).packet_type]
         except (ValueError, RecursionError, IndexError):
@@ -64,7 +66,7 @@ class _WebSocket(WebSocket):  # type: ignore[misc]
     async def send(self, message: Any) -> None:
         await super().send(message)
         if isinstance(message, _Frame):
-            self._written(self._eio_sid, message.message)
+            self._written(self._socket.sid, message.message)
 
 
 class _Engine(engineio.AsyncServer):  # type: ignore[misc]
@@ -118,7 +120,7 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
             await self._handle_connect(eio_sid, packet.namespace, packet.data)
         elif packet.packet_type == DISCONNECT:
             await self._handle_disconnect(eio_sid, packet.namespace, self.reason.CLIENT_DISCONNECT)
-        elif self.manager.is_connected(sid := self.manager.sid_from_eio_sid(eio_sid, "/"), "/"):
+        elif self.manager.is_connected(sid := self._sid(eio_sid), "/"):
             answer = await self.on_event(sid, packet.data if packet.packet_type == EVENT else None)
             if packet.id is not None and answer is not None:
                 await self._send_packet(eio_sid, self.packet_class(ACK, id=packet.id, data=[answer]))
@@ -128,13 +130,42 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
         if message is not None and eio_pkt.encode_cache is None:
             eio_pkt.encode_cache = _Frame(eio_pkt.encode())
             eio_pkt.encode_cache.message = message
+        if message is not None and (why := self._why_not_taken(eio_sid)):
+            self._journal.tell("not_enqueued", message, sid=self._sid(eio_sid), why=why)
         await super()._send_eio_packet(eio_sid, eio_pkt)
 
+    def _why_not_taken(self, eio_sid: str) -> str | None:
+        """Why the library will drop, without a word, what is sent to that connection."""
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is None:
+            return "no-socket"
+        if socket.closed:
+            return "closed"
+        overdue = socket.last_ping and time.time() - socket.last_ping > self.eio.ping_timeout
+        return "overdue" if overdue else None
+
+    def _sid(self, eio_sid: str) -> str:
+        return str(self.manager.sid_from_eio_sid(eio_sid, "/"))
+
+    def heard_ns(self, sid: str) -> int | None:
+        """When the connection's last frame came."""
+        return getattr(self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/")), "heard_ns", None)
+
+    def write_queues(self) -> None:
+        """Write down which connections are behind, or on their way from polling to a websocket."""
+        for eio_sid, socket in list(self.eio.sockets.items()):
+            if (depth := socket.queue.qsize()) or socket.upgrading:
+                about = {"depth": depth, "upgrading": socket.upgrading or None}
+                self._journal.write("queue", sid=self._sid(eio_sid), **about)
+
     def _written(self, eio_sid: str, message: Message) -> None:
-        self._journal.tell("written", message, sid=self.manager.sid_from_eio_sid(eio_sid, "/"))
+        self._journal.tell("written", message, sid=self._sid(eio_sid))
 
     async def _respond(self, status: str, headers: list[tuple[str, str]], body: bytes, environ: dict[str, Any]) -> None:
         """Answer a poll or a refused handshake; on a websocket too with status and reason, not with a bare 403."""
+        asked = parse_qs(environ["QUERY_STRING"])
+        if (socket := self.eio.sockets.get(asked.get("sid", [""])[0])) is not None:
+            socket.heard_ns = time.monotonic_ns()
         origin = environ.get("HTTP_ORIGIN")
         if origin and not self._origins.allow(origin, environ):
             self._origins.refused(origin)
@@ -145,6 +176,5 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
         await send({"type": f"{kind}.start", "status": int(status.split()[0]), "headers": raw_headers})
         await send({"type": f"{kind}.body", "body": body})
         if isinstance(body, _Body) and body.messages:
-            eio_sid = parse_qs(environ["QUERY_STRING"])["sid"][0]
             for message in body.messages:
-                self._written(eio_sid, message)
+                self._written(asked["sid"][0], message)

@@ -66,7 +66,8 @@ class Sockets:
         for room in self._server.rooms(sid):
             if room != sid:
                 self._left(sid, room)
-        self._journal.write("sid_disconnected", sid=sid, session=_session_of(bearer), reason=reason)
+        about = {"session": _session_of(bearer), "reason": reason, "last_frame_ns": self._server.heard_ns(sid)}
+        self._journal.write("sid_disconnected", sid=sid, **about)
 
     async def event(self, sid: str, data: Any) -> dict[str, Any] | None:
         """The ack of any event: {ok: true, ...} or {ok: false, error}. `data` is [name, payload], if it is right."""

@@ -12,7 +12,8 @@ import entrega
 from loadtests import scenario as scenarios
 from loadtests import target as targets
 from loadtests.defects import WIDGET_DEFECTS
-from loadtests.scenario import FAULTS, Scenario
+from loadtests.faults import FAULTS, fields_of
+from loadtests.scenario import Scenario
 from server_under_test.__main__ import OPTIONS
 from server_under_test.defects import DEFECTS
 from server_under_test.settings import Settings
@@ -35,6 +36,11 @@ FIELDS_TEXT = """\
 For `--set FIELD=VALUE`, and for a file of your own (TOML), which may begin with `from = "early-reply"`. A pair is drawn
 from evenly, once per session or message; one number stands for both."""
 
+FAULTS_TEXT = """\
+Things that happen at a time to correct software: tables `[faults.NAME]`, any number of them. `at_s` counts from the
+session's opening, for agents and the server from the run's start; `every_s` repeats it; `share` is the share of parties
+that it may happen to; `who` is widget, agent or both. All faults are over when sending ends."""
+
 
 def commands() -> dict[str, Any]:
     """Name -> command, as the command line has them."""
@@ -51,8 +57,9 @@ def commands_page() -> Iterator[str]:
     yield from table("scenario", "what it varies, and what a correct server shows", rows=shipped)
     yield from ("", "## Fields of a scenario", "", FIELDS_TEXT, "")
     yield from table("field", "default", "unit", "meaning", rows=_fields())
-    yield from ("", "## Faults", "", "Things that happen at a time to correct software: tables `[faults.NAME]`.", "")
-    yield from table("fault", "what happens", rows=((f"`{name}`", said) for name, said in FAULTS.items()))
+    yield from ("", "## Faults", "", FAULTS_TEXT, "")
+    faults = ((f"`{name}`", kind.hits, kind.sentence, code(fields_of(name))) for name, kind in FAULTS.items())
+    yield from table("fault", "happens to", "what happens", "fields", rows=faults)
     yield from ("", "## Defects", "", "Wrong code, on for the whole run: `--defect NAME` or `--defect NAME=VALUE`.", "")
     yield from table("defect", "what is wrong", "value", "default", rows=_defects())
     yield from ("", "## Targets", "")
@@ -103,5 +110,5 @@ def _fields() -> Iterator[tuple[str, ...]]:
 def _defects() -> Iterator[tuple[str, ...]]:
     for each in DEFECTS.values():
         yield f"`{each.name}`", each.sentence, each.unit or "none", each.default if each.unit else ""
-    for name, sentence in WIDGET_DEFECTS.items():
-        yield f"`{name}`", sentence, "none", ""
+    for one in WIDGET_DEFECTS.values():
+        yield f"`{one.name}`", one.sentence, one.unit or "none", f"{one.default:g}" if one.unit else ""

@@ -101,7 +101,7 @@ JOURNAL_KINDS = {
     "room_left": "for people",
     "unknown_event": "`event_mismatch`, where no error came back",
     "stored": "`not_stored`, `ack_lost`, and `stored` where no audit is possible",
-    "published": "`not_published`, `room_mismatch`, and the moment from which a join is judged; `namespace` where it is not `/`",
+    "published": "`not_published`, `room_mismatch`, and from when a join is judged; `namespace` unless it is `/`",
     "written": "what was on its way when a connection ended",
     "loop_lag": "the server's own slowness, and that it lives",
 }

@@ -11,7 +11,7 @@ from loadtests import scenario as scenarios
 from loadtests import target as targets
 from loadtests.defects import WIDGET_DEFECTS
 from loadtests.events import KINDS
-from loadtests.scenario import FAULTS
+from loadtests.faults import FAULTS
 from reports.causes import CAUSES, NOT_RECOVERED
 from reports.counters import COUNTERS
 from reports.ledger import build_ledger

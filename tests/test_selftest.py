@@ -12,6 +12,7 @@ from rich.console import Console
 
 from loadtests import scenario
 from loadtests.defects import WIDGET_DEFECTS
+from loadtests.faults import FAULTS as KNOWN_FAULTS
 from loadtests.target import load
 from reports import selftest
 from reports.causes import CAUSES, NOT_RECOVERED
@@ -96,7 +97,7 @@ def test_what_is_not_as_it_should_be(case: Case, found: dict[str, Any], faults: 
 
 def test_every_defect_and_fault_has_a_case() -> None:
     injected = {case.injected.partition("=")[0] for case in CASES}
-    assert injected == {"", *load("bundled").defects, *WIDGET_DEFECTS, *scenario.FAULTS}
+    assert injected == {"", *load("bundled").defects, *WIDGET_DEFECTS, *KNOWN_FAULTS}
 
 
 def test_every_scenario_is_played_on_the_healthy_server() -> None:

@@ -1,14 +1,16 @@
 """The journal: written in the table's own words, numbered, and in the file before its effect can be seen."""
 
+import json
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtests.events import ENVELOPE, FORMAT, KINDS
-from tests.server_client import WITHIN_S, Party, Rest, handshake, raw_socket
+from tests.server_client import WITHIN_S, Party, Polling, Rest, handshake, raw_socket
 from tests.server_process import ServerProcess, running
 
 JSON_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -22,7 +24,7 @@ JSON_TYPES: dict[str, type | tuple[type, ...]] = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with running(tmp_path_factory.mktemp("journal")) as process:
+    with running(tmp_path_factory.mktemp("journal"), "--ping-interval", "1", "--ping-timeout", "1") as process:
         yield process
 
 
@@ -46,6 +48,7 @@ def test_every_kind_is_written_in_the_table_s_fields(server: ServerProcess, rest
         agent.send("r:0.a.0")
         socket.next()
         socket.call("leave", widget.room, timeout=WITHIN_S)
+    fall_silent(server, rest)
     wanted = {kind.name for kind in KINDS.values() if kind.writer == "server"}
     lines = _until(server, lambda lines: wanted <= {line["kind"] for line in lines})
     assert FORMAT == 1
@@ -54,6 +57,23 @@ def test_every_kind_is_written_in_the_table_s_fields(server: ServerProcess, rest
         for name, value in line.items():
             assert isinstance(value, JSON_TYPES[fields[name]]), (line, name)
     assert {line["kind"] for line in lines} == wanted
+
+
+def fall_silent(server: ServerProcess, rest: Rest) -> None:
+    """A page that polls no more: its queue grows, and once its pong is overdue it is emitted to in vain."""
+    deadline_s = time.monotonic() + WITHIN_S
+    while not server.journal("queue") or not server.journal("not_enqueued"):
+        assert time.monotonic() < deadline_s, server.journal()[-20:]
+        widget = rest.widget()
+        silent = Polling(server.url)
+        silent.send("40" + json.dumps({"token": widget.token}))
+        silent.send("42" + json.dumps(["join", {"room": widget.room}]))
+        sid = server.journal("sid_connected")[-1]["sid"]
+        for number in count():
+            widget.send(f"r:0.w.{number}")
+            if any(line["sid"] == sid for line in server.journal("sid_disconnected", "not_enqueued")):
+                break
+        silent.close()
 
 
 def test_lines_are_numbered_from_the_boot_on(server: ServerProcess) -> None:
@@ -92,7 +112,7 @@ def test_what_was_accepted_stands_in_the_journal(server: ServerProcess, rest: Re
             if line.get("mid") == f"{widget.session_id}:0.a.{number}" and line["session"] == widget.session_id
         ]
         assert order == ["stored", "published", "written"]
-    assert [line["kind"] for line in lines if line.get("sid") == sid and line["kind"] != "written"] == [
+    assert [line["kind"] for line in lines if line.get("sid") == sid and line["kind"] not in ("written", "queue")] == [
         "sid_connected",
         "room_entered",
         "room_left",

@@ -1,250 +1,218 @@
-"""The verbs of a conversation: connect, join, say, read, leave. Each records what the party saw of it."""
+"""The verbs of a conversation: take a seat, say, read the history, leave. Each records what came of it."""
 
+import random
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gevent
-import orjson
 
 from loadtests.plan import SessionPlan
-from loadtests.swarm.client import Backoff, Client
 from loadtests.swarm.dial import Dial
-from loadtests.swarm.message import Message, text_of
+from loadtests.swarm.message import text_of
+from loadtests.swarm.page import Page
 from loadtests.swarm.rest import Answer
-from loadtests.swarm.screen import Screen
-from loadtests.swarm.seat import Seat
-from loadtests.swarm.stage import Stage
+from loadtests.swarm.seat import Pane, Seat
+from loadtests.swarm.stage import TRY_AGAIN_S, Stage
 from loadtests.swarm.wire import Wire
 
 WIDGET, AGENT = "w", "a"
+GRACE_S = 1.0  # beyond pingInterval + pingTimeout, until the server has given up a connection
+
+
+@dataclass(slots=True)
+class Draft:
+    """A message on its way, and how often it may be sent again."""
+
+    pane: Pane
+    mid: str
+    due_ns: int
+    via: str
+    body: dict[str, Any]
+    retries: int
 
 
 class Party:
-    """A widget or an agent with its connection. Its client tells it everything (client.Listener)."""
+    """A widget or an agent: a person, their network, and the pages that they have open."""
 
     letter: str  # of KEY, for the messages that it sends
+    rejoins = True  # its pages join again after a reconnect
+    fetches = False  # its pages ask for what was missed by a fetch of their own
 
     def __init__(self, stage: Stage, name: str, token: str, dial: Dial, session: str | None) -> None:
         self.stage = stage
         self.name = name
         self.token = token
+        self.dial = dial
+        self.session = session  # of connection events; None for an agent, who has many
         self.seats: dict[str, Seat] = {}
-        self._session = session  # of connection events; None for an agent, who has many
-        self._conn = 0
-        self._is_up = False
-        self._connecting_ns = 0
+        self.defects: dict[str, float] = {}  # of its pages
+        self.also_hears: dict[str, Callable[[Any], None]] = {}  # events beside messages, and what is done with them
         scenario = stage.scenario
-        self.wire = Wire(dial)
-        self.client = Client(
-            wire=self.wire,
-            dial=dial,
-            auth=lambda: {"token": self.token},
-            listener=self,
-            backoff=Backoff(scenario.backoff_s, scenario.backoff_max_s, f"{scenario.seed}:backoff:{name}"),
-            connect_deadline_s=scenario.connect_deadline_s,
-        )
-        self._message_event = stage.target.socket.message
-        self._record = stage.recorder.add
+        self.wire = Wire(dial, scenario.ping_interval_s + scenario.ping_timeout_s + GRACE_S)
+        self.pages: list[Page] = []
+        self._views = self._conns = 0
+        self._fetches = 0
         stage.counts.asked += 1
 
     def record(self, kind: str, **fields: Any) -> int:
-        fields["party"], fields["view"] = self.name, 1
-        return self._record(kind, fields)
+        fields["party"], fields["view"] = self.name, self.pages[0].view if self.pages else None
+        return self.stage.recorder.add(kind, fields)
 
-    # -- what the client tells
+    def inject(self, kind: str, name: str, scope: str, **about: Any) -> None:
+        """One line of the answer key: this party was struck."""
+        about = {"start_ns": time.monotonic_ns(), "session": self.session, **about}
+        self.stage.inject(kind, name, scope, party=self.name, **about)
 
-    def connecting(self, attempt: int) -> None:
-        self._connecting_ns = self._connection_event("connecting", self._conn + 1, attempt=attempt)
+    # -- pages
 
-    def connect_failed(self, reason: str, status: int | None) -> None:
-        t_ns = self._connection_event("connect_failed", self._conn + 1, reason=reason, status=status)
-        self.stage.row("SIO", "connect", (t_ns - self._connecting_ns) / 1e6, reason)
+    def open_page(self) -> Page:
+        """One more page: it knows the person's conversations, and nothing of what was said."""
+        self._views += 1
+        page = Page(self, self._views)
+        self.pages.append(page)
+        return page
 
-    def connected(self, sid: str | None, transport: str, recovered: bool) -> None:
-        self._conn += 1
-        self._is_up = True
-        t_ns = self._connection_event("connected", self._conn, sid=sid, transport=transport, recovered=recovered)
-        self.stage.row("SIO", "connect", (t_ns - self._connecting_ns) / 1e6, None)
-        self.stage.counts.connected += 1
-        for seat in list(self.seats.values()):
-            self.join(seat)
+    def close_page(self, page: Page) -> None:
+        if page in self.pages:
+            self.pages.remove(page)
+            page.close()
 
-    def upgraded(self, transport: str) -> None:
-        self._connection_event("upgraded", self._conn, transport=transport)
+    def connect(self) -> None:
+        for page in self.pages:
+            page.client.connect()
 
-    def disconnected(self, reason: str, last_frame_ns: int | None) -> None:
-        self._is_up = False
-        self._connection_event("disconnected", self._conn, reason=reason, last_frame_ns=last_frame_ns)
-        self.stage.counts.connected -= 1
-        for seat in self.seats.values():
-            self._out(seat)
+    def next_conn(self) -> int:
+        self._conns += 1
+        return self._conns
 
-    def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None:
-        payload = arguments[0] if arguments else None
-        via = "live" if self._is_up else "replay"  # what comes before the answer to CONNECT was not emitted just now
-        raw = self.stage.get["live_message"](payload) if name == self._message_event else payload
-        self._take(raw, payload, via, name, size)
+    def is_connected(self) -> None:
+        """A page has joined what it is to join."""
 
-    def _connection_event(self, kind: str, conn: int, **fields: Any) -> int:
-        return self.record(kind, session=self._session, conn=conn, **fields)
+    def credentials(self) -> dict[str, Any]:
+        """What a page shows the server."""
+        return {"token": self.token}
 
-    # -- joining
+    def room_session(self, session: str) -> str:
+        """The session whose room a page enters for this one."""
+        return session
+
+    def fetch_takes_s(self) -> float:
+        self._fetches += 1
+        dice = random.Random(f"{self.stage.scenario.seed}:fetch:{self.name}:{self._fetches}")
+        return dice.uniform(*self.stage.scenario.fetch_takes_s)
+
+    # -- a place in a conversation
 
     def sit(self, plan: SessionPlan, session: str, other: str, awaited: int, own: int) -> Seat:
         """Take one's place in a conversation in which `other` is to send `awaited` messages, and this party `own`."""
         mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in range(awaited)}
-        seat = self.seats[session] = Seat(session, plan.index, Screen(session), mids, own)
+        seat = self.seats[session] = Seat(session, plan.index, mids, own)
+        for page in self.pages:
+            page.show(seat)
         seat.check()  # a short run may plan nothing for it
         self.stage.over.rawlink(seat.give_up)
         return seat
 
     def enter(self, seat: Seat) -> None:
         """Join now, or with the next connection."""
-        if self.client.connected:
-            self.join(seat)
+        for page in self.pages:
+            if page.client.connected:
+                page.join(page.panes[seat.session])
 
-    def join(self, seat: Seat) -> None:
-        """Ask to enter the session's room, and for what was missed. The outcome is recorded."""
-        if seat.joins and "widget.no-rejoin" in self.stage.defects and self.letter == WIDGET:
-            about = {"party": self.name, "session": seat.session, "conn": self._conn}
-            self.stage.inject("defect", "widget.no-rejoin", "connection", start_ns=time.monotonic_ns(), **about)
-            return
-        if seat.joins and self.letter == WIDGET and not self.stage.target.client.rejoin:
-            return
-        seat.joins += 1
-        socket = self.stage.target.socket
-        room, after = socket.room.format(session=seat.session), seat.screen.after
-        began_ns = self.record("join_sent", session=seat.session, conn=self._conn, room=room, after=after)
-        answered = partial(self._join_answered, seat, self._conn, after, began_ns)
-        deadline_s = self.stage.scenario.join_deadline_s
-        self.client.emit(socket.join, {"room": room, "after": after}, acked=answered, deadline_s=deadline_s)
-
-    def _join_answered(
-        self, seat: Seat, conn: int, after: int, began_ns: int, answers: tuple[Any, ...], why: str | None
-    ) -> None:
-        if why == "disconnected":
-            return  # recorded as the end of the connection
-        answer, get = answers[0] if answers else None, self.stage.get
-        if why is None and not get["ok"](answer):
-            why = str(get["error"](answer) or "refused")[:200]
-        about = {"session": seat.session, "conn": conn}
-        took_ms = (time.monotonic_ns() - began_ns) / 1e6
-        self.stage.row("SIO", "join", took_ms, why)
-        if why is not None:
-            self.record("join_failed", reason=why, **about)
-            if why == "timeout" and self.client.connected:
-                self.join(seat)
-            return
-        missed, members, room = (get[name](answer) for name in ("missed", "members", "room"))
-        missed = missed if isinstance(missed, list) else []
-        self.record(
-            "joined",
-            room=room if isinstance(room, str) else None,
-            members=members if isinstance(members, int) else None,
-            after=after,
-            count=len(missed),
-            **about,
-        )
-        if not seat.joined and seat.session in self.seats:
-            seat.joined = True
-            self.stage.counts.joined += 1
-        for raw in missed:
-            self._take(raw, raw, "join")
+    def has_seen(self, pane: Pane, mid: str | None) -> None:
+        """A page shows it."""
+        seat = pane.seat
+        if mid in seat.awaited:
+            seat.awaited.discard(mid)
+            self.stage.counts.displayed += 1
+        pane.awaited.discard(mid or "")
+        seat.check()
 
     # -- saying
 
     def say(self, seat: Seat, number: int, due_ns: int, via: str) -> None:
         """Send message `number` of this party's plan. Returns at once; the answer is recorded when it comes."""
-        target, stage = self.stage.target, self.stage
-        mid = f"{stage.run}:{seat.index}.{self.letter}.{number}"
-        body = {target.fields.text: text_of(mid, due_ns), target.fields.mid: mid}
-        sent_ns = self.record("sent", session=seat.session, mid=mid, due_ns=due_ns, via=via)
-        stage.counts.sent += 1
-        stage.counts.slip_ns = max(stage.counts.slip_ns, sent_ns - due_ns)
-        if via == "rest":
-            gevent.spawn(self._post, seat, mid, body)
+        if not self.pages or self.wire.loop.frozen:
+            self.never_say(seat, number, due_ns, "frozen" if self.pages else "no page")
+            return
+        fields = self.stage.target.fields
+        mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
+        body = {fields.text: text_of(mid, due_ns), fields.mid: mid}
+        if via == "socket":
+            body[fields.session] = seat.session
+        pane = self.pages[0].panes[seat.session]
+        sent_ns = self._send(Draft(pane, mid, due_ns, via, body, self.stage.scenario.retries))
+        counts = self.stage.counts
+        counts.sent += 1
+        counts.slip_ns = max(counts.slip_ns, sent_ns - due_ns)
+
+    def never_say(self, seat: Seat, number: int, due_ns: int, reason: str) -> None:
+        mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
+        self.record("unsent", session=seat.session, mid=mid, due_ns=due_ns, reason=reason)
+        self._is_through(seat)
+
+    def _send(self, draft: Draft) -> int:
+        session, deadline_s = draft.pane.seat.session, self.stage.scenario.answer_deadline_s
+        sent_ns = self.record("sent", session=session, mid=draft.mid, due_ns=draft.due_ns, via=draft.via)
+        if draft.via == "rest":
+            gevent.spawn(self._post, draft)
         else:
-            body[target.fields.session] = seat.session
-            answered = partial(self._say_answered, seat, mid)
-            self.client.emit(target.socket.send, body, acked=answered, deadline_s=stage.scenario.answer_deadline_s)
+            answered, event = partial(self._say_answered, draft), self.stage.target.socket.send
+            self.pages[0].client.emit(event, draft.body, acked=answered, deadline_s=deadline_s)
+        return sent_ns
 
-    def _post(self, seat: Seat, mid: str, body: dict[str, Any]) -> None:
-        path = self.stage.target.rest.send.format(session=seat.session)
-        answer = self.stage.call("send", "POST", path, body, self.token)
-        self._answered(seat, mid, answer)
+    def _post(self, draft: Draft) -> None:
+        path = self.stage.target.rest.send.format(session=draft.pane.seat.session)
+        self._answered(draft, self.stage.call("send", "POST", path, draft.body, self.token))
 
-    def _say_answered(self, seat: Seat, mid: str, answers: tuple[Any, ...], why: str | None) -> None:
+    def _say_answered(self, draft: Draft, answers: tuple[Any, ...], why: str | None) -> None:
         payload = answers[0] if answers else None
         if why is not None:
-            self._answered(seat, mid, Answer(None, None, why))
+            self._answered(draft, Answer(None, None, why))
         elif self.stage.get["ok"](payload):
-            self._answered(seat, mid, Answer(200, payload))
+            self._answered(draft, Answer(200, payload))
         else:
-            self._answered(seat, mid, Answer(400, payload))
+            self._answered(draft, Answer(400, payload))
 
-    def _answered(self, seat: Seat, mid: str, answer: Answer) -> None:
-        get, about = self.stage.get, {"session": seat.session, "mid": mid}
+    def _answered(self, draft: Draft, answer: Answer) -> None:
+        get, seat = self.stage.get, draft.pane.seat
+        about = {"session": seat.session, "mid": draft.mid}
         if answer.good:
             number, seq = self.stage.reader.number_and_seq(get["sent_message"](answer.body))
             self.record("accepted", status=answer.status, id=number, seq=seq, **about)
             self.stage.counts.accepted += 1
-            seat.screen.has_seq(seq)
+            draft.pane.screen.has_seq(seq)
         elif answer.refused:
             reason = get["error"](answer.body)
             self.record("refused", status=answer.status, reason=reason and str(reason)[:200], **about)
         else:
             self.record("unanswered", status=answer.status, reason=answer.reason, **about)
+            if draft.retries and self.pages:
+                draft.retries -= 1
+                gevent.spawn_later(TRY_AGAIN_S, self._send_again, draft)
+                return
+        self._is_through(seat)
+
+    def _send_again(self, draft: Draft) -> None:
+        if self.pages:
+            self._send(draft)
+        else:
+            self._is_through(draft.pane.seat)
+
+    def _is_through(self, seat: Seat) -> None:
+        """One of the party's own messages will not be sent any more."""
         seat.unanswered -= 1
         seat.check()
 
-    def never_say(self, seat: Seat, number: int, due_ns: int, reason: str) -> None:
-        mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
-        self.record("unsent", session=seat.session, mid=mid, due_ns=due_ns, reason=reason)
-        seat.unanswered -= 1
-        seat.check()
-
-    # -- seeing
-
-    def _take(self, raw: Any, payload: Any, via: str, event: str | None = None, size: int | None = None) -> None:
-        message = self.stage.reader.read(raw if raw is not None else payload)
-        about = {"session": message.session or self._session, "conn": self._conn, "mid": message.mid}
-        seat = self.seats.get(message.session or self._session or "")
-        size = size if size is not None else _size(payload)
-        self.record("received", via=via, event=event, id=message.id, seq=message.seq, size=size, **about)
-        why = self._why_not(seat, raw, message, via, event)
-        if why is not None:
-            self.record("not_displayed", why=why, id=message.id, seq=message.seq, **about)
-        elif seat is not None and not self._is_mine(message):
-            t_ns = self.record("displayed", via=via, seq=message.seq, **about)
-            self.stage.counts.displayed += 1
-            if message.due_ns is not None:
-                self.stage.row("SIO", "deliver", (t_ns - message.due_ns) / 1e6, None)
-            seat.awaited.discard(message.mid or "")
-            seat.check()
-
-    def _why_not(self, seat: Seat | None, raw: Any, message: Message, via: str, event: str | None) -> str | None:
-        if event is not None and event != self._message_event:
-            return "no-listener"
-        if raw is None or not message.whole:
-            return "shape"
-        return seat.screen.show(message) if seat is not None else "session"
-
-    def _is_mine(self, message: Message) -> bool:
-        return message.mid is not None and f".{self.letter}." in message.mid
-
-    def read_history(self, seat: Seat) -> None:
-        """Read by REST what was written before, and show it."""
-        messages = self._history(seat, seat.screen.after, self.token)
-        if messages is not None:
-            self.record("history_read", session=seat.session, after=seat.screen.after, count=len(messages), audit=False)
-            for raw in messages:
-                self._take(raw, raw, "history")
+    # -- reading what is stored
 
     def audit(self, seat: Seat) -> None:
         """Read all that is stored, by the auditor's token: a witness, never a display."""
         token = self.stage.auditor()
-        messages = self._history(seat, 0, token) if token else None
+        messages = self.history(seat, 0, token) if token else None
         if messages is None:
             return
         self.record("history_read", session=seat.session, after=0, count=len(messages), audit=True)
@@ -254,7 +222,7 @@ class Party:
             if message.mid in seat.awaited:
                 self.stage.row("SIO", "deliver", 0.0, "lost")
 
-    def _history(self, seat: Seat, after: int, token: str) -> list[Any] | None:
+    def history(self, seat: Seat, after: int, token: str) -> list[Any] | None:
         path = self.stage.target.rest.history.format(session=seat.session, after=after)
         answer = self.stage.insist("history", "GET", path, token=token)
         messages = self.stage.get["missed"](answer.body)
@@ -266,7 +234,8 @@ class Party:
         """Be done with the session: what is stored later is not owed to this party."""
         if self.seats.pop(seat.session, None) is not None:
             self.stage.over.unlink(seat.give_up)
-            self._out(seat)
+            for page in self.pages:
+                page.forget(seat)
             self.record("closed", session=seat.session)
 
     def withdraw(self, reason: str) -> None:
@@ -275,14 +244,7 @@ class Party:
             self.record("withdrawn", session=seat.session, reason=reason)
             self.seats.pop(seat.session)
 
-    def _out(self, seat: Seat) -> None:
-        if seat.joined:
-            seat.joined = False
-            self.stage.counts.joined -= 1
-
-
-def _size(payload: Any) -> int | None:
-    try:
-        return len(orjson.dumps(payload))
-    except TypeError:  # bytes in it, or what JSON has no form for
-        return None
+    def go(self) -> None:
+        """Close every page."""
+        for page in list(self.pages):
+            self.close_page(page)

@@ -15,6 +15,7 @@ import gevent
 
 from loadtests.swarm.dial import ConnectFailed, Dial
 from loadtests.swarm.engine import Engine
+from loadtests.swarm.loop import Timer
 from loadtests.swarm.packets import ACK, CONNECT, DISCONNECT, EVENT, Decoder, Packet, encoded
 from loadtests.swarm.wire import Wire
 
@@ -39,26 +40,37 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """socket.io-client's: first_s * 2^n, +/- 50 % drawn from the seed, at most longest_s."""
+    """How long to wait before the next attempt: first_s * 2^n, at most longest_s, and how that is spread.
+
+    js           as socket.io-client: +/- 50 % before the limit, so that at the limit all wait equally long
+    python       as python-socketio's client: +/- 0.5 s
+    full-jitter  anything from 0 to that
+    """
 
     first_s: float
     longest_s: float
     seed: str  # and no dice: a Random of each party's own would be a tenth of its memory
+    kind: str = "js"
 
     def delay_s(self, failures: int, draw: int) -> float:
         """After so many failures in a row; `draw` is the number of delays before it."""
         return self.rolled_s(failures, random.Random(f"{self.seed}:{draw}").random())
 
     def rolled_s(self, failures: int, rolled: float) -> float:
-        """One roll, from 0 to 1, gives the size of the spread and its sign."""
+        """One roll, from 0 to 1, gives what is to be drawn; js takes the sign of its spread from it as well."""
+        doubled_s = self.first_s * 2.0 ** min(failures, 30)
+        if self.kind == "full-jitter":
+            return rolled * min(doubled_s, self.longest_s)
+        if self.kind == "python":
+            return min(max(0.0, min(doubled_s, self.longest_s) + rolled - 0.5), self.longest_s)
         sign = 1 if int(rolled * 10) % 2 else -1
-        return min(self.first_s * 2.0 ** min(failures, 30) * (1 + sign * rolled * 0.5), self.longest_s)
+        return min(doubled_s * (1 + sign * rolled * 0.5), self.longest_s)
 
 
 @dataclass(slots=True)
 class _Waiting:
     acked: Acked
-    timer: Any  # gevent's, of the event loop; None without a deadline
+    timer: Timer | None  # None without a deadline
 
 
 class Client:
@@ -83,7 +95,7 @@ class Client:
         self._namespace = namespace
         self._handlers: dict[str, list[Handler]] = {}
         self._engine: Engine | None = None
-        self._timer: Any = None  # of the attempt under way, or until the next one
+        self._timer: Timer | None = None  # of the attempt under way, or until the next one
         self._waiting: dict[int, _Waiting] = {}
         self._unsent: list[tuple[int | None, list[str | bytes]]] = []  # emitted while down, by the number of its ack
         self._early: list[tuple[tuple[Any, ...], int]] = []  # events that came before the answer to CONNECT
@@ -119,8 +131,7 @@ class Client:
         if acked is not None:
             timer = None
             if deadline_s is not None:
-                timer = gevent.get_hub().loop.timer(deadline_s)
-                timer.start(self._answer, number, (), "timeout")
+                timer = self._wire.loop.timer(deadline_s, self._answer, number, (), "timeout")
             self._waiting[self._numbers] = _Waiting(acked, timer)
             self._numbers += 1
         if self.connected and self._engine is not None and not self._engine.is_expired():
@@ -241,11 +252,9 @@ class Client:
     def _set_timer(self, after_s: float | None, act: Callable[..., object] | None = None, *about: Any) -> None:
         if self._timer is not None:
             self._timer.stop()
-            self._timer.close()
             self._timer = None
-        if after_s is not None:
-            self._timer = gevent.get_hub().loop.timer(after_s)
-            self._timer.start(act, *about)
+        if after_s is not None and act is not None:
+            self._timer = self._wire.loop.timer(after_s, act, *about)
 
     # -- what comes
 
@@ -309,7 +318,6 @@ class Client:
             return
         if waiting.timer is not None:
             waiting.timer.stop()
-            waiting.timer.close()
         if why == "timeout" and any(number == unsent for unsent, _ in self._unsent):
             self._unsent = [unsent for unsent in self._unsent if unsent[0] != number]
             why = "never connected"

@@ -25,6 +25,8 @@ from loadtests import run_folder, run_info
 from loadtests import scenario as scenarios
 from loadtests import target as targets
 from loadtests.bad_input import BadInput
+from loadtests.defects import check as check_defects
+from loadtests.defects import widget_values
 from loadtests.events import Recorder
 from loadtests.order import allow_files, check_plays_without_us
 from loadtests.reach import check_answers
@@ -101,6 +103,7 @@ class Director:
     def _prepare(self) -> tuple[Path, Scenario]:
         target = targets.load(os.environ.get("ENTREGA_TARGET", "bundled"))
         scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
+        check_defects(_asked_defects(), target)
         check_plays_without_us(scenario)
         url = targets.check_url(self.environment.host or target.url)
         check_answers(url)
@@ -135,7 +138,7 @@ class Director:
             target=targets.from_table(info["target"]),
             t0_ns=t0_ns,
             limit=limit,
-            defects=frozenset(filter(None, os.environ.get("ENTREGA_DEFECT", "").split(","))),
+            defects=widget_values(_asked_defects()),
             recorder=Recorder(Path(folder) / "events" / f"swarm-{number}.jsonl"),
             row=self._row,
         )
@@ -226,3 +229,7 @@ class Director:
         if self._refused:
             self._refused = False
             gevent.spawn(self.runner.stop)
+
+
+def _asked_defects() -> tuple[str, ...]:
+    return tuple(filter(None, os.environ.get("ENTREGA_DEFECT", "").split(",")))

@@ -10,6 +10,7 @@ import orjson
 from gevent.event import Event
 
 from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.loop import Timer
 from loadtests.swarm.polling import Polling
 from loadtests.swarm.websocket import WebSocket
 from loadtests.swarm.wire import Wire
@@ -31,7 +32,7 @@ class Engine:
         self._opened = Event()
         self._ended = ""
         self._held: list[str | bytes] | None = None  # what is sent while polling gives way to the websocket
-        self._silence = gevent.get_hub().loop.timer(0)  # the heartbeat's; set by the handshake
+        self._silence: Timer | None = None  # the heartbeat's; set by the handshake
         self._dead_at_s = 0.0  # time.monotonic()
         self.last_frame_ns: int | None = None
 
@@ -51,7 +52,7 @@ class Engine:
                 else:
                     self._transport = WebSocket(self._wire.connect(deadline_s), self._dial, {}, self)
                     self._opened.wait()
-                if self._handshake is None or self._ended:
+                if self._handshake is None or self._ended:  # both may have come at once
                     raise ConnectFailed(self._ended or "no Engine.IO handshake")
         except ConnectFailed:
             self.close()
@@ -74,8 +75,8 @@ class Engine:
     def close(self) -> None:
         """End it from this side; a second call does nothing."""
         self._closed = None
-        self._silence.stop()
-        self._silence.close()
+        if self._silence is not None:
+            self._silence.stop()
         if self._transport is not None:
             self._transport.close()
 
@@ -131,10 +132,9 @@ class Engine:
     def _expect_ping(self) -> None:
         """Silence for longer than pingInterval + pingTimeout is a dead link (engine.io-client's ping timeout)."""
         self._dead_at_s = time.monotonic() + self._silence_s
-        self._silence.stop()
-        self._silence.close()
-        self._silence = gevent.get_hub().loop.timer(self._silence_s)
-        self._silence.start(self.ended, "ping timeout")
+        if self._silence is not None:
+            self._silence.stop()
+        self._silence = self._wire.loop.timer(self._silence_s, self.ended, "ping timeout")
 
     def _send(self, packet: str | bytes) -> None:
         if self._held is not None:

@@ -7,7 +7,8 @@ import h11
 from gevent.event import AsyncResult
 
 from loadtests.swarm.dial import Dial
-from loadtests.swarm.wire import Link, Wire
+from loadtests.swarm.link import Link
+from loadtests.swarm.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """The two kinds of party, and what only one of them can do."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 
-from loadtests.plan import Gap, SessionPlan
+from loadtests.plan import SessionPlan
 from loadtests.swarm.chat import AGENT, WIDGET, Party
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
@@ -20,15 +19,33 @@ class Customer(Party):
     @classmethod
     def open(cls, stage: Stage, plan: SessionPlan) -> "tuple[Customer, Seat] | None":
         """Open a session; None when the server would not, after as many tries as a person makes."""
-        name = f"widget-{plan.index}"
-        body = {"name": name, "metadata": {"run": stage.run, "index": plan.index}}
-        answer = stage.insist("open", "POST", stage.target.rest.open, body)
-        session, token = stage.get["opened_session"](answer.body), stage.get["opened_token"](answer.body)
-        if not answer.good or session is None or token is None:
+        before = _opened(stage, plan.index, {}) if "widget.stale-room" in stage.defects else None
+        opened = _opened(stage, plan.index, {"run": stage.run, "index": plan.index})
+        if opened is None:
             return None
-        customer = cls(stage, name, token, stage.widget_dial, str(session))
-        customer.record("session_opened", session=str(session), index=plan.index)
-        return customer, customer.sit(plan, str(session), AGENT, len(plan.agent_dues_s), len(plan.widget_dues_s))
+        customer = cls(stage, plan.index, *opened, before)
+        customer.open_page()
+        customer.record("session_opened", session=customer.session, index=plan.index)
+        session = opened[0]
+        return customer, customer.sit(plan, session, AGENT, len(plan.agent_dues_s), len(plan.widget_dues_s))
+
+    def __init__(self, stage: Stage, index: int, session: str, token: str, before: tuple[str, str] | None) -> None:
+        """`before`: id and token of a session that the customer had before, and that the page's socket still has."""
+        super().__init__(stage, f"widget-{index}", token, stage.widget_dial, session)
+        self.defects = stage.defects
+        self.rejoins = stage.target.client.rejoin
+        self.fetches = stage.target.client.recover == "fetch"
+        self.sends = "rest" if before else "socket"
+        self._before = before
+
+    def credentials(self) -> dict[str, Any]:
+        return {"token": self._before[1] if self._before else self.token}
+
+    def room_session(self, session: str) -> str:
+        if self._before is None:
+            return session
+        self.inject("defect", "widget.stale-room", "connection")
+        return self._before[0]
 
     def escalate(self, seat: Seat) -> None:
         """Ask for a human, by REST, whatever the socket does."""
@@ -36,17 +53,17 @@ class Customer(Party):
         if self.stage.insist("escalate", "POST", path, {}, self.token).good:
             self.record("escalated", session=seat.session)
 
-    def lose_network(self, gap: Gap) -> None:
-        """The fault `drop`."""
-        now_ns = time.monotonic_ns()
-        window = {"start_ns": now_ns, "end_ns": now_ns + round(gap.for_s * 1e9)}
-        about = {"party": self.name, "session": self._session, "conn": self._conn}
-        self.stage.inject("fault", "drop", "connection", **window, **about)
-        self.wire.reset(gap.for_s)
-
     def close_session(self, seat: Seat) -> None:
         path = self.stage.target.rest.close.format(session=seat.session)
         self.stage.call("close", "POST", path, {}, self.token)
+
+
+def _opened(stage: Stage, index: int, metadata: dict[str, Any]) -> tuple[str, str] | None:
+    """A new session's id and token."""
+    body = {"name": f"widget-{index}", "metadata": metadata}
+    answer = stage.insist("open", "POST", stage.target.rest.open, body)
+    session, token = stage.get["opened_session"](answer.body), stage.get["opened_token"](answer.body)
+    return (str(session), token) if answer.good and session is not None and token is not None else None
 
 
 class Desk(Party):
@@ -59,17 +76,14 @@ class Desk(Party):
         self._number = number
         self._waiting = waiting
         self._known: set[str] = set()
+        self.also_hears = {stage.target.socket.waiting: self._hears}
+        self.open_page()
 
-    def connected(self, sid: str | None, transport: str, recovered: bool) -> None:
-        super().connected(sid, transport, recovered)
+    def is_connected(self) -> None:
         gevent.spawn(self.look_for_waiting)
 
-    def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None:
-        if name == self.stage.target.socket.waiting:
-            payload, get = arguments[0] if arguments else None, self.stage.get
-            self._notice(get["waiting_session"](payload), get["waiting_metadata"](payload))
-        else:
-            super().event(name, arguments, size)
+    def _hears(self, payload: Any) -> None:
+        self._notice(self.stage.get["waiting_session"](payload), self.stage.get["waiting_metadata"](payload))
 
     def look_for_waiting(self) -> None:
         """Read the list of waiting sessions: what was announced while nobody listened."""

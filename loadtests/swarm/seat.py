@@ -1,4 +1,4 @@
-"""A party's place in one conversation."""
+"""A party's place in one conversation, and how each of its pages shows it."""
 
 from dataclasses import dataclass, field
 
@@ -8,16 +8,26 @@ from loadtests.swarm.screen import Screen
 
 
 @dataclass(slots=True)
+class Pane:
+    """One page's view of a conversation: what stands there, and what this page still waits for."""
+
+    seat: "Seat"
+    screen: Screen
+    awaited: set[str]
+    joins: int = 0
+    joined: bool = False
+    fetched_ns: int = 0  # when it last asked for the history
+
+
+@dataclass(slots=True)
 class Seat:
-    """Its screen, and what it still waits for."""
+    """What the party still waits for, on whatever page."""
 
     session: str
     index: int
-    screen: Screen
     awaited: set[str]  # mids of the plan that the other side is to send
     unanswered: int  # messages of one's own without an answer yet
-    joins: int = 0
-    joined: bool = False
+    panes: list[Pane] = field(default_factory=list)  # of the pages that are open
     done: Event = field(default_factory=Event)  # all that was planned was displayed and answered, or it is too late
 
     def give_up(self, _: Event) -> None:
@@ -25,5 +35,5 @@ class Seat:
         self.done.set()
 
     def check(self) -> None:
-        if not self.awaited and not self.unanswered:
+        if not self.awaited and not self.unanswered and not any(pane.awaited for pane in self.panes):
             self.done.set()

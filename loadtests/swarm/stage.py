@@ -22,6 +22,7 @@ from loadtests.target import Getters, Target, getters
 
 TRIES = 5  # of a request that opens, escalates, assumes or audits; a person would press the button again
 TRY_AGAIN_S = 1.0
+TRANSPORTS = {"websocket": ("websocket",), "polling": ("polling",), "upgrade": ("polling", "websocket")}
 
 Row = Callable[[str, str, float, str | None], None]  # Locust's statistics: type, name, ms, what failed
 
@@ -50,7 +51,7 @@ class Stage:
     target: Target
     t0_ns: int
     limit: int | None
-    defects: frozenset[str]
+    defects: dict[str, float]  # of widgets, with their values
     recorder: Recorder
     row: Row
     rest: Rest = field(init=False)
@@ -69,7 +70,8 @@ class Stage:
         self.get = getters(self.target.fields)
         self.reader = Reader(self.get)
         self.agent_dial = Dial(self.url, self.target.socket.path)
-        self.widget_dial = dataclasses.replace(self.agent_dial, origin=self.target.origin)
+        transports = TRANSPORTS[self.scenario.transport]
+        self.widget_dial = dataclasses.replace(self.agent_dial, origin=self.target.origin, transports=transports)
 
     def claim(self, role: str) -> int:
         """The next free number of that role, unique over all processes of the run: an append is atomic."""

@@ -10,13 +10,14 @@ from gevent.pool import Group
 from locust import User, task
 from locust.exception import StopUser
 
-from loadtests.plan import SessionPlan, plan
+from loadtests.plan import SessionPlan, Strike, agent_strikes, plan
 from loadtests.swarm.chat import Party
 from loadtests.swarm.parties import Customer, Desk
 from loadtests.swarm.rig import Rig
 from loadtests.swarm.script import Line, Script
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
+from loadtests.swarm.strikes import strike
 
 
 class Player(User):
@@ -38,7 +39,7 @@ class Player(User):
         self.beside.kill()
         if self.party is not None:
             self.party.withdraw("stopped")
-            self.party.client.disconnect()
+            self.party.go()
             self.rig.parties.discard(self.party)
 
     def takes_part(self, party: Party) -> None:
@@ -83,11 +84,11 @@ class Widget(Player):
             return Line(opened_ns + round(offset_s * 1e9), act)
 
         steps = [
-            at(session_plan.connects_s, customer.client.connect),
+            at(session_plan.connects_s, customer.connect),
             at(session_plan.escalates_s, lambda: self.beside.spawn(customer.escalate, seat)),
-            *(at(gap.at_s, partial(customer.lose_network, gap)) for gap in session_plan.drops),
+            *(at(planned.at_s, partial(strike, customer, planned)) for planned in session_plan.strikes),
         ]
-        messages = self.says(customer, seat, opened_ns, session_plan.widget_dues_s, "socket")
+        messages = self.says(customer, seat, opened_ns, session_plan.widget_dues_s, customer.sends)
         Script(self.stage.stopping, sorted(steps, key=lambda line: line.at_ns), messages).follow()
         self.linger(seat)
         customer.audit(seat)
@@ -109,11 +110,16 @@ class Agent(Player):
             self.to_come = self.stage.sessions_of(number)
             self.desk = Desk(self.stage, number, token, self.notice)
             self.takes_part(self.desk)
-            self.desk.client.connect()
+            self.desk.connect()
+            strikes = agent_strikes(self.stage.scenario, number)
+            Script(self.stage.stopping, (self.struck(planned) for planned in strikes))
             self.stage.over.rawlink(lambda _: self.over.set())
             if self.to_come:
                 self.over.wait()
         raise StopUser
+
+    def struck(self, planned: Strike) -> Line:
+        return Line(self.stage.at_ns(planned.at_s), partial(strike, self.desk, planned))
 
     def notice(self, session: str, index: int) -> None:
         self.beside.spawn(self.attend, session, plan(self.stage.scenario, index))
@@ -123,7 +129,8 @@ class Agent(Player):
         seat = self.desk.assume(session_plan, session)
         if seat is not None:
             assumed_ns = time.monotonic_ns()
-            self.desk.read_history(seat)
+            for page in self.desk.pages:
+                page.read_history(seat)
             self.desk.enter(seat)
             sends = self.stage.scenario.agent_sends
             messages = self.says(self.desk, seat, assumed_ns, session_plan.agent_dues_s, sends)

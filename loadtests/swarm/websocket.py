@@ -12,7 +12,7 @@ from websockets.protocol import CONNECTING, OPEN
 from websockets.uri import parse_uri
 
 from loadtests.swarm.dial import LONGEST_REASON, ConnectFailed, Dial, refused
-from loadtests.swarm.wire import Link
+from loadtests.swarm.link import Link
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
 LONGEST_MESSAGE = 16 * 2**20  # bytes; a longer one is answered with close code 1009
