@@ -148,7 +148,7 @@ class Defects:
         start_ns: int = 0,
         for_ms: float | None = 0.0,
     ) -> None:
-        """Write to the answer key that it struck: from `start_ns` until now, or else now and for so long; None: for good."""
+        """Write to the answer key that it struck: from `start_ns` until now, or now for so long; None: for good."""
         now_ns = time.monotonic_ns()
         end_ns = None if for_ms is None else now_ns + int(for_ms * 1e6)
         line = {"t": now_ns, "kind": "defect", "name": name, "scope": scope, "session": session, "mid": mid}
