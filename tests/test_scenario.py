@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from loadtests import run_info, scenario
 from loadtests import target as targets
+from loadtests.faults import FAULTS, Fault, fields_of
 from loadtests.order import order
-from loadtests.scenario import Fault, Scenario, ScenarioError, from_table, load, parse_setting, parse_time_s
+from loadtests.scenario import Scenario, ScenarioError, from_table, load, parse_setting, parse_time_s
 from reports.confusion import SMALL
 from reports.goals import check_goals
 
@@ -26,9 +27,33 @@ def test_shipped_scenarios_load_say_what_they_are_and_have_good_goals(name: str)
     assert check_goals(shipped.goals)
 
 
-@pytest.mark.parametrize("name", ["early-reply", "short-drop"])
+@pytest.mark.parametrize("name", sorted(scenario.shipped().keys() - {"steady"}))
 def test_who_comes_late_on_purpose_has_no_latency_goal(name: str) -> None:
     assert not [goal for goal in load(name).goals if "latency" in goal]
+
+
+@pytest.mark.parametrize("name", scenario.shipped())
+def test_shipped_scenarios_forgive_nothing_but_what_their_faults_make_unavoidable(name: str) -> None:
+    shipped = load(name)
+    counted = {"permanent_loss", "duplicates", "reorders", "leaks", "phantoms"}
+    assert {goal for goal, bounds in shipped.goals.items() if bounds == {"max": 0}} >= counted
+    assert not (shipped.faults and "live_miss" in shipped.goals)
+
+
+def test_every_fault_is_in_the_bad_day_and_in_a_scenario_of_its_own() -> None:
+    played = {name: {fault.name for fault in load(name).faults} for name in scenario.shipped()}
+    assert played.pop("bad-day") == set(FAULTS)
+    assert set().union(*played.values()) | {"close"} == set(FAULTS)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_takes_its_fields_and_gives_them_back(name: str) -> None:
+    values = {"at_s": [1.0, 2.0], "for_s": [1.0, 2.0], "every_s": [4.0, 5.0], "share": 0.5, "who": "both", "way": "any",
+              "bytes_per_s": 50.0}  # fmt: skip
+    table = {field: values[field] for field in fields_of(name)}
+    wanted = load("steady", {f"faults.{name}": table})
+    assert json.loads(json.dumps(wanted.table()))["faults"] == {name: table}
+    assert from_table(wanted.table()) == wanted
 
 
 @pytest.mark.parametrize("name", scenario.shipped())
@@ -65,7 +90,7 @@ def test_a_run_json_is_a_scenario(tmp_path: Path) -> None:
 
 def test_changes_reach_into_tables_and_make_them() -> None:
     changed = load("steady", {"faults.drop.at_s": 1, "faults.drop.for_s": [2, 3], "faults.drop.share": 0.5})
-    assert changed.faults == (Fault("drop", (1.0, 1.0), (2.0, 3.0), 0.5),)
+    assert changed.faults == (Fault("drop", (1.0, 1.0), (2.0, 3.0), share=0.5),)
     assert load("short-drop", {"faults.drop.share": 0}).faults[0].share == 0
 
 
@@ -119,12 +144,24 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "too short a quiet phase": ({"quiet_s": 1}, "quiet_s.*false losses.*leave it 0"),
     "a folder elsewhere": ({"name": "../elsewhere"}, "name = '../elsewhere'"),
     "no name": ({"name": ""}, "name = ''"),
-    "unknown fault": ({"faults.flood.at_s": 1}, "no fault 'flood'; known are drop, kill-server"),
+    "unknown fault": ({"faults.flood.at_s": 1}, "no fault 'flood'; known are drop, close, offline"),
     "fault without an end": ({"faults.drop.at_s": 1}, "faults.drop lacks for_s"),
     "fault with too much": (
         {"faults.drop": {"at_s": 1, "for_s": 1, "how": "hard"}},
-        "faults.drop has no field 'how'; known are at_s, for_s, share",
+        "faults.drop has no field 'how'; known are at_s, for_s, every_s, share, who",
     ),
+    "a share of the server": (
+        {"faults.kill-server": {"at_s": 1, "for_s": 1, "share": 0.5}},
+        "faults.kill-server has no field 'share'; known are at_s, for_s, every_s",
+    ),
+    "nobody's page": ({"faults.reload": {"at_s": 1, "for_s": 1, "who": "bot"}}, "reload.who is widget, agent or both"),
+    "sideways": ({"faults.half-open": {"at_s": 1, "for_s": 1, "way": "left"}}, "way is down, up, both or any"),
+    "before it is over": (
+        {"faults.drop": {"at_s": 1, "for_s": [1, 3], "every_s": [2, 5]}},
+        "faults.drop.every_s must be longer than its for_s, or 0 for once",
+    ),
+    "another transport": ({"transport": "pigeon"}, "transport is websocket, polling or upgrade, not 'pigeon'"),
+    "another back-off": ({"backoff": "none"}, "backoff is js, python or full-jitter, not 'none'"),
     "more than all": ({"faults.drop": {"at_s": 1, "for_s": 1, "share": 2}}, "faults.drop.share is a share"),
     "fault that is none": ({"faults.drop": 5}, "faults.drop takes a table"),
     "faults that are none": ({"faults": 5}, "faults takes a table"),
@@ -143,7 +180,7 @@ def test_bad_input_is_named(changes: dict[str, Any], said: str) -> None:
 
 FILES = {
     "widgets = ": "is not TOML",
-    'from = "nothing"\n': "names no shipped scenario .early-reply, short-drop, steady",
+    'from = "nothing"\n': "names no shipped scenario .bad-day, contract, ",
     "from = 5\n": "names no shipped scenario",
     "from = []\n": "names no shipped scenario",
     "\x00": "is not TOML",
@@ -171,7 +208,7 @@ def test_no_file_at_all(tmp_path: Path) -> None:
     binary = tmp_path / "scenario.toml"
     binary.write_bytes(b"\xff\xfe")
     for name in ("nothing", str(tmp_path), str(binary)):
-        with pytest.raises(ScenarioError, match="neither one of early-reply, short-drop, steady nor a readable file"):
+        with pytest.raises(ScenarioError, match=r"neither one of bad-day, contract, .* nor a readable file"):
             load(name)
 
 
@@ -185,7 +222,7 @@ def test_any_good_scenario_survives_the_round_trip(
     widgets: int, between: tuple[float, float], share: float, seed: int
 ) -> None:
     wanted = Scenario(
-        widgets=widgets, agent_every_s=between, seed=seed, faults=(Fault("drop", between, between, share),)
+        widgets=widgets, agent_every_s=between, seed=seed, faults=(Fault("drop", between, between, share=share),)
     )
     assert from_table(json.loads(json.dumps(wanted.table()))) == wanted
 
