@@ -141,12 +141,21 @@ def test_cpu_per_delivery_is_what_was_spent_by_what_was_delivered() -> None:
     assert window.spent.cpu == 0.5
 
 
-@pytest.mark.parametrize(("delivered", "emitted", "held"), [(990, 1000, True), (1010, 1000, True), (900, 1000, False)])
-def test_a_load_that_falls_behind_is_said_to(delivered: float, emitted: int, held: bool) -> None:
-    assert keeps_up(delivered, emitted) is held
+@pytest.mark.parametrize(
+    ("due", "emitted", "delivered", "held"),
+    [
+        (1000, 990, 970, True),
+        (1000, 1010, 1020, True),
+        (1000, 1000, 900, False),
+        (1000, 900, 900, False),
+        (1000, 1100, 1100, False),
+    ],
+)
+def test_a_load_that_falls_behind_is_said_to(due: float, emitted: int, delivered: float, held: bool) -> None:
+    assert keeps_up(due, emitted, delivered) is held
 
 
-@pytest.mark.parametrize(("delivered", "emitted"), [(1100, 1000), (10, 0), (0, 0)])
-def test_a_count_beyond_the_servers_is_refused(delivered: float, emitted: int) -> None:
+@pytest.mark.parametrize(("emitted", "delivered"), [(1000, 1100), (0, 10), (0, 0)])
+def test_a_count_beyond_the_servers_is_refused(emitted: int, delivered: float) -> None:
     with pytest.raises(RuntimeError, match="emitted"):
-        keeps_up(delivered, emitted)
+        keeps_up(1000, emitted, delivered)

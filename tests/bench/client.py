@@ -2,9 +2,12 @@
 
 All three play the same crowd of talk.toml against the same Node.js server, interleaved in ROUNDS: 100 connections, each
 message sent at its due over the websocket, acked, and emitted to its room. The load is pinned to one core, the server
-to another. Ours is a whole run with all its recording; Node's script writes the same four events per message; Locust
-keeps its own statistics. CPU is user and system time of the load's whole process tree in a steady window. A delivery is
-a message shown to its recipient in that window; the server counts what it emits, and the two counts must agree.
+to another. Ours is a run with all its recording; Node's script writes the same four events per message; Locust keeps
+its own statistics. CPU is user and system time of the load's whole process tree in a steady window. A delivery is a
+message shown to its recipient in that window; the server counts what it emits, and the two counts must agree.
+
+At the common rate, of which Locust's client is two thirds busy, the other two sleep most of the time, and what wakes a
+process costs more than the message. `busy_*` is what they cost at BUSY times that rate, where they are half busy, too.
 `python -m tests.bench.client`
 """
 
@@ -28,9 +31,10 @@ from tests.node_process import node
 HERE = Path(__file__).parent
 TALK, IDLE = HERE / "talk.toml", HERE / "idle.toml"
 LOADS: tuple[type[Load], ...] = (Ours, Locust, Node)
-ROUNDS = 4
-STEADY_AFTER_S = 2.0  # from the last join
-WINDOW_S = 6.0
+ROUNDS = 3
+BUSY = 5
+STEADY_AFTER_S = 1.5  # from the last join
+WINDOW_S = 5.0
 FEW, MANY = 500, 2500
 IDLE_S = 3.0
 AGREE = 0.05  # by which share the two counts may differ, with what is on its way at both ends of the window
@@ -54,30 +58,34 @@ def measure() -> dict[str, float | None]:
     """CPU per delivered message (us), ours as a share of the others', memory per connection (kB), one event (us)."""
     node()
     allow_files(MANY)
-    rounds = [{load.name: _talk(load) for load in _turned(number)} for number in range(ROUNDS)]
-    cpu_us = {load.name: median(each[load.name].cpu_us for each in rounds) for load in LOADS}
-    ratio = {
-        name: median(each["ours"].cpu_us / each[name].cpu_us for each in rounds) for name in cpu_us if name != "ours"
-    }
+    rounds = [_round(number) for number in range(ROUNDS)]
     return {
-        **{f"cpu_us_{name}": value for name, value in cpu_us.items()},
-        **{f"ratio_{name}": value for name, value in ratio.items()},
-        **{f"kb_{load.name}": _kb(load) for load in LOADS},
+        **{f"cpu_us_{name}": median(each[name] for each in rounds) for name in ("ours", "locust", "node")},
+        **{f"ratio_{name}": median(each["ours"] / each[name] for each in rounds) for name in ("locust", "node")},
+        **{f"kb_{kind.name}": _kb(kind) for kind in LOADS},
         "record_us": recorder.measure()["append_and_flush_us_per_event"],
-        **{f"wss_cpu_us_{load.name}": _wss_cpu_us(load) for load in LOADS},
+        **{f"busy_cpu_us_{name}": median(each[f"busy {name}"] for each in rounds) for name in ("ours", "node")},
+        "busy_ratio_locust": median(each["busy ours"] / each["locust"] for each in rounds),
+        "busy_ratio_node": median(each["busy ours"] / each["busy node"] for each in rounds),
+        **{f"wss_cpu_us_{kind.name}": _wss_cpu_us(kind) for kind in LOADS},
     }
 
 
-def keeps_up(delivered: float, emitted: int) -> bool:
-    """Whether all was shown that the server emitted. Raises RuntimeError when more was: then a count is wrong."""
+def keeps_up(due: float, emitted: int, delivered: float) -> bool:
+    """Whether what was due was sent, no less and no more, and what the server emitted was shown.
+
+    Raises RuntimeError when more was shown than emitted: then a count is wrong.
+    """
     if not emitted or delivered > emitted * (1 + AGREE):
         raise RuntimeError(f"{delivered:.0f} messages were counted as shown while {emitted} were emitted")
-    return delivered >= emitted * (1 - AGREE)
+    return delivered >= emitted * (1 - AGREE) and abs(emitted - due) <= due * AGREE
 
 
-def _turned(number: int) -> tuple[type[Load], ...]:
-    """Who comes first changes from round to round."""
-    return LOADS[number % len(LOADS) :] + LOADS[: number % len(LOADS)]
+def _round(number: int) -> dict[str, float]:
+    """CPU per delivered message (us) of each load, and of the busy ones. Who comes first changes."""
+    order = LOADS[number % len(LOADS) :] + LOADS[: number % len(LOADS)]
+    common = {kind.name: _talk(kind).cpu_us for kind in order}
+    return common | {f"busy {kind.name}": _talk(kind, BUSY).cpu_us for kind in order if kind is not Locust}
 
 
 def _cores() -> tuple[int, int]:
@@ -88,9 +96,12 @@ def _cores() -> tuple[int, int]:
     return cores[0], cores[1]
 
 
-def _talk(kind: type[Load], tls: Certificate | None = None) -> Window:
+def _talk(kind: type[Load], times: int = 1, tls: Certificate | None = None) -> Window:
+    """One window of one load, at so many times the common rate."""
     load_core, server_core = _cores()
-    scenario = scenarios.load(str(TALK))
+    talk = scenarios.load(str(TALK))
+    every = {name: [bound / times for bound in getattr(talk, name)] for name in ("agent_every_s", "widget_every_s")}
+    due_per_s = talk.widgets * sum(2 / sum(between) for between in every.values())
     with (
         tempfile.TemporaryDirectory() as scratch,
         serving(Path(scratch), server_core, tls) as chat,
@@ -98,8 +109,8 @@ def _talk(kind: type[Load], tls: Certificate | None = None) -> Window:
     ):
         load = kind(Path(scratch))
         try:
-            tree = load.start(chat, TALK, {}, load_core)
-            load.await_joined(2 * scenario.widgets)
+            tree = load.start(chat, TALK, every, load_core)
+            load.await_joined(2 * talk.widgets)
             time.sleep(STEADY_AFTER_S)
             (from_ns, before), began, server = chat.emitted(), tree.usage(), chat.tree.usage()
             time.sleep(WINDOW_S)
@@ -108,24 +119,24 @@ def _talk(kind: type[Load], tls: Certificate | None = None) -> Window:
         finally:
             load.end()
         window = Window(spent, load.delivered(spent.from_ns, spent.until_ns), server_spent.cpu)
-        _say(f"{'wss' if tls else 'ws':<3} {kind.name:<6}", window)
-        if not keeps_up(load.delivered(from_ns, until_ns), after - before):
-            print(f"  {kind.name} did not keep up: the server emitted {after - before} in that time", flush=True)
+        due, emitted = due_per_s * (until_ns - from_ns) / 1e9, after - before
+        held = keeps_up(due, emitted, load.delivered(from_ns, until_ns))
+    _say(f"{'wss' if tls else 'ws':<3} {kind.name:<6}", window, held)
     return window
 
 
-def _say(who: str, window: Window) -> None:
+def _say(who: str, window: Window, held: bool) -> None:
     spent = window.spent
-    rate = window.delivered / spent.seconds
+    rate = f"{window.delivered / spent.seconds:,.0f} a second{'' if held else ', BEHIND ITS PLAN'}"
     cores = f"load {spent.cpu:.0%}, others beside it {spent.others:.0%}, server {window.server:.0%}"
-    print(f"  {who} {window.cpu_us:>5.0f} us a delivery, {rate:,.0f} a second; {cores}", flush=True)
+    print(f"  {who} {window.cpu_us:>5.0f} us a delivery, {rate}; {cores}", flush=True)
 
 
 def _wss_cpu_us(kind: type[Load]) -> float | None:
     """None where the client cannot do it yet."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return _talk(kind, certificate.make(Path(folder))).cpu_us
+            return _talk(kind, tls=certificate.make(Path(folder))).cpu_us
         except NotPlayedError as refusal:
             print(f"  wss {kind.name:<6} not measured: {refusal}", flush=True)
             return None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from loadtests import scenario as scenarios
 from loadtests.scenario import Scenario
@@ -132,7 +133,7 @@ class Node(Load):
 
 def lines(path: Path) -> list[dict[str, Any]]:
     """Of a file that nobody writes any more."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def _played(scenario: Path, changes: dict[str, Any]) -> tuple[Scenario, bool]:
@@ -149,4 +150,4 @@ def _latest_look(path: Path) -> dict[str, Any] | None:
         file.seek(max(0, path.stat().st_size - TAIL_BYTES))
         whole = file.read().rpartition(b"\n")[0].splitlines()
     looks = [line for line in whole if line.startswith(b"{") and RIG.search(line)]
-    return dict(json.loads(looks[-1])) if looks else None
+    return dict(orjson.loads(looks[-1])) if looks else None
