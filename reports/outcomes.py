@@ -22,6 +22,12 @@ class Reason:
 
 NOT_ACCEPTED = (
     Reason("unsent", "", "It was never sent.", "sender_view = 'unsent'"),
+    Reason(
+        "oversize",
+        "U3",
+        "The server refused it as too large.",
+        "sender_view = 'refused' AND status = 413",
+    ),
     Reason("refused", "", "The server refused it.", "sender_view = 'refused'"),
     Reason(
         "recorder",
@@ -34,6 +40,12 @@ NOT_ACCEPTED = (
         "U4",
         "It reached the server, but its sender was not told.",
         "sender_view = 'unanswered' AND (in_audit OR seen_ns IS NOT NULL OR stored_ns IS NOT NULL)",
+    ),
+    Reason(
+        "batch_overflow",
+        "U2",
+        "It left in one poll with more packets than python-engineio takes (16), which answers OK and drops them all.",
+        "sender_view = 'unanswered' AND burst > 16",
     ),
     Reason(
         "uplink_lost",

@@ -72,7 +72,8 @@ SELECT source, start_ns, last_ns,
         ELSE last_ns END AS speaks_ns
 FROM lives, killed, written"""
 
-# When there was no server: as the launcher and the journal say; where neither can know, as the swarm saw it.
+# When there was no server: as the launcher says, else from a boot's last line on; where neither can know, as the swarm
+# saw it.
 OUTAGES = """
 CREATE TABLE outages AS
 WITH told AS (
@@ -103,7 +104,8 @@ refusals AS (
 returns AS (SELECT t FROM events WHERE kind = 'connected')
 SELECT start_ns, coalesce(end_ns, forever()) AS end_ns FROM told WHERE kind = 'server_ended'
 UNION ALL
-SELECT start_ns, end_ns FROM deaths WHERE end_ns IS NOT NULL
+SELECT start_ns, end_ns FROM deaths WHERE end_ns IS NOT NULL AND NOT EXISTS (
+    FROM told WHERE kind = 'server_ended' AND told.start_ns BETWEEN deaths.start_ns AND deaths.end_ns)
 UNION ALL
 SELECT min(start_ns), coalesce(returns.t, forever())
 FROM refusals ASOF LEFT JOIN returns ON returns.t > refusals.refused_ns

@@ -48,6 +48,7 @@ class Book:
         self.stories: list[Story] = []
         self.cut: set[str] = set()  # sources whose recorder breaks off
         self.journal = "journal-1"
+        self.ends: float | None = None  # when the run does; 200 s after its last story began
         self.info = {
             "format": FORMAT, "run": RUN, "scenario": {"name": "written", "seed": 7}, "seed": 7, "t0_ns": T0_NS,
             "target": {"promises": {"ack": True, "history": True, "order": True}, "socket": {"join": "join"}},
@@ -86,7 +87,7 @@ class Book:
 
     def write(self, folder: Path, ends: float | None = None) -> Path:
         """The run folder, unsealed. The run ends 200 s after its last story began, unless said."""
-        ends = len(self.stories) * APART_S - APART_S + 200 if ends is None else ends
+        ends = ends or self.ends or len(self.stories) * APART_S - APART_S + 200
         for story in self.stories:
             story.audit()
         if self.journal in self.lines:

@@ -129,6 +129,17 @@ def check(history: History, ledger: Ledger, number: int = 0) -> None:
     assert found == wanted, f"{found}, not {wanted}"
 
 
+def causes_expected(told: dict[str, History]) -> dict[str, dict[str, str]]:
+    """Of histories told together: KEY of a row that is missed -> reading -> its cause."""
+    found: dict[str, dict[str, str]] = {}
+    for number, history in enumerate(told.values()):
+        for key, *words in map(str.split, history.expected):
+            if words[0] in ("recovered", "lost") and words[1] != "*":
+                names = words[1].split("|")
+                found[_key(key, number)] = dict(zip(READINGS, (names[0], names[-1]), strict=True))
+    return found
+
+
 def check_counters(history: History, ledger: Ledger) -> None:
     words = dict(line.split() for line in history.expected)
     wanted = {name: int(words.get(name, 0)) for name in (*ZERO, *words)}

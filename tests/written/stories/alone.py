@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from tests.written.history import Book, Story
+from tests.written.stories.both import emitted_late
 
 
-def restarted(book: Book) -> Story:
+def restarted(book: Book, kicked: bool = False) -> Story:
     """The server dies at 10 s and is ready at 14 s; the first back-off and the way back are 2 s at most."""
     s = book.story()
     book.event(-1, "server_ready", "launcher", url="http://127.0.0.1:8000")
@@ -13,8 +14,11 @@ def restarted(book: Book) -> Story:
     s.widget_comes(0.5)
     s.assumes(2)
     s.agent_sends("a.0", 5)
+    if kicked:
+        s.drops("w", 8, reason="io server disconnect")
     book.server_is_killed(10)
-    s.drops("w", 10.01, last_frame=9.7)
+    if not kicked:
+        s.drops("w", 10.01, last_frame=9.7)
     s.drops("a", 10.02, last_frame=9.7)
     book.lines["journal-1"] = [line for line in book.lines["journal-1"] if line["kind"] != "sid_disconnected"]
     book.server_is_back(14)
@@ -24,7 +28,7 @@ def restarted(book: Book) -> Story:
 
 
 def reconnect_storm(book: Book) -> None:
-    """Everybody comes back at once; the widget's first attempt times out, and it waits for its back-off."""
+    """Everybody comes back at once; the widget's first attempt times out, then its back-off; its join takes long."""
     s = restarted(book)
     s.agent_sends("a.1", 15)
     s.saw("w", 15.5, "connecting", attempt=2, conn=2)
@@ -33,7 +37,9 @@ def reconnect_storm(book: Book) -> None:
     s.agent_sends("a.3", 19)
     s.connects("w", 20)
     s.agent_sends("a.4", 20.5)
-    s.joins("w", 21, after=1, offers=["a.1", "a.2", "a.3", "a.4"])
+    s.agent_sends("a.5", 21.5)
+    s.joins("w", 21, entered=1, acked=1.1, after=1, offers=["a.1", "a.2", "a.3", "a.4", "a.5"])
+    s.expect("a.5", "recovered", "offline")
     s.expect("a.0", "live")
     s.expect("a.1", "recovered", "server_restarted")
     s.expect("a.2", "recovered", "reconnect_storm")
@@ -63,6 +69,42 @@ def never_back_after_a_restart(book: Book) -> None:
     s.agent_sends("a.2", 30)
     s.expect("a.1", "lost", "server_restarted", "never_back")
     s.expect("a.2", "lost", "reconnect_storm", "never_back")
+
+
+def malformed_whatever_the_server_did(book: Book) -> None:
+    """Sent before it was ready again, and after that; emitted when the widget had joined."""
+    s = restarted(book)
+    s.widget_comes(19, after=1)
+    for n, at in enumerate((14.5, 18)):
+        emitted_late(s, f"a.{n + 1}", at, 20 - at)
+        s.expect(f"a.{n + 1}", "lost", "malformed", "never_back")
+
+
+def kicked_before_the_server_died(book: Book) -> None:
+    """It would not have come back to a living server either."""
+    s = restarted(book, kicked=True)
+    s.agent_sends("a.1", 14.6)
+    s.agent_sends("a.2", 20)
+    s.expect("a.1", "lost", "kicked", "never_back")
+    s.expect("a.2", "lost", "kicked", "never_back")
+
+
+def idle_and_then_the_server_died(book: Book) -> None:
+    """The proxy cut it three times; the third time there was no server to come back to."""
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    for n in range(3):
+        s.widget_comes(2 + 6 * n, after=0)
+        s.drops("w", 5 + 6 * n, last_frame=3 + 6 * n)
+    book.server_is_killed(19)
+    s.drops("a", 19.01, last_frame=18.7)
+    book.server_is_back(24)
+    s.connects("a", 24.3)
+    s.joins("a", 24.4)
+    s.agent_sends("a.0", 24.6)
+    s.widget_comes(25, offers=["a.0"])
+    s.expect("a.0", "recovered", "server_restarted")
 
 
 def emitted_to_another_room_after_a_storm(book: Book) -> None:
@@ -100,11 +142,11 @@ def idle_timeouts_and_who_is_back_and_has_not_joined(book: Book) -> None:
     s.connects("w", 18)
     s.agent_sends("a.0", 18.5)
     s.joins("w", 19, offers=["a.0"])
-    s.agent_sends("a.1", 20.98, reaches=False)
-    s.drops("w", 21, last_frame=20.9)
-    s.widget_comes(22, after=1, offers=["a.1"])
+    s.agent_sends("a.1", 21.98, reaches=False)
+    s.drops("w", 22, last_frame=20)
+    s.widget_comes(23, after=1, offers=["a.1"])
     s.expect("a.0", "recovered", "offline")
-    s.expect("a.1", "recovered", "offline")
+    s.expect("a.1", "recovered", ("offline", "idle_timeout"))
 
 
 def cut_as_the_message_came(book: Book) -> None:
@@ -169,10 +211,31 @@ def a_few_alike_among_many_others(book: Book) -> None:
         other.widget_comes(6)
 
 
+def back_and_not_joined_when_the_run_ends(book: Book) -> None:
+    """The page itself brings both; whether it would have joined on the last connection nobody can say any more."""
+    s = book.story(audited=False)
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.drops("w", 3)
+    s.connects("w", 4)
+    s.agent_sends("a.0", 5)
+    s.drops("w", 6)
+    s.connects("w", 7)
+    s.agent_sends("a.1", 8)
+    s.reads_history("w", 9, ["a.0", "a.1"])
+    s.expect("a.0", "recovered", "not_rejoined")
+    s.expect("a.1", "recovered", "offline")
+    book.ends = 12
+
+
 ALONE: tuple[Callable[[Book], None], ...] = (
     reconnect_storm,
     back_with_the_first_back_off,
     never_back_after_a_restart,
+    malformed_whatever_the_server_did,
+    kicked_before_the_server_died,
+    idle_and_then_the_server_died,
     emitted_to_another_room_after_a_storm,
     idle_timeout,
     idle_timeouts_and_who_is_back_and_has_not_joined,
@@ -180,4 +243,5 @@ ALONE: tuple[Callable[[Book], None], ...] = (
     closed_at_different_ages,
     closed_twice_at_the_same_age,
     a_few_alike_among_many_others,
+    back_and_not_joined_when_the_run_ends,
 )

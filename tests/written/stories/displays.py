@@ -168,3 +168,28 @@ def a_listener_for_another_event(s: Story) -> None:
     s.saw("w", 6.02, "received", via="live", event="new-message", mid=s.mid("w.0"), conn=1)
     s.expect("a.0", "lost", "event_mismatch", "never_back")
     s.expect("w.0", "live")
+
+
+def history_race_and_a_connection_on_which_it_never_joined(s: Story) -> None:
+    """It could not have come: on that connection nobody asked for the room."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 4)
+    s.connects("w", 5)
+    s.reads_history("w", 5.5, [])
+    s.agent_sends("a.0", 6)
+    s.drops("w", 7)
+    s.widget_comes(8, after=None)
+    s.expect("a.0", "lost", "not_rejoined", "not_asked")
+
+
+def history_race_after_a_kick(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5, reason="io server disconnect")
+    s.reads_history("w", 5.5, [])
+    s.agent_sends("a.0", 5.8)
+    s.widget_comes(6, after=None)
+    s.expect("a.0", "lost", "history_race", "not_asked")

@@ -192,3 +192,25 @@ def frozen_in_the_wrong_room(s: Story) -> None:
     s.freezes("w", 4, 2)
     s.agent_sends("a.0", 5, room=s.session)
     s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def a_first_join_that_is_slow_and_a_page_that_stands_still(s: Story) -> None:
+    """It was not in the room yet; awake it would have missed it as well."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.agent_sends("a.0", 4)
+    s.freezes("w", 3.5, 2)
+    s.joins("w", 3, entered=3, acked=3.1, offers=["a.0"])
+    s.expect("a.0", "recovered", "join_race")
+
+
+def down_when_it_was_in_a_stale_room(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.saw("w", 1, "escalated")
+    s.assumes(2, joins=False)
+    s.joins("a", 2.1, room="chat:new")
+    s.drops("w", 4)
+    s.agent_sends("a.0", 5, room="chat:new", there=["a"])
+    s.expect("a.0", "lost", "offline", "never_back")

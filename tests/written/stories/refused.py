@@ -150,3 +150,15 @@ def on_its_way_when_it_was_kicked(s: Story) -> None:
     s.drops("w", 5, last_frame=4.97, reason="io server disconnect")
     s.widget_comes(6, offers=["a.0"])
     s.expect("a.0", "recovered", ("offline", "kicked"))
+
+
+def connected_again_after_a_refused_join_and_asking_no_more(s: Story) -> None:
+    """That it does not join is because its join was not understood."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.joins("w", 2.1, entered=None, failed=(0.02, "There is no event 'join'"))
+    s.drops("w", 4)
+    s.connects("w", 5)
+    s.agent_sends("a.0", 8)
+    s.expect("a.0", "lost", "event_mismatch", "never_back")

@@ -247,3 +247,48 @@ def a_little_behind(s: Story) -> None:
     s.widget_comes(6, after=1, offers=["a.1"])
     s.expect("a.0", "live")
     s.expect("a.1", "recovered", "offline")
+
+
+def ghost_member_in_a_journal_that_shows_no_emission(s: Story) -> None:
+    """What was not taken was emitted, whatever else the journal leaves out."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6, published=None)
+    s.journal(6.007, "not_enqueued", sid=s.sid("w"), why="no-socket", mid=s.mid("a.0"))
+    s.widget_comes(7, offers=["a.0"])
+    s.expect("a.0", "recovered", ("ghost_member", "offline"))
+
+
+def ghost_member_of_somebody_who_is_refused(s: Story) -> None:
+    s.opens(0)
+    s.assumes(2)
+    s.journal(3.1, "sid_connected", sid="ghost2", session=s.session)
+    s.cannot_connect("w", 4, "not an accepted origin", 400)
+    s.inside["ghost"] = "ghost2"
+    s.agent_sends("a.0", 6, writes=False)
+    s.journal(6.007, "not_enqueued", sid="ghost2", why="no-socket", mid=s.mid("a.0"))
+    s.inside.pop("ghost")
+    s.expect("a.0", "lost", ("ghost_member", "origin_refused"), "never_back")
+
+
+def upgrade_stuck_on_a_server_that_stalls(s: Story) -> None:
+    """It would not have been enqueued anyway: the connection had been given up."""
+    polling(s)
+    s.journal(10, "loop_lag", lag_ms=5000.0)
+    s.agent_sends("a.0", 10.5, writes=False)
+    s.journal(10.6, "queue", sid=s.sid("w"), depth=2, upgrading=True)
+    s.drops("w", 14, last_frame=5, reason="ping timeout")
+    s.widget_comes(15, offers=["a.0"])
+    s.expect("a.0", "recovered", ("server_stalled", "gone_silent"))
+
+
+def upgrade_stuck_with_a_long_queue(s: Story) -> None:
+    """It grows because the upgrade holds it, not because the reader is slow."""
+    polling(s)
+    s.agent_sends("a.0", 5, writes=False)
+    s.journal(5.5, "queue", sid=s.sid("w"), depth=40, upgrading=True)
+    s.drops("w", 8, last_frame=4.5)
+    s.widget_comes(9, offers=["a.0"])
+    s.expect("a.0", "recovered", ("upgrade_stuck", "offline"))

@@ -1,0 +1,84 @@
+"""The tester can fail: whatever is broken in the list of causes, the matrix of histories leaves its diagonal."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from reports.causes import CAUSES, Cause
+from tests.written import matrix as m
+from tests.written import opinions
+from tests.written.disjoint import ALWAYS, VALUES, both_hold, try_any_facts
+from tests.written.history import Book
+from tests.written.stories import STORIES
+from tests.written.stories.alone import ALONE
+
+BROKEN = dict([*m.broken_conditions(), *m.broken_pieces()])
+
+
+def runs(folder: Path) -> Iterator[m.Run]:
+    book = Book()
+    for tell in STORIES:
+        tell(book.story())
+    yield m.told_by(book, folder / "together")
+    for alone in ALONE:
+        book = Book()
+        alone(book)
+        yield m.told_by(book, folder / alone.__name__)
+    for file in ("owed", "causes"):
+        told = opinions.histories(file)
+        yield m.Run(opinions.together(told, folder / file), opinions.causes_expected(told))
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> m.Matrix:
+    made = m.matrix(runs(tmp_path_factory.mktemp("matrix")))
+    try_any_facts(made)
+    return made
+
+
+def test_it_is_diagonal_as_it_is(matrix: m.Matrix) -> None:
+    assert matrix.misnamed(CAUSES) == []
+    assert matrix.off_diagonal(CAUSES) == 0
+
+
+def test_every_cause_and_every_group_is_in_it(matrix: m.Matrix) -> None:
+    named = {name for (name,) in matrix.con.execute("SELECT DISTINCT expected FROM facts").fetchall()}
+    assert named == {cause.name for cause in CAUSES}
+
+
+@pytest.mark.parametrize("cause", CAUSES[:-1], ids=lambda cause: cause.name)
+def test_without_a_cause(matrix: m.Matrix, cause: Cause) -> None:
+    assert matrix.off_diagonal(m.without(cause))
+
+
+@pytest.mark.parametrize("name", [name for name in BROKEN if name != "unexplained: true -> true"])
+def test_with_a_broken_condition(matrix: m.Matrix, name: str) -> None:
+    assert matrix.off_diagonal(BROKEN[name])
+
+
+@pytest.mark.parametrize("place", range(len(CAUSES) - 1), ids=lambda n: f"{CAUSES[n].name}-{CAUSES[n + 1].name}")
+def test_with_two_neighbours_swapped(matrix: m.Matrix, place: int) -> None:
+    """Unless no row can be both: then their order says nothing."""
+    first, second = CAUSES[place : place + 2]
+    if not matrix.off_diagonal(m.swapped(place)):
+        earlier = [f"({cause.condition})" for cause in CAUSES[:place]]
+        assert both_hold(matrix, first.condition, second.condition, earlier) == 0
+
+
+def test_what_is_taken_for_impossible_never_happens(matrix: m.Matrix) -> None:
+    for law in ALWAYS:
+        assert matrix.con.execute(f"SELECT key, reading FROM facts WHERE NOT ({law})").fetchall() == []
+
+
+def test_any_facts_have_every_column_that_a_condition_looks_at() -> None:
+    words = {word for cause in CAUSES for word in re.findall(r"(?<!['\w])[a-z]+_?[a-z_]*(?!['\w(])", cause.condition)}
+    assert words == {*VALUES, "true"}
+
+
+def test_most_pairs_are_told_apart_by_a_history(matrix: m.Matrix) -> None:
+    """An order that no history shows would be nobody's word."""
+    shown = [place for place, _ in enumerate(pairwise(CAUSES)) if matrix.off_diagonal(m.swapped(place))]
+    assert len(shown) >= len(CAUSES) / 2
