@@ -114,6 +114,7 @@ FIELDS = MappingProxyType(
             "share",
             "of the window that a CPU quota held processors back, summed over them; null: unknown",
         ),
+        ("waited", "DOUBLE", "share", "of the window that the process stood in line for a processor; null: not known"),
         ("asked", "INTEGER", "", "parties this process has started, total"),
         ("connected", "INTEGER", "", "parties connected now"),
         ("recovered", "BOOLEAN", "", "the server restored the connection's state: rooms, and what was missed"),
@@ -166,7 +167,7 @@ KINDS = MappingProxyType(
         (
             "rig",
             "swarm",
-            "lag_ms slip_ms cpu steal throttled asked connected joined sent accepted displayed",
+            "lag_ms slip_ms cpu steal throttled waited asked connected joined sent accepted displayed",
             "twice a second: how the load generator itself does",
         ),
         ("sentinel", "swarm", "", "the last line of a recorder that was closed in order"),

@@ -45,6 +45,14 @@ def stolen(root: Path = ROOT) -> tuple[int, int] | None:
     return times[STOLEN], sum(times)
 
 
+def waited(root: Path = ROOT) -> tuple[int, int] | None:
+    """Nanoseconds that this process's main thread stood in line for a processor, and the monotonic time."""
+    try:
+        return int((root / "proc/self/schedstat").read_text().split()[1]), time.monotonic_ns()
+    except OSError:
+        return None
+
+
 def throttled(groups: tuple[Path, ...]) -> tuple[int, int] | None:
     """Nanoseconds that these groups were held back by their quotas, and the monotonic time; None: there is no group."""
     held_ns = [max(0, _throttled(group)) for group in groups]

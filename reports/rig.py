@@ -1,7 +1,8 @@
 """Was the load generator itself the bottleneck? It watches itself; this judges what it saw.
 
 Past a limit a window of 5 s says nothing about latency. Losses stay losses: a slow load generator does not make a
-server forget. The run is invalid only when evidence is missing or the generator was short of CPU for half of the time.
+server forget. The run is invalid only when evidence is missing or the generator was short of CPU for half of the time:
+what it used, and what it stood in line for while neighbours had the processors.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ LIMITS = (
     Limit("lag_ms_p99", "loop lag p99", 20.0, "ms", "it adds itself to every latency that is taken meanwhile"),
     Limit("lag_ms_max", "loop lag max", 250.0, "ms", "nobody can tell such a stall from a slow server"),
     Limit("slip_ms_p99", "schedule slip p99", 50.0, "ms", "messages that leave later are not the planned load"),
-    Limit("cpu", "CPU of a load process", 0.85, "of a core over 5 s", "beyond it everything waits for the processor"),
+    Limit(
+        "cpu", "CPU a load process wanted", 0.85, "of a core over 5 s", "beyond it everything waits for the processor"
+    ),
     Limit("steal", "time stolen by the host", 0.02, "of the machine's time", "the clock ran on while nothing else did"),
     Limit("throttled", "time held back by a CPU quota", 0.02, "of the time", "as if the host had stolen it"),
 )
@@ -121,7 +124,8 @@ def _windows_sql(t0_ns: int) -> str:
     began, ended = _slot("t - CAST(coalesce(lag_ms, 0) * 1e6 AS BIGINT)", t0_ns), _slot("t", t0_ns)
     return f"""
         WITH samples AS (
-            SELECT source, {ended} AS slot, NULL AS lag_ms, cpu, steal, throttled, NULL AS slip_ms
+            SELECT source, {ended} AS slot, NULL AS lag_ms, cpu + coalesce(waited, 0) AS cpu, steal, throttled,
+                NULL AS slip_ms
             FROM events WHERE kind = 'rig'
             UNION ALL
             SELECT source, unnest(range({began}, {ended} + 1)), lag_ms, NULL, NULL, NULL, NULL
@@ -178,8 +182,9 @@ def _short_of_cpu(windows: pd.DataFrame) -> list[str]:
         over, of = int((of_source["cpu"] > limit.most).sum()), len(of_source)
         if over * 2 >= of:
             reasons.append(
-                f"Load process {source} used more than {percent(limit.most)} of its core in {over} of {of} windows of "
-                f"{WINDOW_S} s, so it may have been slower than the server; use more --processes or fewer users."
+                f"Load process {source} wanted more than {percent(limit.most)} of a core in {over} of {of} windows of "
+                f"{WINDOW_S} s, so it may have been slower than the server; use more --processes or fewer users, or "
+                "end what else runs here."
             )
     return reasons
 

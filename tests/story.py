@@ -27,6 +27,7 @@ WORDS = {
     "A0": "id=ca69788965716531",
     "A1": "id=0b51c9a2d7f3e846",
     "W0": "id=5be2f7c01d9a4438",
+    "so-far": "asked=2 connected=1 joined=0 sent=0 accepted=0 displayed=0",
 }
 
 # KEY -> (sender's view, outcome, missed_because)
@@ -48,7 +49,7 @@ TOLD = """
 4748.314 room_entered at-desk room=agents
 4748.315 connected agent conn=1 at-desk transport=websocket
 4748.600 server_cpu cpu=0.071
-4748.601 rig lag_ms=0.491 cpu=0.025 steal=0.0 throttled=0.0 asked=2 connected=1 joined=0 sent=0 accepted=0 displayed=0
+4748.601 rig lag_ms=0.491 cpu=0.025 steal=0.0 throttled=0.0 waited=0.004 so-far
 4750.490 session_opened widget S index=0
 4750.993 escalated widget S
 4751.497 assumed agent S index=0

@@ -117,6 +117,12 @@ def test_where_no_group_can_hold_back_nothing_is_known(tmp_path: Path) -> None:
     assert machine.throttled(()) is None
 
 
+def test_time_in_line_for_a_processor(tmp_path: Path) -> None:
+    write(tmp_path, {"proc/self/schedstat": "882345678 2114279319 6021\n"})
+    assert (machine.waited(tmp_path) or (0, 0))[0] == 2_114_279_319
+    assert machine.waited(tmp_path / "a kernel that does not say") is None
+
+
 def test_stolen_time_is_a_share_of_all(tmp_path: Path) -> None:
     write(tmp_path, {"proc/stat": STAT})
     steal = machine.Share(lambda: machine.stolen(tmp_path))

@@ -19,7 +19,8 @@ def test_a_rig_at_ease_is_valid_and_voids_nothing() -> None:
     [
         ({"lag_ms": 25.0}, "loop lag p99"),
         ({"lag_ms": 300.0}, "loop lag max"),
-        ({"cpu": 0.9}, "CPU of a load process"),
+        ({"cpu": 0.9}, "CPU a load process wanted"),
+        ({"waited": 0.7}, "CPU a load process wanted"),
         ({"steal": 0.03}, "time stolen by the host"),
         ({"throttled": 0.03}, "time held back by a CPU quota"),
     ],
@@ -53,8 +54,8 @@ def test_a_stall_voids_all_windows_that_it_spans() -> None:
 def test_short_of_cpu_for_half_of_the_windows_is_invalid_and_the_sentence_says_what_to_do() -> None:
     rig = judge_rig(SmallLedger([message("0.a.0")], healthy_rig(cpu=0.95)))
     assert rig.reasons == (
-        "Load process swarm-1 used more than 85 % of its core in 4 of 4 windows of 5 s, so it may have been slower "
-        "than the server; use more --processes or fewer users.",
+        "Load process swarm-1 wanted more than 85 % of a core in 4 of 4 windows of 5 s, so it may have been slower "
+        "than the server; use more --processes or fewer users, or end what else runs here.",
     )
 
 

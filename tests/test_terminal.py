@@ -51,7 +51,7 @@ def test_zero_and_not_measured_print_differently() -> None:
     text = " ".join(printed(SmallLedger([message("0.a.0")], [event(1, "sentinel")], nothing)).split())
     assert "duplicates not measured reorders 0" in text
     assert "indicator falsely said connected: not measured" in text
-    assert "CPU of a load process not measured" in text
+    assert "CPU a load process wanted not measured" in text
     assert "missed as emitted 0 % below 95 % 0 of 1 1" in text
 
 

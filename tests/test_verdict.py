@@ -75,7 +75,7 @@ def test_an_invalid_rig_or_an_unfinished_run_passes_nothing() -> None:
     rows = [message(f"{index}.a.0") for index in range(60)]
     starved = SmallLedger(rows, healthy_rig(cpu=0.99)).summary
     assert judge(starved, {}).verdict == "unknown"
-    assert "used more than 85 % of its core" in judge(starved, {}).reasons[0]
+    assert "wanted more than 85 % of a core" in judge(starved, {}).reasons[0]
     cut = SmallLedger(rows, end={"state": None, "reason": None}).summary
     assert judge(cut, {}).reasons == ("The run was cut off: what it would have shown later is not known.",)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 
@@ -10,8 +11,7 @@ from loadtests.swarm.chat import Party
 from loadtests.swarm.disk import STALLED_S, Disk
 from loadtests.swarm.stage import Stage
 
-TICK_S = 0.1
-TICKS_A_WINDOW = 5  # half a second: how often it reports and saves
+TICKS_S = (0.07, 0.13, 0.09, 0.11, 0.1)  # then it reports and saves; uneven, or what keeps their pace would not show
 LAST_WORDS_S = 3.0  # for the disk, when a signal wants everybody gone
 
 
@@ -39,25 +39,23 @@ class Rig:
         self._disk.close(LAST_WORDS_S if interrupted else STALLED_S)
 
     def _watch(self) -> None:
-        groups = machine.control_groups()
-        steal, throttled = machine.Share(machine.stolen), machine.Share(lambda: machine.throttled(groups))
+        taken = {
+            "steal": machine.Share(machine.stolen),
+            "throttled": machine.Share(partial(machine.throttled, machine.control_groups())),
+            "waited": machine.Share(machine.waited),
+        }
         core, cpu_s = min(1.0, machine.cores()), time.process_time()
         while True:
             began_ns = time.monotonic_ns()
-            lag_ms = max(self._tick_lag_ms() for _ in range(TICKS_A_WINDOW))
+            lag_ms = max(map(_tick_lag_ms, TICKS_S))
             window_s = (time.monotonic_ns() - began_ns) / 1e9
             used_s, cpu_s = time.process_time() - cpu_s, time.process_time()
-            self._report(lag_ms, used_s / window_s / core, steal.since(), throttled.since())
+            self._report(lag_ms, used_s / window_s / core, {name: share.since() for name, share in taken.items()})
             if self.stage.quiet_left_s() <= 0:
                 self.stage.over.set()
             self._disk.save()
 
-    def _tick_lag_ms(self) -> float:
-        due_ns = time.monotonic_ns() + round(TICK_S * 1e9)
-        gevent.sleep(TICK_S)
-        return max(0.0, (time.monotonic_ns() - due_ns) / 1e6)
-
-    def _report(self, lag_ms: float, cpu: float, steal: float | None, throttled: float | None) -> None:
+    def _report(self, lag_ms: float, cpu: float, taken: dict[str, float | None]) -> None:
         counts = self.stage.counts
         slip_ns, counts.slip_ns = counts.slip_ns, 0
         self.stage.recorder.append(
@@ -65,8 +63,7 @@ class Rig:
             lag_ms=round(lag_ms, 3),
             slip_ms=slip_ns / 1e6 if slip_ns else None,
             cpu=round(cpu, 4),
-            steal=steal,
-            throttled=throttled,
+            **taken,
             asked=counts.asked,
             connected=counts.connected,
             joined=counts.joined,
@@ -74,3 +71,9 @@ class Rig:
             accepted=counts.accepted,
             displayed=counts.displayed,
         )
+
+
+def _tick_lag_ms(tick_s: float) -> float:
+    due_ns = time.monotonic_ns() + round(tick_s * 1e9)
+    gevent.sleep(tick_s)
+    return max(0.0, (time.monotonic_ns() - due_ns) / 1e6)

@@ -47,6 +47,9 @@ class Script:
         line = self._line
         assert line is not None
         self._timer.close()
+        if time.monotonic_ns() < line.at_ns:  # the loop counts from when it last looked at the clock
+            self._wait()
+            return
         self._line = next(self._lines, None)
         try:
             line.act()
