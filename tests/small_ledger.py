@@ -51,7 +51,8 @@ def message(key: str, outcome: str | None = "live", **changes: Any) -> dict[str,
         "latency_ms": 20.0 if shown else None, "live_latency_ms": 20.0 if outcome in ("live", "late") else None,
         "said": None, "attempts": 1, "copies": int(shown), "view_misses": 0, "wiped": False, "members": 2,
         "conn_state": "joined", "join_offset_ms": -500.0, "shown_after_s": None, "evidence": "journal",
-        "gap_root": None, "cause_ms": None, "since_drop_ms": None, "back_after_ms": None, "refused_with": None, "room": f"chat:s{index}", "namespace": None,
+        "gap_root": None, "cause_ms": None, "since_drop_ms": None, "back_after_ms": None,
+        "refused_with": None, "room": f"chat:s{index}", "namespace": None,
         "entered_room": None,
     }  # fmt: skip
     return {**row, **changes}

@@ -92,9 +92,12 @@ TOLD = """
 4757.208 displayed widget conn=1 a1 via=live
 4757.300 received widget conn=1 a1 A1 via=live event=new-message size=251
 4757.301 not_displayed widget conn=1 a1 A1 why=duplicate
+4757.900 frozen widget conn=1 S since_ns=4757400000000
 4758.000 sent widget w1 due_ns=4757999000000 via=rest
 4758.003 refused widget w1 status=413 reason="The body is too large."
+4758.500 queue at-page depth=3 upgrading=false
 4759.000 disconnected widget conn=1 S reason="transport close" last_frame_ns=4758990000000
+4759.005 not_enqueued at-page a1 A1 why=closed
 4759.010 room_left at-page S room
 4759.011 sid_disconnected at-page S reason="transport close"
 4760.100 connecting widget conn=2 S attempt=1

@@ -1,4 +1,4 @@
-"""Who made the violations: a history of each attribution and of what is nearly the same, with the journal and without."""
+"""Who made the violations: a history of each attribution and of what is nearly the same, with and without journal."""
 
 import pytest
 
