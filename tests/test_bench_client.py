@@ -36,7 +36,7 @@ def installed() -> None:
 
 def test_the_peer_shows_every_message_by_rest_and_by_socket(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    settings = ["--set", "late_after_s=1", "--set", "settle_s=0.2", "--set", "agent_first_s=0.5"]
+    settings = played.settings_of({"late_after_s": 1, "settle_s": 0.2, "agent_first_s": 0.5, "widget_first_s": 1})
     with serving(tmp_path, CORE) as chat:
         run = ["run", "steady", "--widgets", "6", "--agents", "2", "-t", "4s", *settings]
         done = played.entrega(*run, "--target", NODE / "chat.toml", "-H", chat.url, "--out", folder)
