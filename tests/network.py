@@ -88,7 +88,7 @@ class Network:
             while True:
                 data = await come.read(CHUNK_BYTES)
                 await self._flows[way].wait()
-                if not data:
+                if not data or come.exception() is not None:  # a reset takes with it what has not arrived
                     return
                 go.write(data)
                 await go.drain()

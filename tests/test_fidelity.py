@@ -6,6 +6,7 @@ shown by test_fidelity_differences.py and listed in docs/fidelity.md.
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -23,7 +24,7 @@ from tests.players import Players, browsers, emit, freeze, playing, swarms
 SCRIPTS = BUFFERS | ACKS | HANDLERS | NAMESPACES | CONNECTS | ENDS | HEARTBEATS | TRANSPORTS | RECOVERY
 AT_ONCE = 16
 EARLIER_MS, LATER_MS = 75, 250  # than a script says
-TRIES = 3  # to be in time, on a machine that does other things as well
+TRIES = 3  # on a machine that may stand still for half a second now and then; a difference shows each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ class Plays:
     players: dict[str, Players]  # by `browser` and `swarm`
     records: dict[tuple[str, str], "Future[Record]"]  # by who played and which script
 
-    def again(self, who: str, name: str, number: int) -> Record:
+    def record(self, who: str, name: str, number: int) -> Record:
+        """Of the first play, or of another one."""
+        if number == 1:
+            return self.records[who, name].result()
         return self.on_stage.play(SCRIPTS[name], self.players[who], f"{who}: {name} {number}")
 
 
@@ -59,20 +63,20 @@ def plays(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_ours_does_as_the_browsers_does(plays: Plays, name: str) -> None:
-    browser, ours = (plays.records[who, name].result() for who in plays.players)
+    for number in range(1, TRIES):
+        with suppress(AssertionError):
+            compare(plays, name, number)
+            return
+    compare(plays, name, TRIES)
+
+
+def compare(plays: Plays, name: str, number: int) -> None:
+    browser, ours = (plays.record(who, name, number) for who in plays.players)
     assert ours.heard == browser.heard
     assert ours.wire == browser.wire
     assert ours.upgrades == browser.upgrades
-
-
-@pytest.mark.parametrize("name", [name for name, script in SCRIPTS.items() if script.intervals])
-def test_both_take_as_long_as_the_script_says(plays: Plays, name: str) -> None:
-    for who in plays.players:
-        record = plays.records[who, name].result()
-        for number in range(2, TRIES + 1):
-            if out_of_time(SCRIPTS[name], record):
-                record = plays.again(who, name, number)
-        assert not out_of_time(SCRIPTS[name], record), who
+    assert not out_of_time(SCRIPTS[name], browser), "socket.io-client"
+    assert not out_of_time(SCRIPTS[name], ours), "ours"
 
 
 def out_of_time(script: Script, record: Record) -> dict[Interval, float]:

@@ -49,6 +49,14 @@ ENDS = {
             *(emit("echo", "waits", number=1), hear_nothing(AWHILE_S), connect(), hear("acked", number=1)),
         )
     ),
+    "what was sent before disconnect() arrives, though something comes from the server meanwhile": Script(
+        (
+            *(*UP, emit("join", "r", number=1), hear("acked")),
+            *(emit("tellLater", 300, "r", "too late", number=2), emit("tellLater", 400, "r", "later", number=3)),
+            *(hear("acked", number=3), hold("up")),
+            *(emit("ignore", "last"), disconnect(), hear("disconnected"), hear_nothing(AWHILE_S), hold()),
+        )
+    ),
     "disconnect() while connecting": Script(
         (hold("up"), connect(), hear("connecting"), disconnect(), hear_nothing(AWHILE_S))
     ),
@@ -84,7 +92,7 @@ HEARTBEATS = {
         server="pinging",
     ),
     "no ping is the end, whatever else comes": Script(
-        (*UP, emit("hush"), emit("babble", 40, 5), hear("disconnected"), hear("connected")),
+        (*UP, emit("hush"), emit("babble", 80, 6), hear("disconnected"), hear("connected")),
         server="pinging",
         intervals=(Interval("connecting", "disconnected", DETECTION_MS),),
     ),

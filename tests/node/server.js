@@ -38,7 +38,8 @@ const VERBS = {
   hangUp: (socket) => socket.conn.close(),
   hush: (socket) => clearTimeout(socket.conn.pingIntervalTimer), // it will never ping again
   babble: (socket, ack, ms, times) => {
-    for (let n = 1; n <= times; n++) setTimeout(() => socket.emit("babble", n), n * ms);
+    let n = 0;
+    const timer = setInterval(() => (++n > times ? clearInterval(timer) : socket.emit("babble", n)), ms);
   },
 };
 
