@@ -10,7 +10,7 @@ PAYLOADS = (
 )
 ECHOES = tuple(emit("echo", *payload, number=number) for number, payload in enumerate(PAYLOADS))
 EVENTS = (*(emit("echo", *payload) for payload in PAYLOADS), emit("echo", "last", number=99))
-LONG_S = 30.0  # what is to come before
+LONG_S = 30.0  # what is waited for comes before
 
 BUFFERS = {
     "emits before connect are flushed in order, before it is told": Script(
@@ -22,9 +22,8 @@ BUFFERS = {
     ),
     "emits while away are flushed at the next connect": Script(
         (
-            *(*UP, whenever("disconnected", emit("echo", "from the handler"))),
-            *(reset(0.05), hear("disconnected"), emit("echo", "while away", number=1)),
-            hear("acked", number=1),
+            *(*UP, whenever("disconnected", emit("echo", "from the handler")), reset(0.05)),
+            *(hear("disconnected"), emit("echo", "while away", number=1), hear("acked", number=1)),
         )
     ),
     "events before connect wait for it, and are handled before it is told": Script(
@@ -53,22 +52,18 @@ ACKS = {
     ),
     "acks that wait end with the connection": Script(
         (
-            *(*UP, hold("up")),
-            *(emit("ignore", number=1, deadline_s=LONG_S), emit("ignore", number=2, deadline_s=LONG_S)),
             *(
-                reset(0.05),
-                hold(),
-                hear("disconnected"),
-                emit("echo", number=3, deadline_s=LONG_S),
-                hear("acked", number=3),
+                *UP,
+                hold("up"),
+                emit("ignore", number=1, deadline_s=LONG_S),
+                emit("ignore", number=2, deadline_s=LONG_S),
             ),
+            *(reset(0.05), hold(), hear("disconnected"), emit("echo", number=3, deadline_s=LONG_S)),
+            hear("acked", number=3),
         )
     ),
     "acks that wait end with disconnect()": Script(
-        (
-            *(*UP, emit("ignore", number=1, deadline_s=LONG_S), disconnect()),
-            hear("acked", number=1),
-        )
+        (*UP, emit("ignore", number=1, deadline_s=LONG_S), disconnect(), hear("acked", number=1))
     ),
     "the server's questions are answered": Script(
         (
@@ -80,10 +75,7 @@ ACKS = {
         )
     ),
     "an ack that nobody waits for": Script(
-        (
-            *(*UP, emit("raw", '37["stray"]', '2["after"]'), hear("event", event="after")),
-            hear_nothing(0.1),
-        )
+        (*UP, emit("raw", '37["stray"]', '2["after"]'), hear("event", event="after"), hear_nothing(0.1))
     ),
 }
 HANDLERS = {
@@ -120,4 +112,3 @@ NAMESPACES = {
         (connect(), hear("connect_failed"), hear_nothing(AWHILE_S)), namespace="/nowhere"
     ),
 }
-TALK = BUFFERS | ACKS | HANDLERS | NAMESPACES
