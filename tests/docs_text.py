@@ -103,6 +103,8 @@ JOURNAL_KINDS = {
     "stored": "`not_stored`, `ack_lost`, and `stored` where no audit is possible",
     "published": "`not_published`, `room_mismatch`, and from when a join is judged; `namespace` unless it is `/`",
     "written": "what was on its way when a connection ended",
+    "not_enqueued": "`ghost_member`, `slow_consumer`: emitted to a connection that took nothing any more",
+    "queue": "`slow_consumer`, `upgrade_stuck`: how far a connection is behind, and whether it is upgrading",
     "loop_lag": "the server's own slowness, and that it lives",
 }
 
