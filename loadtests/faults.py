@@ -25,6 +25,13 @@ FAULTS = MappingProxyType(
         "close": Kind("the connection is closed by something in between, and there is no new one for for_s", PARTY),
         "offline": Kind("the network is away for for_s; the page knows at once, the server is told nothing", PARTY),
         "half-open": Kind("the link swallows what goes down, up or both for for_s, and tells nobody", PARTY, ("way",)),
+        "idle-limit": Kind(
+            "for for_s something in between closes a connection over which nothing came for idle_s", PARTY, ("idle_s",)
+        ),
+        "websocket-cut": Kind(
+            "for for_s something in between closes every new websocket right after its handshake", PARTY
+        ),
+        "poll-cut": Kind("for for_s something in between closes polls instead of handing on their answers", PARTY),
         "slow-read": Kind("only so many bytes a second are read for for_s", PARTY, ("bytes_per_s",)),
         "freeze": Kind("the page stands still for for_s, as in a locked phone; its sockets stay open", PARTY),
         "reload": Kind("the page is left, and loaded anew for_s later: empty, with the same token", PARTY),
@@ -49,6 +56,7 @@ class Fault:
     who: str = "widget"  # widget, agent or both
     way: str = "both"  # what a half-open link swallows: down, up, both, or any: drawn each time
     bytes_per_s: float = 100.0
+    idle_s: float = 1.0
 
     def table(self) -> dict[str, Any]:
         """As in a scenario's file."""
@@ -69,6 +77,7 @@ VALUES: Mapping[str, Callable[[str, Any], Any]] = {
     "who": lambda name, value: word(name, value, ("widget", "agent", "both")),
     "way": lambda name, value: word(name, value, ("down", "up", "both", "any")),
     "bytes_per_s": number,
+    "idle_s": number,
 }
 
 

@@ -68,6 +68,7 @@ DEFECTS = _table(
         "exp:40",
         parse_delay,
     ),
+    Defect("server.ghost", "a connection that ends stays in its rooms"),
     Defect("server.drop-emit", "a message is stored and never published", **_SHARE),
     Defect("server.duplicate-emit", "a message is emitted twice", **_SHARE),
     Defect("server.reorder", "a message is emitted after the session's next one", **_SHARE),

@@ -1,5 +1,6 @@
 """python-socketio's server, made to tell what it writes and to say why it refuses."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -131,7 +132,7 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
             eio_pkt.encode_cache = _Frame(eio_pkt.encode())
             eio_pkt.encode_cache.message = message
         if message is not None and (why := self._why_not_taken(eio_sid)):
-            self._journal.tell("not_enqueued", message, sid=self._sid(eio_sid), why=why)
+            self._journal.tell("not_enqueued", message, sid=self._sid(eio_sid) or self._ghost(eio_sid), why=why)
         await super()._send_eio_packet(eio_sid, eio_pkt)
 
     def _why_not_taken(self, eio_sid: str) -> str | None:
@@ -144,8 +145,18 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
         overdue = socket.last_ping and time.time() - socket.last_ping > self.eio.ping_timeout
         return "overdue" if overdue else None
 
-    def _sid(self, eio_sid: str) -> str:
-        return str(self.manager.sid_from_eio_sid(eio_sid, "/"))
+    def _sid(self, eio_sid: str) -> Any:
+        return self.manager.sid_from_eio_sid(eio_sid, "/")
+
+    def _ghost(self, eio_sid: str) -> str | None:
+        """The sid of a connection that has ended and is still in a room."""
+        rooms = self.manager.rooms.get("/", {}).values()
+        return next((room.inv[eio_sid] for room in rooms if eio_sid in room.inv), None)
+
+    def haunt(self, sid: str, room: str) -> None:
+        """Put a connection that is just ending back into the room, once the library has taken it out."""
+        eio_sid = self.manager.eio_sid_from_sid(sid, "/")
+        asyncio.get_running_loop().call_soon(self.manager.basic_enter_room, sid, "/", room, eio_sid)
 
     def heard_ns(self, sid: str) -> int | None:
         """When the connection's last frame came."""
@@ -153,10 +164,13 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
 
     def write_queues(self) -> None:
         """Write down which connections are behind, or on their way from polling to a websocket."""
-        for eio_sid, socket in list(self.eio.sockets.items()):
-            if (depth := socket.queue.qsize()) or socket.upgrading:
-                about = {"depth": depth, "upgrading": socket.upgrading or None}
-                self._journal.write("queue", sid=self._sid(eio_sid), **about)
+        for sid in self.sids_in(None):
+            self.write_queue(sid)
+
+    def write_queue(self, sid: str) -> None:
+        socket = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/"))
+        if socket is not None and (socket.upgrading or not socket.queue.empty()):
+            self._journal.write("queue", sid=sid, depth=socket.queue.qsize(), upgrading=socket.upgrading or None)
 
     def _written(self, eio_sid: str, message: Message) -> None:
         self._journal.tell("written", message, sid=self._sid(eio_sid))

@@ -63,8 +63,12 @@ class Sockets:
 
     def disconnect(self, sid: str, reason: str) -> None:
         bearer = self._bearers.pop(sid)
+        self._server.write_queue(sid)
         for room in self._server.rooms(sid):
-            if room != sid:
+            if room != sid and self._defects.value("server.ghost"):
+                self._defects.did("server.ghost", "connection", _session_of(bearer), for_ms=None)
+                self._server.haunt(sid, room)
+            elif room != sid:
                 self._left(sid, room)
         about = {"session": _session_of(bearer), "reason": reason, "last_frame_ns": self._server.heard_ns(sid)}
         self._journal.write("sid_disconnected", sid=sid, **about)

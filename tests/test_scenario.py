@@ -43,13 +43,13 @@ def test_shipped_scenarios_forgive_nothing_but_what_their_faults_make_unavoidabl
 def test_every_fault_is_in_the_bad_day_and_in_a_scenario_of_its_own() -> None:
     played = {name: {fault.name for fault in load(name).faults} for name in scenario.shipped()}
     assert played.pop("bad-day") == set(FAULTS)
-    assert set().union(*played.values()) | {"close"} == set(FAULTS)
+    assert set().union(*played.values()) | {"close", "idle-limit", "websocket-cut"} == set(FAULTS)
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_takes_its_fields_and_gives_them_back(name: str) -> None:
     values = {"at_s": [1.0, 2.0], "for_s": [1.0, 2.0], "every_s": [4.0, 5.0], "share": 0.5, "who": "both", "way": "any",
-              "bytes_per_s": 50.0}  # fmt: skip
+              "bytes_per_s": 50.0, "idle_s": 2.0}  # fmt: skip
     table = {field: values[field] for field in fields_of(name)}
     wanted = load("steady", {f"faults.{name}": table})
     assert json.loads(json.dumps(wanted.table()))["faults"] == {name: table}

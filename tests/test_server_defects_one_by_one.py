@@ -253,6 +253,25 @@ def test_emit_before_store_shows_and_acks_what_is_never_stored(broken: Broken) -
     assert broken.key() == broken.key_of(broken.struck)
 
 
+@by("server.ghost")
+def test_ghost_leaves_who_has_gone_in_its_rooms(broken: Broken) -> None:
+    agent = broken.rest.agent(broken.widget)
+    with agent.socket() as desk:
+        desk.join(broken.widget.room)
+        with broken.widget.socket() as socket:
+            sid = socket.client.get_sid()
+            assert socket.join(broken.widget.room)["members"] == 2
+        until(lambda: broken.server.journal("sid_disconnected"), "the server has noticed")
+        message = agent.send(MIDS[0]).json()["message"]
+        assert desk.next()["message"] == message
+    [published] = broken.server.journal("published")
+    [in_vain] = broken.server.journal("not_enqueued")
+    assert (published["members"], sid in published["sids"]) == (2, True)
+    assert (in_vain["sid"], in_vain["why"], in_vain["mid"]) == (sid, "no-socket", MIDS[0])
+    assert not [line for line in broken.server.journal("room_left") if line["sid"] == sid]
+    assert broken.key()[0] == ("connection", broken.widget.session_id, None)
+
+
 @by("server.slow-handshake=300")
 def test_slow_handshake_makes_connections_wait_for_each_other(broken: Broken) -> None:
     began_s = time.monotonic()

@@ -34,7 +34,7 @@ class Link:
 
     __slots__ = (
         "_arrived", "_at_once", "_closed", "_deaf", "_ended", "_mute", "_owner", "_reading", "_sipping", "_sock",
-        "_tls", "_unsent", "_writing",
+        "_tls", "_unsent", "_writing", "boxes",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, tls: Tls | None, owner: Owner) -> None:
@@ -47,6 +47,7 @@ class Link:
         self._at_once = CHUNK
         self._unsent = b""
         self._closed = self._deaf = self._mute = False
+        self.boxes: tuple[Callable[[bytes], bytes], ...] = ()  # on the way: what comes goes through each
         self._arrived: Arrived = _nobody
         self._ended: Ended = _nobody
 
@@ -144,6 +145,8 @@ class Link:
         except OSError:
             self.end("transport error")
             return
+        for box in self.boxes:
+            data = data and box(data)
         if data:
             self._arrived(data)
         if is_over:
