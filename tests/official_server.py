@@ -1,5 +1,7 @@
 """The official Socket.IO server in a process of its own (tests/node/server.js), and what it saw on the wire."""
 
+import os
+import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,6 +11,8 @@ from pathlib import Path
 from queue import Queue
 from threading import Event
 from typing import Any
+
+import pytest
 
 from tests.json_lines import Line, Tell, conversing
 from tests.node_process import NODE, node
@@ -24,6 +28,8 @@ class Certificate:
 
 
 def certificate(folder: Path) -> Certificate:
+    if shutil.which("openssl") is None and not os.environ.get("CI"):
+        pytest.skip("no openssl on this machine; apt-get install openssl")
     made = Certificate(folder / "key.pem", folder / "cert.pem")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     names = ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]

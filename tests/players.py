@@ -27,7 +27,7 @@ def swarms() -> list[str]:
     return [sys.executable, "-m", "gevent.monkey", "--module", "tests.swarm_scripts.player"]
 
 
-def librarys() -> list[str]:
+def libraries() -> list[str]:
     """python-socketio's own client, in a plain process."""
     return [sys.executable, "-m", "tests.swarm_scripts.library_player"]
 

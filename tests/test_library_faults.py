@@ -9,7 +9,7 @@ from tests.fidelity.scripts import Script
 from tests.fidelity.stage import Stage, stage
 from tests.network import Network
 from tests.played import until
-from tests.players import Player, Players, connect, disconnect, librarys, playing, swarms
+from tests.players import Player, Players, connect, disconnect, libraries, playing, swarms
 
 LONGER_S = 1.5  # than any back-off and any answer here
 
@@ -22,7 +22,7 @@ def on_stage() -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def library() -> Iterator[Players]:
-    with playing(librarys()) as players:
+    with playing(libraries()) as players:
         yield players
 
 
