@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ from loadtests.events import ENVELOPE, FIELDS, KINDS, Recorder, columns, is_reco
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDING = {"record", "_record", "append", "_connection_event", "write", "tell"}
-WRITERS = {"swarm": "loadtests/swarm", "launcher": "loadtests/outages.py", "server": "server_under_test"}
+WRITERS = {
+    "swarm": ("loadtests/swarm",),
+    "launcher": ("loadtests/launcher.py", "loadtests/outages.py"),
+    "server": ("server_under_test",),
+}
 
 
-def calls(where: str) -> Iterator[tuple[str, ast.Call]]:
+def calls(places: tuple[str, ...]) -> Iterator[tuple[str, ast.Call]]:
     """Every call that records an event of a kind which stands there in so many words."""
-    path = ROOT / where
-    for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+    paths = [ROOT / place for place in places]
+    for file in chain(*(sorted(path.rglob("*.py")) if path.is_dir() else [path] for path in paths)):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RECORDING:
                 kind = node.args[0] if node.args else None
@@ -33,7 +38,7 @@ def calls(where: str) -> Iterator[tuple[str, ast.Call]]:
 
 
 @pytest.mark.parametrize(("writer", "where"), WRITERS.items())
-def test_what_is_written_stands_in_the_table(writer: str, where: str) -> None:
+def test_what_is_written_stands_in_the_table(writer: str, where: tuple[str, ...]) -> None:
     written = dict(calls(where))
     assert {KINDS[kind].writer for kind in written} == {writer}
     for kind, call in calls(where):

@@ -10,6 +10,7 @@ from loadtests import scenario, target
 from loadtests.events import Recorder
 from loadtests.plan import plan
 from loadtests.swarm.message import text_of
+from loadtests.swarm.chat import Draft
 from loadtests.swarm.parties import Customer
 from loadtests.swarm.rest import Answer
 from loadtests.swarm.stage import Stage
@@ -34,20 +35,23 @@ def main(folder: Path) -> None:
         target=target.load("bundled"),
         t0_ns=time.monotonic_ns(),
         limit=1,
-        defects=frozenset(),
+        defects={},
         recorder=Recorder(folder / "events" / "swarm-1.jsonl"),
         row=lambda *_: None,
     )
-    customer = Customer(stage, "widget-0", "token", stage.widget_dial, "s1")
-    seat = customer.sit(plan(stage.scenario, 0), "s1", "a", 1, len(ODD) + 1)
-    customer.connected("sid", "websocket", False)
+    customer = Customer(stage, 0, "s1", "token", None)
+    page = customer.open_page()
+    pane = customer.sit(plan(stage.scenario, 0), "s1", "a", 1, len(ODD) + 1).panes[0]
+    draft = Draft(pane, "r:0.w.0", time.monotonic_ns(), "socket", {}, 0)
+    page.connecting(1)
+    page.connected("sid", "websocket", False)
     for odd in ODD:
-        customer.event("new-message", (odd,), 0)
-        customer.event("typing", (odd,), 0)
-        customer._join_answered(seat, 1, 0, time.monotonic_ns(), (odd,), None)
-        customer._answered(seat, "r:0.w.0", Answer(200, odd))
-        customer._answered(seat, "r:0.w.0", Answer(422, odd))
-    customer.event("new-message", ({"message": {**GOOD, "clientId": "r:0.a.1", "id": "last", "seq": 2}},), 0)
+        page.event("new-message", (odd,), 0)
+        page.event("typing", (odd,), 0)
+        page._join_answered(pane, 1, 0, time.monotonic_ns(), (odd,), None)
+        customer._answered(draft, Answer(200, odd))
+        customer._answered(draft, Answer(422, odd))
+    page.event("new-message", ({"message": {**GOOD, "clientId": "r:0.a.1", "id": "last", "seq": 2}},), 0)
     stage.recorder.close()
     print(json.dumps({"payloads": len(ODD)}))
 
