@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lab selftest docs constraints clean
+.PHONY: help setup demo test test-histories test-software check bench lab selftest docs constraints clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -16,7 +16,14 @@ demo: $(READY) ## play early replies against a broken server and a healthy one, 
 	@$(BIN)/entrega demo
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -q --durations=10
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=recurse test-histories test-software
+
+# Two processes, since half of the tests compute and the other half mostly wait for what they have started.
+test-histories:
+	@$(BIN)/python -m pytest -q --durations=5 -o cache_dir=.pytest_cache/histories tests/written
+
+test-software:
+	@$(BIN)/python -m pytest -q --durations=10 --ignore=tests/written
 
 check: $(READY) ## format, lint, types, who imports whom, lines per house
 	@$(BIN)/ruff format --check --quiet . || { echo 'mend it: $(BIN)/ruff format .' >&2; exit 1; }

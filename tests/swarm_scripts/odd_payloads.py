@@ -9,8 +9,8 @@ from typing import Any
 from loadtests import scenario, target
 from loadtests.events import Recorder
 from loadtests.plan import plan
-from loadtests.swarm.message import text_of
 from loadtests.swarm.chat import Draft
+from loadtests.swarm.message import text_of
 from loadtests.swarm.parties import Customer
 from loadtests.swarm.rest import Answer
 from loadtests.swarm.stage import Stage
