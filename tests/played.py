@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +28,12 @@ def until(condition: Callable[[], Any], what: str, within_s: float = WITHIN_S) -
         assert time.monotonic() < deadline_s, f"not within {within_s:g} s: {what}"
         time.sleep(LOOK_AGAIN_S)
     return found
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 def environment(**variables: str) -> dict[str, str]:

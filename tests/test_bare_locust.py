@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +14,7 @@ import pytest
 
 from reports.confusion import SMALL
 from reports.ledger import open_ledger
-from tests.played import WITHIN_S, Play, start, until
+from tests.played import WITHIN_S, Play, free_port, start, until
 from tests.server_process import ServerProcess, running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,12 +26,6 @@ BRISK: dict[str, Any] = {
     "agent_first_s": 0.5,
     "widget_first_s": 1.5,
 }
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
