@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from loadtests.swarm.message import Message, Reader, text_of
 from loadtests.swarm.screen import Screen
-from loadtests.target import load
+from loadtests.target import getters, load
 
 ROOT = Path(__file__).resolve().parent.parent
 MID = "9fd02a11:17.a.3"
-READER = Reader(load("bundled").fields)
+READER = Reader(getters(load("bundled").fields))
 
 
 def message(seq: int | None, session: str = "s1", **changes: Any) -> Message:
