@@ -34,6 +34,14 @@ class Talker:
 
 
 @dataclass(frozen=True, slots=True)
+class Emitted:
+    """How many messages the server had emitted by then (monotonic ns), each counted once a socket."""
+
+    t_ns: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chat:
     """A running server of tests/node/chat.js. `authority`: the certificate to trust, where it speaks TLS."""
 
@@ -41,11 +49,10 @@ class Chat:
     tree: Tree
     authority: Path | None
 
-    def emitted(self) -> tuple[int, int]:
-        """When it says so (monotonic ns), and how many messages it had emitted by then, each counted once a socket."""
+    def emitted(self) -> Emitted:
         with self._http() as http:
             said = http.get("/emitted").json()
-            return said["t_ns"], said["emitted"]
+            return Emitted(said["t_ns"], said["emitted"])
 
     def seat(self, scenario: Scenario, talking: bool, to: Path) -> Path:
         """Write the crowd of the scenario to that file: sessions and agents that the server knows by now."""

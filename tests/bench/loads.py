@@ -43,10 +43,10 @@ class Load:
         """Begin to play the scenario of that file, with changes."""
         raise NotImplementedError
 
-    def delivered(self, from_ns: int, until_ns: int) -> float:
+    def shown(self, from_ns: int, until_ns: int) -> float:
         """How many messages it showed in between, as they were emitted. Known when it has ended."""
-        shown = (line["t"] for line in lines(self.out) if line["kind"] == "displayed" and line["via"] == "live")
-        return float(sum(from_ns <= t_ns < until_ns for t_ns in shown))
+        at_ns = (line["t"] for line in lines(self.out) if line["kind"] == "displayed" and line["via"] == "live")
+        return float(sum(from_ns <= t_ns < until_ns for t_ns in at_ns))
 
     def await_joined(self, conversations: int) -> None:
         """Wait until so many are joined, one for each party in it. Raises NotPlayedError when it will not play."""
@@ -110,13 +110,13 @@ class Locust(Load):
         trusted = {"WEBSOCKET_CLIENT_CA_BUNDLE": str(chat.authority)} if chat.authority else {}
         return self._begin(core, command, ENTREGA_CROWD=str(crowd), ENTREGA_OUT=str(self.out), **trusted)
 
-    def delivered(self, from_ns: int, until_ns: int) -> float:
+    def shown(self, from_ns: int, until_ns: int) -> float:
         """Its statistics are looked at twice a second; in between they are taken to grow evenly."""
         looks = lines(self.out)
-        at_ns, shown = [look["t"] for look in looks], [look["displayed"] for look in looks]
+        at_ns, counts = [look["t"] for look in looks], [look["displayed"] for look in looks]
         if until_ns > at_ns[-1]:
             raise RuntimeError(f"what {self.name} showed is known until {at_ns[-1]} only, not until {until_ns}")
-        return float(np.diff(np.interp([from_ns, until_ns], at_ns, shown))[0])
+        return float(np.diff(np.interp([from_ns, until_ns], at_ns, counts))[0])
 
 
 class Node(Load):
