@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 import gevent
 
-from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.dial import LONGEST_REASON, ConnectFailed, Dial
 from loadtests.swarm.engine import Engine
 from loadtests.swarm.loop import Timer
-from loadtests.swarm.packets import ACK, CONNECT, DISCONNECT, EVENT, Decoder, Packet, encoded
+from loadtests.swarm.packets import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Decoder, Packet, encoded
 from loadtests.swarm.wire import Wire
 
 # A browser's client waits for the answer to CONNECT as long as the connection lasts, and Node's server lets it last so
@@ -196,10 +196,11 @@ class Client:
         """The answer to CONNECT. First what came early, then what waited, then the news: as in the browser."""
         engine = self._engine
         assert engine is not None
-        if not answer.get("sid"):
+        sid, pid = answer.get("sid"), answer.get("pid")
+        if not isinstance(sid, str):
             self._failed(engine, "no sid in the answer to CONNECT; an older Socket.IO?", None)
             return
-        self.sid, pid = answer["sid"], answer.get("pid")
+        self.sid = sid
         self.recovered = pid is not None and pid == self._recovery.get("pid")
         self._recovery = {**self._recovery, "pid": pid} if pid else {}
         self._set_timer(None)
@@ -272,11 +273,13 @@ class Client:
         elif kind == ACK:
             self._answer(packet.number, tuple(packet.data), None)
         elif kind == CONNECT:
-            self._accepted(packet.data)
-        elif kind == DISCONNECT:
+            self._accepted(packet.data or {})
+        elif kind == CONNECT_ERROR:
+            self._refused(packet.data)
+        elif self.connected:
             self._stop("io server disconnect")
         else:
-            self._refused(packet.data)
+            self._refused("io server disconnect")
 
     def _take(self, packet: Packet, size: int) -> None:
         arguments = tuple(packet.data)
@@ -301,10 +304,10 @@ class Client:
             gevent.get_hub().handle_error(name, *sys.exc_info())
 
     def _refused(self, data: Any) -> None:
-        """CONNECT_ERROR: as in the browser final, until connect() is called again."""
+        """CONNECT_ERROR, or DISCONNECT for an answer: as in the browser final, until connect() is called again."""
         self._stop("io server disconnect")
         reason = data.get("message") if isinstance(data, dict) else data
-        self._listener.connect_failed(str(reason or "refused"), None)
+        self._listener.connect_failed(str(reason or "refused")[:LONGEST_REASON], None)
 
     def _parse_error(self) -> None:
         engine = self._engine

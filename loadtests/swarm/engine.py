@@ -1,5 +1,6 @@
 """Engine.IO 4: handshake, heartbeat, upgrade, and why a connection ended, in the words of the JavaScript client."""
 
+import math
 import ssl
 import time
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from loadtests.swarm.websocket import WebSocket
 from loadtests.swarm.wire import Wire
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0", "1", "2", "3", "4", "5", "6"
+SILENT = (OPEN, PONG, UPGRADE, NOOP)  # nothing follows from them
 PROBE = "probe"
+NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")  # OpenSSL's words, by its age
 
 
 class Engine:
@@ -95,6 +98,8 @@ class Engine:
             self._expect_ping()
         elif packet.startswith(CLOSE):
             self.ended("transport close")
+        elif packet[:1] not in SILENT:
+            self.ended("transport error")
 
     def ended(self, reason: str) -> None:
         """The transport is at its end."""
@@ -108,25 +113,27 @@ class Engine:
     # -- the handshake and the heartbeat
 
     def _open_polling(self, deadline_s: float) -> None:
-        try:
-            polling = Polling(self._wire, self._dial, deadline_s, self)
-        except ValueError as error:
-            raise ConnectFailed(f"no Engine.IO handshake: {error}") from error
-        self._transport = polling
-        self.arrived(polling.handshake)
+        polling = self._transport = Polling(self._wire, self._dial, deadline_s, self)
+        for packet in polling.greeting:
+            self.arrived(packet)
         if self._handshake is not None:
-            polling.start(str(self._handshake.get("sid")), int(self._handshake.get("maxPayload") or 0))
+            longest = self._handshake.get("maxPayload")
+            polling.start(str(self._handshake.get("sid")), longest if isinstance(longest, int) else 0)
 
     def _shake_hands(self, packet: str | bytes) -> None:
         try:
             if isinstance(packet, bytes) or not packet.startswith(OPEN):
-                raise ValueError("the first packet is not OPEN")
+                raise ValueError(f"the first packet is not OPEN but {packet[:40]!r}")
             handshake = orjson.loads(packet[1:])
             self._silence_s = (handshake["pingInterval"] + handshake["pingTimeout"]) / 1000
+            if not 0 < self._silence_s < math.inf:
+                raise ValueError("pingInterval and pingTimeout make no heartbeat")
             self._handshake = handshake
             self._expect_ping()
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             self._ended = f"no Engine.IO handshake: {error}"
+        except (KeyError, TypeError):
+            self._ended = "no Engine.IO handshake: OPEN has no pingInterval and pingTimeout"
         self._opened.set()
 
     def _expect_ping(self) -> None:
@@ -163,6 +170,7 @@ class Engine:
         except (ConnectFailed, OSError):
             held, self._held = self._held, None
             polling.send(held or [])
+            polling.resume()
             if websocket is not None:
                 websocket.close()
         else:
@@ -199,5 +207,9 @@ class _Probe:
 
 
 def _words(error: OSError) -> str:
-    said = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror
-    return said or str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not accepted: {error.verify_message.rstrip('.')}"
+    if isinstance(error, ssl.SSLError):
+        hint = "; is it plain HTTP?" if error.reason in NO_TLS else ""
+        return f"the TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}{hint}"
+    return error.strerror or str(error) or type(error).__name__

@@ -5,6 +5,7 @@ must not block. That is a system call and a few microseconds a message, and no s
 """
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ import gevent
 from loadtests.swarm.sockets import CHUNK, Tls
 
 READ, WRITE = 1, 2  # libev's events
+MOST_UNSENT = 16 * 2**20  # bytes that wait for a server that does not read; more, and the connection is given up
 SIP_S = 0.1  # between two reads of a slow reader
 SMALL_BUFFER = 4_096  # bytes; else the kernel would read ahead for it
 
@@ -45,7 +47,7 @@ class Link:
         self._sipping: Any = None  # made for a slow reader
         self._writing: Any = None  # made when the kernel takes no more
         self._at_once = CHUNK
-        self._unsent = b""
+        self._unsent = bytearray()
         self._closed = self._deaf = self._mute = False
         self.boxes: tuple[Callable[[bytes], bytes], ...] = ()  # on the way: what comes goes through each
         self._arrived: Arrived = _nobody
@@ -60,21 +62,19 @@ class Link:
         """Never waits: what the kernel does not take now is sent as it does. An error shows where reading ends."""
         if self._closed or self._mute:
             return
-        if self._tls is not None:
-            data = self._tls.encrypt(data)
-        if self._unsent:
-            self._unsent += data
-            return
         try:
-            sent = self._sock.send(data)
+            if self._tls is not None:
+                data = self._tls.encrypt(data)
+            sent = 0 if self._unsent else self._sock.send(data)
         except BlockingIOError:
             sent = 0
+        except ssl.SSLError:
+            self._give_up()
+            return
         except OSError:
             return  # the socket is readable now and tells the same
         if sent < len(data):
-            self._unsent = data[sent:]
-            self._writing = gevent.get_hub().loop.io(self._sock.fileno(), WRITE)
-            self._writing.start(self._writable)
+            self._keep(data[sent:])
 
     def close(self) -> None:
         """Close from this side; a second call does nothing."""
@@ -113,7 +113,7 @@ class Link:
             self._deaf = True  # the kernel takes what comes, as the dead path would
         if way != "down":
             self._mute = True
-            self._unsent = b""
+            self._unsent.clear()
             _stop(self._writing)
             self._writing = None
 
@@ -152,13 +152,28 @@ class Link:
         if is_over:
             self.end("transport close")
 
+    def _keep(self, data: bytes) -> None:
+        """Until the kernel takes more."""
+        if not self._unsent:
+            self._unsent = bytearray(data)
+            self._writing = gevent.get_hub().loop.io(self._sock.fileno(), WRITE)
+            self._writing.start(self._writable)
+        elif len(self._unsent) + len(data) <= MOST_UNSENT:
+            self._unsent += data
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """But not within send(), whose caller counts on the connection."""
+        gevent.get_hub().loop.run_callback(self.reset)
+
     def _writable(self) -> None:
         try:
-            self._unsent = self._unsent[self._sock.send(self._unsent) :]
+            del self._unsent[: self._sock.send(self._unsent)]
         except BlockingIOError:
             return
         except OSError:
-            self._unsent = b""  # the socket is readable now and tells the same
+            self._unsent.clear()  # the socket is readable now and tells the same
         if not self._unsent:
             _stop(self._writing)
             self._writing = None

@@ -10,6 +10,7 @@ from gevent.event import Event
 
 from loadtests.swarm.dial import ConnectFailed, Dial, refused
 from loadtests.swarm.http1 import Http1, Response
+from loadtests.swarm.link import MOST_UNSENT
 from loadtests.swarm.websocket import Carrier
 from loadtests.swarm.wire import Wire
 
@@ -23,22 +24,24 @@ class Polling:
     name = "polling"
 
     def __init__(self, wire: Wire, dial: Dial, deadline_s: float, carrier: Carrier) -> None:
-        """Shakes hands, which waits; `handshake` is the OPEN packet. Raises ConnectFailed and OSError."""
+        """Shakes hands, which waits; `greeting` is OPEN and what came with it. Raises ConnectFailed and OSError."""
         self._dial = dial
         self._carrier = carrier
         self._deadline_s = deadline_s
         self._polls, self._posts = Http1(wire, dial, deadline_s), Http1(wire, dial, deadline_s)
         self._sid: dict[str, str] = {}
         self._unsent: list[str | bytes] = []
+        self._unsent_size = 0
         self._pausing = False
         self._closed = False
         self._polled, self._drained = Event(), Event()
         self._drained.set()
         self._longest_payload = 0  # bytes; 0: the server has not said
-        packets = _decoded(_good(self._get()).body)
-        if len(packets) != 1 or not isinstance(packets[0], str):
-            raise ConnectFailed("no Engine.IO handshake: not one packet")
-        self.handshake = packets[0]
+        try:
+            self.greeting = _greeting(_good(self._get()).body)
+        except BaseException:
+            self._drop()
+            raise
 
     def start(self, sid: str, longest_payload: int) -> None:
         self._sid = {"sid": sid}
@@ -47,10 +50,15 @@ class Polling:
 
     def send(self, packets: list[str | bytes]) -> None:
         """What is sent while a request is under way goes with the next one."""
+        if self._closed:
+            return
         self._unsent += packets
-        if self._drained.is_set() and not self._closed:
+        self._unsent_size += sum(map(len, packets))
+        if self._drained.is_set():
             self._drained.clear()
             gevent.spawn(self._post)
+        elif self._unsent_size > MOST_UNSENT:
+            gevent.get_hub().loop.run_callback(self._end, "transport error")
 
     def pause(self) -> None:
         """Wait until what was polled for has come and what was sent has gone; then neither goes on."""
@@ -59,6 +67,13 @@ class Polling:
         self._drained.wait()
         self._closed = True
         self._drop()
+
+    def resume(self) -> None:
+        """Go on after a pause() that has not come to its end."""
+        self._pausing = False
+        if self._polled.is_set() and not self._closed:
+            self._polled.clear()
+            gevent.spawn(self._poll)
 
     def close(self) -> None:
         """Send a close packet with what is not sent yet, and be done. A poll that ended before would be an error."""
@@ -103,13 +118,14 @@ class Polling:
         """As many packets as the server takes at once, at least one."""
         parts: list[bytes] = []
         size = 0
-        while self._unsent:
-            part = _encoded(self._unsent[0])
+        for packet in self._unsent:
+            part = _encoded(packet)
             size += len(part) + 1
             if parts and self._longest_payload and size > self._longest_payload:
                 break
             parts.append(part)
-            self._unsent.pop(0)
+            self._unsent_size -= len(packet)
+        del self._unsent[: len(parts)]
         return SEPARATOR.encode().join(parts)
 
     def _end(self, reason: str) -> None:
@@ -130,6 +146,13 @@ def _good(response: Response) -> Response:
     return response
 
 
+def _greeting(payload: bytes) -> list[str | bytes]:
+    try:
+        return _decoded(payload)
+    except ValueError as error:
+        raise ConnectFailed(f"no Engine.IO handshake: {error}") from error
+
+
 def _encoded(packet: str | bytes) -> bytes:
     return b"b" + base64.b64encode(packet) if isinstance(packet, bytes) else packet.encode()
 
@@ -138,6 +161,6 @@ def _decoded(payload: bytes) -> list[str | bytes]:
     """Raises ValueError."""
     packets = payload.decode().split(SEPARATOR)
     try:
-        return [base64.b64decode(packet[1:]) if packet[:1] == "b" else packet for packet in packets]
+        return [base64.b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet for packet in packets]
     except binascii.Error as error:
         raise ValueError("not base64") from cast(Exception, error)

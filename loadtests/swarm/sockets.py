@@ -66,7 +66,7 @@ class Tls:
         return self._outgoing.read()
 
     def decrypt(self, data: bytes) -> tuple[bytes, bool]:
-        """What can be read now, maybe nothing, and whether the other end says that it was the last. Raises SSLError."""
+        """What can be read now, maybe nothing, and whether it was the last: by a word of the other end, or an error."""
         self._incoming.write(data)
         plain = b""
         try:
@@ -74,6 +74,8 @@ class Tls:
                 plain += part
         except ssl.SSLWantReadError:
             return plain, False
+        except ssl.SSLError:
+            pass  # what came before it counts
         return plain, True
 
 

@@ -12,8 +12,9 @@ import gevent
 from gevent.fileobject import FileObjectThread
 
 from loadtests.swarm.dial import ConnectFailed, Dial
+from loadtests.swarm.link import Arrived, Ended, Link
 from loadtests.swarm.websocket import WebSocket
-from loadtests.swarm.wire import Arrived, Ended, Link, Wire
+from loadtests.swarm.wire import Wire
 
 DEADLINE_S = 30.0
 
