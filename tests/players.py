@@ -81,6 +81,11 @@ def reset(away_s: float) -> Order:
     return "reset", {"away_s": away_s}
 
 
+def hurt(how: str, **about: Any) -> Order:
+    """Ours only: what its wire can be done to (loadtests.swarm.wire)."""
+    return "hurt", {"how": how, "about": about}
+
+
 @dataclass(slots=True)
 class Player:
     """One client: it is told what to do, and tells what it heard."""

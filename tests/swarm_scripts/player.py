@@ -56,11 +56,12 @@ class Player:
         origin: str | None = None,
         ca: str | None = None,
         jitter: float = 0.5,
+        given_up_s: float = 30.0,
     ) -> None:
         tls = ssl.create_default_context(cafile=ca) if ca else None
         dial = Dial(url, transports=tuple(transports), origin=origin, query=query or {}, tls=tls)
         self._auth = chain(auth, repeat(auth[-1]))
-        self._wire = Wire(dial)
+        self._wire = Wire(dial, given_up_s)
         self._client = Client(
             wire=self._wire,
             dial=dial,
@@ -95,6 +96,9 @@ class Player:
 
     def reset(self, away_s: float) -> None:
         self._wire.reset(away_s)
+
+    def hurt(self, how: str, about: dict[str, Any]) -> None:
+        getattr(self._wire, how)(**about)
 
     def delays(self, first_s: float, longest_s: float, rolls: list[tuple[int, float]]) -> None:
         """What the back-off makes of so many failures and that roll."""
