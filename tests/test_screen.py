@@ -1,6 +1,5 @@
 """What a party shows: the right shape, its own session, each message once; and from where it asks for missed ones."""
 
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ READER = Reader(getters(load("bundled").fields))
 
 def message(seq: int | None, session: str = "s1", **changes: Any) -> Message:
     shown = Message(mid=f"r:0.a.{seq}", id=f"id-{seq}", seq=seq, session=session, due_ns=None, whole=True)
-    return dataclasses.replace(shown, **changes)
+    return shown._replace(**changes)
 
 
 def payload(**changes: Any) -> dict[str, Any]:
