@@ -8,7 +8,8 @@ ended_by          the cause it is the beginning of; null: nothing is known but t
 kicked            the server disconnected it (a Socket.IO DISCONNECT)
 frozen            its page stood still, and nothing came over it afterwards
 server_stalled    it went silent while the server's loop stood still for longer than it waits for a pong
-half_open         it was silent for as long as a dead path takes to be noticed, and no stall was to blame
+half_open         it was silent for as long as a dead path takes to be noticed, to its client, or before that to the
+                  server; and no stall was to blame
 gone_silent       one of those two; without a journal nobody knows which
 slow_consumer     its last message came more than a second late, or much was queued for it
 idle_timeout      it was closed after the same silence again and again, as by a proxy that drops what is idle
@@ -33,10 +34,11 @@ FROM (
     WHERE kind = 'received' AND via = 'live' GROUP BY party, conn
 ) AS last_frames JOIN messages USING (mid)"""
 
-# What the server saw of them: its own reason, how long it had heard nothing, how much it had queued.
+# What the server saw of them: when and why it gave them up, how long it had heard nothing, how much it had queued.
 LEFT = """
 CREATE TABLE left_by AS
 SELECT sid, arg_min(reason, t) FILTER (kind = 'sid_disconnected') AS reason,
+    min(t) FILTER (kind = 'sid_disconnected') AS left_ns,
     min(t - last_frame_ns) FILTER (kind = 'sid_disconnected') AS unheard_ns, max(depth) AS depth
 FROM events WHERE kind IN ('sid_disconnected', 'queue') AND sid IS NOT NULL GROUP BY sid"""
 
@@ -75,7 +77,7 @@ SELECT silences.party, silences.conn,
     CASE WHEN silences.reason ILIKE '%server disconnect%' OR left_by.reason = 'server disconnect' THEN 'kicked'
         WHEN freezes.end_ns >= seen_ns - 1_000_000_000 THEN 'frozen'
         WHEN silent AND seen_ns <= stalls.start_ns + 1_000_000_000 THEN 'server_stalled'
-        WHEN silent OR left_by.unheard_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns())
+        WHEN silent OR left_ns <= ended_ns + {IN_FLIGHT_NS} AND unheard_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns())
         THEN if(journal, 'half_open', 'gone_silent')
         WHEN late_ms >= {SLOW_MS} OR left_by.depth >= {DEEP} THEN 'slow_consumer'
         WHEN idle.conn IS NOT NULL THEN 'idle_timeout' END AS ended_by,

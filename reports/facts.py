@@ -55,11 +55,12 @@ STATES = """
 CREATE TABLE states AS
 WITH rejoins AS (SELECT party, session, conn, min(sent_ns) AS rejoin_ns FROM joins GROUP BY ALL),
 looked_at AS (
-    SELECT moments.mid, moments.recipient, moments.session, at_ns
+    SELECT moments.mid, moments.recipient, moments.session, at_ns, absent
     FROM moments LEFT JOIN shown USING (mid) WHERE absent OR live_ns IS NULL
 )
 SELECT looked_at.mid, line.conn, line.refusal, line.refused_with,
-    CASE WHEN line.kind IS NULL THEN 'never'
+    CASE WHEN NOT absent THEN 'joined'  -- by one of its pages, whatever the others do
+        WHEN line.kind IS NULL THEN 'never'
         WHEN line.kind <> 'connected' THEN if(line.had_connected, 'down', 'connecting')
         WHEN joins.conn IS DISTINCT FROM line.conn THEN 'connected_unjoined'
         WHEN joins.acked_ns <= at_ns THEN 'joined'
