@@ -33,7 +33,7 @@ WIDGET_DEFECTS = _table(
         500.0,
     ),
     Defect("widget.handler-per-connect", "every connection adds one more handler, and each one appends the message"),
-    Defect("widget.no-dedupe", "the widget shows a message as often as it comes"),
+    Defect("widget.no-dedupe", "the widget asks for everything with every join, and shows a message whenever it comes"),
     Defect("widget.fetch-then-join", "the widget fetches the history before it joins, and then only listens"),
     Defect("widget.replace-on-fetch", "the widget joins, fetches the history, and shows that instead of what it had"),
 )  # fmt: skip

@@ -77,7 +77,8 @@ SELECT silences.party, silences.conn,
     CASE WHEN silences.reason ILIKE '%server disconnect%' OR left_by.reason = 'server disconnect' THEN 'kicked'
         WHEN freezes.end_ns >= seen_ns - 1_000_000_000 THEN 'frozen'
         WHEN silent AND seen_ns <= stalls.start_ns + 1_000_000_000 THEN 'server_stalled'
-        WHEN silent OR left_ns <= ended_ns + {IN_FLIGHT_NS} AND unheard_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns())
+        WHEN silent
+            OR left_ns <= ended_ns + {IN_FLIGHT_NS} AND unheard_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns())
         THEN if(journal, 'half_open', 'gone_silent')
         WHEN late_ms >= {SLOW_MS} OR left_by.depth >= {DEEP} THEN 'slow_consumer'
         WHEN idle.conn IS NOT NULL THEN 'idle_timeout' END AS ended_by,

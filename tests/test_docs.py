@@ -77,7 +77,7 @@ def test_words_are_there_for_each_row_of_the_tables_that_have_none_of_their_own(
 
 def test_every_cause_can_be_injected_but_groups_and_unexplained() -> None:
     assert [cause.name for cause in CAUSES if not injectors(cause.name)] == [
-        "handshake_refused", "subscribed_nowhere", "unexplained",
+        "handshake_refused", "gone_silent", "subscribed_nowhere", "unexplained",
     ]  # fmt: skip
 
 

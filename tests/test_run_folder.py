@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from loadtests import run_folder
+from loadtests.bad_input import BadInput
 from loadtests.run_folder import RunFolderError, create, new_path, open_run, read_info, update
 
 INFO = {"format": 1, "run": "r", "horizon_s": 20.0, "late_after_s": 2}
@@ -167,4 +167,4 @@ def test_a_seal_that_fails_names_the_folder(tmp_path, monkeypatch):
 
 
 def test_run_folder_error_is_bad_input():
-    assert issubclass(RunFolderError, run_folder.BadInput)
+    assert issubclass(RunFolderError, BadInput)

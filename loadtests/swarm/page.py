@@ -158,7 +158,8 @@ class Page:
             gevent.spawn(self._fetch, pane)
         else:
             pane.joins += 1
-            self._join(pane, None if self._fetches else pane.screen.after)
+            from_seq = 0 if self._broken("no-dedupe") else pane.screen.after
+            self._join(pane, None if self._fetches else from_seq)
 
     @property
     def _fetches(self) -> bool:
