@@ -17,7 +17,7 @@ from loadtests.plan import plan
 from reports.ledger import open_ledger
 from tests import certificate, played
 from tests.bench import pinned
-from tests.bench.client import LOADS, TALK, Window, check
+from tests.bench.client import LOADS, TALK, Costs, Window, check, middle
 from tests.bench.crowd import NODE, serving
 from tests.bench.loads import Load, Locust, Node, lines
 from tests.bench.pinned import Spent, Tree
@@ -158,3 +158,10 @@ def test_a_count_beyond_the_servers_is_refused(shown: float, emitted: int) -> No
     check(1000, 1000)
     with pytest.raises(RuntimeError, match="emitted"):
         check(shown, emitted)
+
+
+def test_what_did_not_hold_its_plan_is_no_figure() -> None:
+    rounds: list[Costs] = [{"ours": 100, "node": 50}, {"ours": 150, "node": None}, {"ours": 110, "node": 100}]
+    assert middle(rounds, "ours") == 110
+    assert middle(rounds, "ours", "node") == pytest.approx((2 + 1.1) / 2)
+    assert middle(rounds[1:2], "ours", "node") is None
