@@ -58,7 +58,8 @@ def test_an_early_message_shows_the_missing_stage_and_the_cause(ledgers: dict[st
     ]
     assert {"connecting", "connected by websocket", "join sent, after 0"} <= set(of_message[7:])
     assert any(
-        text.startswith("Why was it missed? early_message: It was emitted before") for text in found.explanations
+        text.startswith("Why was it missed? early_message\nIt was emitted 3,144 ms before")
+        for text in found.explanations
     )
     assert any(text.startswith("Why not recovered? window") for text in found.explanations)
     assert "had never connected" in found.explanations[0]
