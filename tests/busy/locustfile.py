@@ -1,4 +1,4 @@
-"""Locust's door with a loop beside the users that leaves them next to nothing of the processor: `locust -f busy.py`."""
+"""Locust's door with a loop beside the users that leaves them next to nothing of the processor."""
 
 import time
 from typing import Any
