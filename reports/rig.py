@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reports.ledger import Ledger
 
 WINDOW_S = 5
+A_LITTLE = 0.05  # of a latency: who may have added no more to it did not make it
 MOST_ROWS = 2  # or MOST_SHARE of the owed messages, whichever is more, may be spoiled by the rig
 MOST_SHARE = 0.001
 
@@ -45,11 +46,15 @@ LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Voided:
-    """A window, in s from the run's start, whose latency counts for nothing, and the limits it went past."""
+    """A window, in s from the run's start, whose latency counts for nothing, and the limits it went past.
+
+    `late_ms` is the latest that the load generator was in it, whether in its loop or in sending.
+    """
 
     start_s: float
     end_s: float
     why: str
+    late_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,11 @@ class Rig:
     voided: tuple[Voided, ...]
     server_lag_ms_p99: float | None
     server_cpu: float | None
+
+    @property
+    def beyond_doubt_ms(self) -> float:
+        """Above this a latency can be the load generator's to A_LITTLE at most, in voided windows as well."""
+        return max((window.late_ms for window in self.voided), default=0.0) / A_LITTLE
 
     def voids(self, at_s: "pd.Series[float]") -> "pd.Series[bool]":
         """Which of these times (s from the run's start) lie in a voided window."""
@@ -136,15 +146,18 @@ def _windows_sql(t0_ns: int) -> str:
         )
         SELECT source, slot, quantile_disc(lag_ms, 0.99) AS lag_ms_p99, max(lag_ms) AS lag_ms_max,
             quantile_disc(slip_ms, 0.99) AS slip_ms_p99, avg(cpu) AS cpu, avg(steal) AS steal,
-            avg(throttled) AS throttled
+            avg(throttled) AS throttled, greatest(max(lag_ms), max(slip_ms), 0) AS late_ms
         FROM samples GROUP BY GROUPING SETS ((source, slot), (source)) ORDER BY source, slot"""
 
 
 def _voided(windows: pd.DataFrame) -> tuple[Voided, ...]:
     past = pd.DataFrame({limit.called: windows[limit.name] > limit.most for limit in LIMITS})
-    by_slot = past.groupby(windows["slot"].astype("int64")).any()
+    slots = windows["slot"].astype("int64")
+    by_slot, late_ms = past.groupby(slots).any(), windows["late_ms"].groupby(slots).max()
     return tuple(
-        Voided(float(slot * WINDOW_S), float((slot + 1) * WINDOW_S), ", ".join(by_slot.columns[row]))
+        Voided(
+            float(slot * WINDOW_S), float((slot + 1) * WINDOW_S), ", ".join(by_slot.columns[row]), float(late_ms[slot])
+        )
         for slot, row in zip(by_slot.index.tolist(), by_slot.to_numpy(), strict=True)
         if row.any()
     )

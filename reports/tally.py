@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.intervals import Quantiles, Rate, quantiles, rate_by_session
+from reports.intervals import SHARES, Quantiles, Rate, quantiles, rate_by_session
 from reports.rig import Rig
 
 SHOWN = ("live", "late", "recovered")
@@ -87,10 +87,18 @@ def _resampled(by_session: Sessions, events: tuple[int, ...], of: tuple[int, ...
 def latencies(rows: pd.DataFrame, rig: Rig, info: Mapping[str, Any]) -> dict[str, Quantiles]:
     """Rows due in the warm-up or in a window that the rig voided are left out, here and nowhere else.
 
-    By its due and not by its display, so that slow messages are no likelier to be left out than fast ones.
+    By its due and not by its display, so that slow messages are no likelier to be left out than fast ones. What is far
+    beyond the rig's own lateness stands all the same: when a stalled server goes on, all that waited comes at once and
+    makes the rig late for a moment, and without its window nobody would see the stall.
     """
     due_s = (rows["due_ns"] - (info.get("t0_ns") or 0)) / 1e9
-    rows = rows[rows["owed"] & (due_s >= (info.get("warm_up_s") or 0.0)) & ~rig.voids(due_s)]
+    wanted = rows["owed"] & (due_s >= (info.get("warm_up_s") or 0.0))
+    sound, every = _series(rows[wanted & ~rig.voids(due_s)]), _series(rows[wanted])
+    stands = {name: _with_tail(sound[name], every[name], rig.beyond_doubt_ms) for name in sound}
+    return {**stands, "slip_ms": sound["slip_ms"]}
+
+
+def _series(rows: pd.DataFrame) -> dict[str, Quantiles]:
     lost = int((rows["outcome"] == "lost").sum())
     emitted = rows[rows["live_latency_ms"].notna() & (rows["via"] == "live")]
     return {
@@ -100,6 +108,12 @@ def latencies(rows: pd.DataFrame, rig: Rig, info: Mapping[str, Any]) -> dict[str
         "acceptance_ms": quantiles(((rows["accepted_ns"] - rows["sent_ns"]) / 1e6).dropna()),
         "delivery_ms": quantiles(((emitted["displayed_ns"] - emitted["sent_ns"]) / 1e6).dropna()),
     }
+
+
+def _with_tail(sound: Quantiles, every: Quantiles, beyond_ms: float) -> Quantiles:
+    """The quantiles of the sound rows, but those of every row where these are beyond doubt."""
+    found = {name: getattr(every, name) for name in (*SHARES, "max")}
+    return replace(sound, **{name: value for name, value in found.items() if value is not None and value > beyond_ms})
 
 
 def by_cause(rows: pd.DataFrame, column: str) -> dict[str, int]:

@@ -81,6 +81,20 @@ def test_a_lost_message_is_infinite_latency_and_a_voided_window_or_the_warm_up_h
     assert (shorter.owed, shorter.lost) == (120, 20)
 
 
+def test_a_stall_does_not_hide_in_the_window_that_its_end_has_voided() -> None:
+    """All that waited comes at once, for which the load generator is late for a moment."""
+    rows = [message(f"{n}.a.{n % 20}", latency_ms=20.0 + n / 100) for n in range(400)]
+    for n, row in enumerate(row for row in rows if row["key"].endswith((".12", ".13", ".14"))):
+        row["latency_ms"] = 1000.0 + n
+    end = [*healthy_rig(), event(15.0, "rig", lag_ms=32.0)]
+    calm, stalled = SmallLedger(rows).summary, SmallLedger(rows, end).summary
+    assert [window.start_s for window in stalled.rig.voided] == [10.0, 15.0]
+    assert calm.latency_ms.p95 == stalled.latency_ms.p95 > 1000.0
+    assert stalled.latency_ms.p50 < 24.0  # of the windows that count: there a moment matters
+    worse = SmallLedger(rows, [*healthy_rig(), event(15.0, "rig", lag_ms=320.0)]).summary
+    assert worse.latency_ms.p95 < 24.0  # now it may have been the load generator, which says so
+
+
 def test_what_could_not_be_judged_is_no_evidence_that_all_was_well() -> None:
     unjudged = [message(f"{n}.a.0", "unjudged", reason="left") for n in range(60)]
     nothing_known = SmallLedger(unjudged).summary.permanent_loss
