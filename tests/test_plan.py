@@ -15,7 +15,9 @@ from loadtests import run_info
 from loadtests.plan import SessionPlan, agent_strikes, plan, server_strikes
 from loadtests.scenario import Scenario, load, shipped
 from loadtests.target import load as load_target
-from reports.confusion import KILL_SERVER, SHORT_DROP, SMALL
+from reports.confusion import SMALL, TIMES
+
+KILL_SERVER = {"faults.kill-server.at_s": 5.0, "faults.kill-server.for_s": 0.5}
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = st.integers(0, 2**40)
@@ -199,7 +201,7 @@ def test_agents_share_the_sessions() -> None:
 
 
 def test_run_json_holds_what_is_planned() -> None:
-    scenario = load("short-drop", {**SMALL, **SHORT_DROP, **KILL_SERVER})
+    scenario = load("short-drop", {**SMALL, **TIMES["short-drop"], **KILL_SERVER})
     info = run_info.describe(scenario, load_target("bundled"), "", 2)
     plans = [plan(scenario, index) for index in range(scenario.widgets)]
     messages = sum(len(each.widget_dues_s) + len(each.agent_dues_s) for each in plans)

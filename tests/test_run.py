@@ -21,7 +21,7 @@ from loadtests.events import ENVELOPE, KINDS, SOURCE
 from loadtests.plan import plan
 from loadtests.run_folder import open_run
 from loadtests.scenario import from_table
-from reports.confusion import SHORT_DROP, SMALL
+from reports.confusion import SMALL, TIMES
 from reports.ledger import Ledger, build_ledger, open_ledger
 from reports.verdict import judge
 from tests.played import Play, entrega, play
@@ -34,7 +34,7 @@ RUNS: dict[str, tuple[str, tuple[str, ...], Mapping[str, Any], Mapping[str, str]
     "early": ("early-reply", ("--defect", "server.no-history"), SMALL, {"ENTREGA_AGENT_SECRET": SECRET}),
     "split": ("steady", ("--processes", "2"), SMALL, {}),
     "dropped": ("steady", ("--defect", "server.drop-emit=0.2"), {**SMALL, "agent_sends": "socket"}, {}),
-    "away": ("short-drop", ("--defect", "widget.no-rejoin"), {**SMALL, **SHORT_DROP}, {}),
+    "away": ("short-drop", ("--defect", "widget.no-rejoin"), {**SMALL, **TIMES["short-drop"]}, {}),
 }
 
 
