@@ -82,8 +82,12 @@ def test_rows_are_what_was_planned(ledgers: dict[str, Ledger], name: str) -> Non
         planned |= {f"{index}.a.{number}" for number in range(len(each.agent_dues_s))}
     assert sorted(ledger.deliveries["key"]) == sorted(planned)
     assert len(planned) == ledger.run.info["planned"]["messages"]
-    assert set(ledger.deliveries["sender_view"]) == {"accepted"}
-    assert ledger.deliveries["owed"].all()
+    answered = ledger.deliveries[ledger.deliveries["sender_view"] == "accepted"]
+    assert answered["owed"].all()
+    # An ack can be on its way when the connection is reset, and then it is never told.
+    cut = ledger.deliveries["sender_view"].eq("unanswered").sum()
+    assert cut <= (scenario.widgets if name == "away" else 0)
+    assert len(answered) + cut == len(planned)
 
 
 @pytest.mark.parametrize("name", RUNS)
