@@ -36,6 +36,7 @@ class Rest:
     history: str
     send: str
     agent_token: str
+    transfer: str = ""  # empty: agents cannot hand sessions over
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ class Fields:
     seq: str
     session: str
     text: str
+    waiting_agent: str = ""  # these three are needed for a transfer only
+    listed_agent: str = ""
+    transfer_agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +181,9 @@ def _filled(kind: Any, values: Any, where: str) -> Any:
         if key not in known:
             raise TargetError(f"{where} has no key {key!r}; known are {', '.join(known)}")
     for key, spec in known.items():
-        if key not in values:
+        if key not in values and spec.default is dataclasses.MISSING:
             raise TargetError(f"{where} lacks the key {key!r}")
-        if spec.type in (str, bool) and not isinstance(values[key], spec.type):
+        if spec.type in (str, bool) and not isinstance(values.get(key, spec.default), spec.type):
             raise TargetError(f"{where}: {key} takes {'text' if spec.type is str else 'true or false'}")
     return kind(**values)
 

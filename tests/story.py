@@ -117,6 +117,7 @@ TOLD = """
 4790.001 received widget a0 A0 via=audit
 4790.001 received widget w0 W0 via=audit
 4790.001 received widget a1 A1 via=audit
+4790.050 transferred agent S asked_ns=4790047000000
 4790.100 closed widget S
 4790.200 withdrawn agent S reason=stopped
 4790.300 sentinel

@@ -160,6 +160,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"faults.drop": {"at_s": 1, "for_s": [1, 3], "every_s": [2, 5]}},
         "faults.drop.every_s must be longer than its for_s, or 0 for once",
     ),
+    "another shape": ({"arrivals": "wave"}, "arrivals is constant, ramp, steps or spike, not 'wave'"),
+    "nobody to hand over to": ({"transfer_after_s": 3, "agents": 1}, "needs a second agent .*raise agents"),
+    "nothing to repeat": ({"text": "", "text_chars": 5}, "text_chars needs a text"),
     "another transport": ({"transport": "pigeon"}, "transport is websocket, polling or upgrade, not 'pigeon'"),
     "another back-off": ({"backoff": "none"}, "backoff is js, python or full-jitter, not 'none'"),
     "more than all": ({"faults.drop": {"at_s": 1, "for_s": 1, "share": 2}}, "faults.drop.share is a share"),
@@ -236,6 +239,13 @@ def test_the_listing_can_be_copied_into_a_file() -> None:
     }
     assert tomllib.loads("widgets = 20")["widgets"] == load("steady").widgets
     assert ["widgets", "=", "20"] in listed
+
+
+def test_the_listing_says_the_default_where_a_scenario_has_another_value() -> None:
+    (late,) = [line for line in scenario.described(load("early-reply")) if line.startswith("agent_first_s")]
+    assert late.startswith("agent_first_s = [2.0, 2.0] s  # ")
+    assert late.endswith("[default: [2.0, 3.0]]")
+    assert "default" not in "".join(scenario.described(load("early-reply"))[2:4])
 
 
 def test_users_are_shared_out_in_the_scenarios_ratio() -> None:

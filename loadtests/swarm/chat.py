@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -106,9 +106,9 @@ class Party:
 
     # -- a place in a conversation
 
-    def sit(self, plan: SessionPlan, session: str, other: str, awaited: int, own: int) -> Seat:
-        """Take one's place in a conversation in which `other` is to send `awaited` messages, and this party `own`."""
-        mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in range(awaited)}
+    def sit(self, plan: SessionPlan, session: str, other: str, awaited: Iterable[int], own: int) -> Seat:
+        """Take one's place where `other` is to send the messages with the numbers `awaited`, and this party `own`."""
+        mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in awaited}
         seat = self.seats[session] = Seat(session, plan.index, mids, own)
         for page in self.pages:
             page.show(seat)
@@ -140,7 +140,7 @@ class Party:
             return
         fields = self.stage.target.fields
         mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
-        body = {fields.text: text_of(mid, due_ns), fields.mid: mid}
+        body = {fields.text: text_of(mid, due_ns, self.stage.words(mid)), fields.mid: mid}
         if via == "socket":
             body[fields.session] = seat.session
         pane = self.pages[0].panes[seat.session]

@@ -28,7 +28,7 @@ from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
 from loadtests.defects import widget_values
 from loadtests.events import Recorder
-from loadtests.order import allow_files, check_plays_without_us
+from loadtests.order import allow_files, check_can_play, check_plays_without_us
 from loadtests.reach import check_answers
 from loadtests.scenario import Scenario
 from loadtests.swarm.rig import Rig
@@ -105,6 +105,7 @@ class Director:
         scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
         check_defects(_asked_defects(), target)
         check_plays_without_us(scenario)
+        check_can_play(scenario, target)
         url = targets.check_url(self.environment.host or target.url)
         check_answers(url)
         users = self.runner.target_user_count

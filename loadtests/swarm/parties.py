@@ -1,5 +1,6 @@
 """The two kinds of party, and what only one of them can do."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from loadtests.plan import SessionPlan
 from loadtests.swarm.chat import AGENT, WIDGET, Party
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
+
+LOOK_S = 0.1
 
 
 class Customer(Party):
@@ -27,7 +30,7 @@ class Customer(Party):
         customer.open_page()
         customer.record("session_opened", session=customer.session, index=plan.index)
         session = opened[0]
-        return customer, customer.sit(plan, session, AGENT, len(plan.agent_dues_s), len(plan.widget_dues_s))
+        return customer, customer.sit(plan, session, AGENT, range(plan.of_agents), len(plan.widget_dues_s))
 
     def __init__(self, stage: Stage, index: int, session: str, token: str, before: tuple[str, str] | None) -> None:
         """`before`: id and token of a session that the customer had before, and that the page's socket still has."""
@@ -71,7 +74,8 @@ class Desk(Party):
 
     letter = AGENT
 
-    def __init__(self, stage: Stage, number: int, token: str, waiting: Callable[[str, int], None]) -> None:
+    def __init__(self, stage: Stage, number: int, token: str, waiting: Callable[[str, int, bool], None]) -> None:
+        """`waiting` is told of a session for this agent: its id, its index, and whether it was handed over."""
         super().__init__(stage, f"agent-{number}", token, stage.agent_dial, None)
         self._number = number
         self._waiting = waiting
@@ -83,29 +87,47 @@ class Desk(Party):
         gevent.spawn(self.look_for_waiting)
 
     def _hears(self, payload: Any) -> None:
-        self._notice(self.stage.get["waiting_session"](payload), self.stage.get["waiting_metadata"](payload))
+        self._notice(*(self.stage.get[f"waiting_{what}"](payload) for what in ("session", "metadata", "agent")))
 
     def look_for_waiting(self) -> None:
         """Read the list of waiting sessions: what was announced while nobody listened."""
         get = self.stage.get
         answer = self.stage.insist("waiting", "GET", self.stage.target.rest.waiting, token=self.token)
         for session in get["listed"](answer.body) or []:
-            self._notice(get["listed_session"](session), get["listed_metadata"](session))
+            self._notice(*(get[f"listed_{what}"](session) for what in ("session", "metadata", "agent")))
 
-    def assume(self, plan: SessionPlan, session: str) -> Seat | None:
+    def assume(self, plan: SessionPlan, session: str, handed_over: bool) -> Seat | None:
         """Take the session; None when somebody else has it or the server would not."""
         path = self.stage.target.rest.assume.format(session=session)
         if not self.stage.insist("assume", "POST", path, {}, self.token).good:
             return None
         self.record("assumed", session=session, index=plan.index)
-        return self.sit(plan, session, WIDGET, len(plan.widget_dues_s), len(plan.agent_dues_s))
+        mine = [(due_s < plan.changes_hands_s) is not handed_over for due_s in plan.widget_dues_s]
+        own = plan.of_agents - len(plan.agent_dues_s) if handed_over else len(plan.agent_dues_s)
+        return self.sit(plan, session, WIDGET, (number for number, awaited in enumerate(mine) if awaited), own)
 
-    def _notice(self, session: Any, metadata: Any) -> None:
+    def transfer(self, seat: Seat, agent: int) -> bool:
+        """Hand the session over, once all that was said is answered and the page is not cut off; whether that was."""
+        seat.answered.wait()
+        while not (seat.joined or self.stage.stopping.wait(LOOK_S)):
+            continue
+        if self.stage.stopping.is_set():
+            return False
+        path = self.stage.target.rest.transfer.format(session=seat.session)
+        body, asked_ns = {self.stage.target.fields.transfer_agent: f"agent-{agent}"}, time.monotonic_ns()
+        if not self.stage.insist("transfer", "POST", path, body, self.token).good:
+            return False
+        self.record("transferred", session=seat.session, asked_ns=asked_ns)
+        return True
+
+    def _notice(self, session: Any, metadata: Any, agent: Any) -> None:
         """Hear of a waiting customer, once; attend to those of this run whom the plan gives to this agent."""
         ours = isinstance(metadata, dict) and metadata.get("run") == self.stage.run
         index = metadata.get("index") if ours else None
-        if not isinstance(index, int) or index % self.stage.scenario.agents != self._number:
+        if not isinstance(index, int):
             return
-        if str(session) not in self._known:
+        handed_over = agent is not None
+        mine = agent == self.name if handed_over else index % self.stage.scenario.agents == self._number
+        if mine and str(session) not in self._known:
             self._known.add(str(session))
-            self._waiting(str(session), index)
+            self._waiting(str(session), index, handed_over)

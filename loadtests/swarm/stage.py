@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from gevent.event import Event
 
 from loadtests import target as targets
 from loadtests.events import Recorder
+from loadtests.plan import plan
 from loadtests.scenario import Scenario
 from loadtests.swarm.dial import Dial
 from loadtests.swarm.message import Reader
@@ -79,6 +81,14 @@ class Stage:
             tickets.write(b".")
             return tickets.tell() - 1
 
+    def words(self, mid: str) -> str:
+        """What the message says; as long in every run of the seed."""
+        text, (least, most) = self.scenario.text, self.scenario.text_chars
+        if not most:
+            return text
+        chars = random.Random(f"{self.scenario.seed}:text:{mid.rpartition(':')[2]}").randint(round(least), round(most))
+        return (text * (chars // len(text) + 1))[:chars]
+
     def at_ns(self, seconds: float) -> int:
         """The monotonic time that is so many seconds after the run's start."""
         return self.t0_ns + round(seconds * 1e9)
@@ -103,8 +113,14 @@ class Stage:
         return (ended_ns - time.monotonic_ns()) / 1e9 + self.scenario.quiet_phase_s
 
     def sessions_of(self, agent: int) -> int:
-        """How many sessions the plan has for that agent; -1 where nobody knows."""
-        return -1 if self.limit is None else len(range(agent, self.limit, self.scenario.agents))
+        """How many sessions the plan has for that agent, handed over ones among them; -1 where nobody knows."""
+        if self.limit is None:
+            return -1
+        agents = self.scenario.agents
+        handed = range((agent - 1) % agents, self.limit, agents) if self.scenario.transfer_after_s[1] else ()
+        return len(range(agent, self.limit, agents)) + sum(
+            plan(self.scenario, index).hand_over is not None for index in handed
+        )
 
     def inject(self, kind: str, name: str, scope: str, **about: Any) -> None:
         """One line of the answer key, which no cause reads."""

@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore, DummySemaphore
 from gevent.pool import Group
 from locust import User, task
 from locust.exception import StopUser
 
-from loadtests.plan import SessionPlan, Strike, agent_strikes, plan
+from loadtests.plan import HandOver, SessionPlan, Strike, agent_strikes, plan
 from loadtests.swarm.chat import Party
 from loadtests.swarm.parties import Customer, Desk
 from loadtests.swarm.rig import Rig
@@ -46,9 +49,11 @@ class Player(User):
         self.party = party
         self.rig.parties.add(party)
 
-    def says(self, party: Party, seat: Seat, from_ns: int, dues_s: tuple[float, ...], via: str) -> Iterator[Line]:
-        """The script's lines of a plan's dues."""
-        for number, due_s in enumerate(dues_s):
+    def says(
+        self, party: Party, seat: Seat, from_ns: int, dues_s: tuple[float, ...], via: str, first: int = 0
+    ) -> Iterator[Line]:
+        """The script's lines of a plan's dues; the first one's number is `first`."""
+        for number, due_s in enumerate(dues_s, first):
             due_ns = from_ns + round(due_s * 1e9)
             say = partial(party.say, seat, number, due_ns, via)
             yield Line(due_ns, say, partial(party.never_say, seat, number, due_ns, "stopped"))
@@ -108,6 +113,8 @@ class Agent(Player):
         if token is not None:
             self.over = Event()
             self.to_come = self.stage.sessions_of(number)
+            most = self.stage.scenario.sessions_per_agent
+            self.places: Any = BoundedSemaphore(most) if most else DummySemaphore()
             self.desk = Desk(self.stage, number, token, self.notice)
             self.takes_part(self.desk)
             self.desk.connect()
@@ -121,22 +128,36 @@ class Agent(Player):
     def struck(self, planned: Strike) -> Line:
         return Line(self.stage.at_ns(planned.at_s), partial(strike, self.desk, planned))
 
-    def notice(self, session: str, index: int) -> None:
-        self.beside.spawn(self.attend, session, plan(self.stage.scenario, index))
+    def notice(self, session: str, index: int, handed_over: bool) -> None:
+        self.beside.spawn(self.attend, session, plan(self.stage.scenario, index), handed_over)
 
-    def attend(self, session: str, session_plan: SessionPlan) -> None:
-        gevent.sleep(session_plan.assume_after_s)
-        seat = self.desk.assume(session_plan, session)
-        if seat is not None:
-            assumed_ns = time.monotonic_ns()
-            for page in self.desk.pages:
-                page.read_history(seat)
-            self.desk.enter(seat)
-            sends = self.stage.scenario.agent_sends
-            messages = self.says(self.desk, seat, assumed_ns, session_plan.agent_dues_s, sends)
-            Script(self.stage.stopping, messages).follow()
-            self.linger(seat)
-            self.desk.leave(seat)
+    def attend(self, session: str, session_plan: SessionPlan, handed_over: bool) -> None:
+        taken_over = session_plan.hand_over if handed_over else None
+        gevent.sleep(taken_over.assume_after_s if taken_over else session_plan.assume_after_s)
+        with ExitStack() as place:
+            place.enter_context(self.places)
+            seat = self.desk.assume(session_plan, session, handed_over)
+            if seat is not None:
+                assumed_ns = time.monotonic_ns()
+                for page in self.desk.pages:
+                    page.read_history(seat)
+                self.desk.enter(seat)
+                if self.serve(seat, session_plan, taken_over, assumed_ns):
+                    place.close()
+                self.linger(seat)
+                self.desk.leave(seat)
         self.to_come -= 1
         if not self.to_come:
             self.over.set()
+
+    def serve(self, seat: Seat, session_plan: SessionPlan, taken_over: HandOver | None, assumed_ns: int) -> bool:
+        """Say what the plan has for this agent. True: then the session was handed over."""
+        first, dues_s = 0, session_plan.agent_dues_s
+        if taken_over:
+            first, dues_s = len(dues_s), taken_over.agent_dues_s
+        messages = self.says(self.desk, seat, assumed_ns, dues_s, self.stage.scenario.agent_sends, first)
+        Script(self.stage.stopping, messages).follow()
+        to_come = session_plan.hand_over if not taken_over else None
+        if to_come is None or not self.stage.wait_until(assumed_ns + round(to_come.at_s * 1e9)):
+            return False
+        return self.desk.transfer(seat, to_come.agent)
