@@ -30,6 +30,5 @@ SHAPES: MappingProxyType[str, Callable[[float], float]] = MappingProxyType(
 
 
 def arrives_s(shape: str, per_s: float, sessions: int, index: int) -> float:
-    """When session `index` of so many opens, from the first one; whoever comes beyond them begins the shape anew."""
-    before, place = divmod(index, sessions)
-    return (before + SHAPES[shape](place / sessions)) * sessions / per_s
+    """When session `index` of so many opens, from the first one. Whoever is asked for beyond them comes at once."""
+    return SHAPES[shape](index / sessions) * sessions / per_s if index < sessions else 0.0

@@ -123,6 +123,13 @@ FIELDS = MappingProxyType(
         ("sent", "INTEGER", "", "messages sent, total"),
         ("accepted", "INTEGER", "", "messages accepted by the server, total"),
         ("displayed", "INTEGER", "", "messages displayed to the other party, total"),
+        ("caught_up", "INTEGER", "", "of those, first shown after a join, a fetch or a replay, total"),
+        (
+            "latencies_ms",
+            "DOUBLE[]",
+            "ms",
+            "due to first display, a sample of this window; null: nothing was displayed",
+        ),
         ("url", "VARCHAR", "", "the server's address"),
         ("boot", "VARCHAR", "", "names one life of the server's process"),
         ("node", "VARCHAR", "", "names the server's process among several"),
@@ -169,7 +176,8 @@ KINDS = MappingProxyType(
         (
             "rig",
             "swarm",
-            "lag_ms slip_ms cpu steal throttled waited asked connected joined sent accepted displayed",
+            "lag_ms slip_ms cpu steal throttled waited asked connected joined sent accepted displayed caught_up "
+            "latencies_ms",
             "twice a second: how the load generator itself does",
         ),
         ("sentinel", "swarm", "", "the last line of a recorder that was closed in order"),

@@ -27,7 +27,7 @@ WORDS = {
     "A0": "id=ca69788965716531",
     "A1": "id=0b51c9a2d7f3e846",
     "W0": "id=5be2f7c01d9a4438",
-    "so-far": "asked=2 connected=1 joined=0 sent=0 accepted=0 displayed=0",
+    "so-far": "asked=2 connected=1 joined=0 sent=0 accepted=0 displayed=0 caught_up=0",
 }
 
 # KEY -> (sender's view, outcome, missed_because)
@@ -146,6 +146,8 @@ def _value(kind: str, name: str, text: str) -> Any:
     if name not in own and name not in ENVELOPE:
         raise ValueError(f"{kind} has no field {name!r}")
     column = FIELDS[name].type if name in own else ENVELOPE[name]
+    if column == "DOUBLE[]":
+        return [float(number) for number in text.split(",")]
     read = {"BIGINT": int, "INTEGER": int, "DOUBLE": float, "BOOLEAN": lambda said: said == "true"}
     if column == "VARCHAR[]":
         return text.split(",")

@@ -122,12 +122,16 @@ class Party:
             if page.client.connected:
                 page.join(page.panes[seat.session])
 
-    def has_seen(self, pane: Pane, mid: str | None) -> None:
-        """A page shows it."""
-        seat = pane.seat
+    def has_seen(self, pane: Pane, mid: str | None, via: str, late_ms: float | None) -> None:
+        """A page shows it, so long after its due."""
+        seat, counts = pane.seat, self.stage.counts
         if mid in seat.awaited:
             seat.awaited.discard(mid)
-            self.stage.counts.displayed += 1
+            counts.displayed += 1
+            read_at_assume = via == "history" and self.letter == AGENT  # it is owed from there, not from its due
+            if late_ms is not None and not read_at_assume:
+                counts.caught_up += via != "live"
+                counts.latencies_ms.append(round(late_ms, 3))
         pane.awaited.discard(mid or "")
         seat.check()
 

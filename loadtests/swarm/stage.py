@@ -39,7 +39,9 @@ class Counts:
     sent: int = 0
     accepted: int = 0
     displayed: int = 0
+    caught_up: int = 0
     slip_ns: int = 0  # the largest since the rig last looked
+    latencies_ms: list[float] = field(default_factory=list)  # since then, too
 
 
 @dataclass(slots=True)
