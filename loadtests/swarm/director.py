@@ -58,9 +58,7 @@ class Director:
         self._end: tuple[str, str | None] = ("complete", None)
         self._refused = False
         self._folder: Path | None = None  # of the run that this process began
-        self._tab = DeliveryTab()
-        if environment.web_ui is not None:
-            self._tab.show_in(environment.web_ui)
+        self._tab = DeliveryTab(environment.web_ui) if environment.web_ui is not None else None
         gevent.spawn(self._watch_lifeline, os.environ.get("ENTREGA_LIFELINE"))
         if isinstance(runner, WorkerRunner):
             runner.register_message("entrega", lambda msg, **_: self._play(**msg.data))
@@ -91,7 +89,8 @@ class Director:
         t0_ns = time.monotonic_ns()
         run_folder.update(folder, **run_info.begun(scenario, t0_ns))
         self._folder = folder
-        self._tab.follow(folder, scenario.late_after_s)
+        if self._tab is not None:
+            self._tab.follow(folder, scenario.late_after_s)
         limit = None if self._open_end else scenario.widgets
         call: dict[str, Any] = {"folder": str(folder), "t0_ns": t0_ns, "limit": limit}
         if isinstance(self.runner, MasterRunner):
