@@ -92,7 +92,7 @@ def test_it_reads_what_a_recorder_writes(tmp_path: Path) -> None:
 
 # -- in the web UI
 
-KILLED = {**SMALL, "run_time_s": 16.0, "faults.kill-server.at_s": 6.0, "faults.kill-server.for_s": 5.0}
+KILLED = {**SMALL, "run_time_s": 12.0, "faults.kill-server.at_s": 5.0, "faults.kill-server.for_s": 4.0}
 
 
 def shown(watched: Page) -> dict[str, str]:

@@ -36,7 +36,7 @@ def cast(environment: Environment) -> type[User]:
 
 
 def asked_defects() -> tuple[str, ...]:
-    return tuple(_words("DEFECT"))
+    return tuple(name for word in _words("DEFECT") for name in word.split(",") if name)
 
 
 def asked_play(
@@ -69,5 +69,5 @@ def _scenario(users: int, spawn_rate: float, run_time_s: float | None, open_end:
 
 
 def _words(variable: str) -> list[str]:
-    """Of an option that may be given several times: apart by spaces, as the command line takes them, or commas."""
-    return os.environ.get(f"ENTREGA_{variable}", "").replace(",", " ").split()
+    """Of an option that may be given several times: apart by spaces, as the command line takes them."""
+    return os.environ.get(f"ENTREGA_{variable}", "").split()

@@ -11,6 +11,7 @@ from gevent.event import Event
 from gevent.lock import BoundedSemaphore, DummySemaphore
 from gevent.pool import Group
 from locust import User, task
+from locust.env import Environment
 from locust.exception import StopUser
 
 from loadtests.plan import HandOver, SessionPlan, Strike, agent_strikes, plan
@@ -28,6 +29,19 @@ class Player(User):
 
     abstract = True
 
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.leaving = Event()  # it says no more: sending ends, or there are to be fewer users
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust wants this user gone: it ends as at the end of a run, which Locust waits for."""
+        self.leaving.set()
+        return bool(super().stop(force))
+
+    @property
+    def leaves_early(self) -> bool:
+        return self.leaving.is_set() and not self.stage.stopping.is_set()
+
     def on_start(self) -> None:
         self.party: Party | None = None
         self.beside = Group()  # what a person does at the same time
@@ -36,6 +50,7 @@ class Player(User):
             raise gevent.GreenletExit  # the director refused to play and said why; of StopUser Locust would log more
         self.rig = rig
         self.stage: Stage = rig.stage
+        self.stage.stopping.rawlink(lambda _: self.leaving.set())
 
     def on_stop(self) -> None:
         """Also when Locust ends the user in the middle: then what is owed to it is unjudged from here on."""
@@ -60,7 +75,8 @@ class Player(User):
 
     def linger(self, seat: Seat) -> None:
         """Stay until all that was planned has come, and then for late copies; at most the quiet phase."""
-        seat.done.wait()
+        if not self.leaves_early:
+            seat.done.wait()
         if not self.stage.over.wait(0):
             self.stage.over.wait(self.stage.scenario.late_after_s)
 
@@ -75,8 +91,8 @@ class Widget(Player):
         index = self.stage.claim("widget")
         if self.stage.limit is None or index < self.stage.limit:
             session_plan = plan(self.stage.scenario, index)
-            self.stage.wait_until(self.stage.at_ns(session_plan.opens_s))
-            opened = Customer.open(self.stage, session_plan)
+            self.leaving.wait(max(0.0, (self.stage.at_ns(session_plan.opens_s) - time.monotonic_ns()) / 1e9))
+            opened = Customer.open(self.stage, session_plan) if not self.leaves_early else None
             if opened is not None:
                 self.talk(*opened, session_plan)
         raise StopUser
@@ -94,7 +110,7 @@ class Widget(Player):
             *(at(planned.at_s, partial(strike, customer, planned)) for planned in session_plan.strikes),
         ]
         messages = self.says(customer, seat, opened_ns, session_plan.widget_dues_s, customer.sends)
-        Script(self.stage.stopping, sorted(steps, key=lambda line: line.at_ns), messages).follow()
+        Script(self.leaving, sorted(steps, key=lambda line: line.at_ns), messages).follow()
         self.linger(seat)
         customer.audit(seat)
         customer.leave(seat)
