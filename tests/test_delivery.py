@@ -107,7 +107,8 @@ def test_the_tab_shows_it_live_while_a_server_is_killed(tmp_path: Path) -> None:
     """One page, opened once: nobody connected while there is no server, and what was missed recovered afterwards."""
     chromium()
     port = free_port()
-    played = play(tmp_path / "run", "steady", "--processes", "2", "--", "--web-port", port, settings=KILLED)
+    options = ("--web-port", port, "--csv", str(tmp_path / "figures"), "--html", str(tmp_path / "figures.html"))
+    played = play(tmp_path / "run", "steady", "--processes", "2", "--", *options, settings=KILLED)
     try:
         url = f"http://127.0.0.1:{port}/?tab=delivery"
         until(lambda: answers(url), "the web UI is up")
@@ -119,6 +120,7 @@ def test_the_tab_shows_it_live_while_a_server_is_killed(tmp_path: Path) -> None:
             last = shown(watched)
             (tmp_path / "tab.png").write_bytes(base64.b64decode(watched.picture()))
         assert played.wait() == 0, played.stderr()
+        assert {"figures.html", "figures_stats.csv"} <= {path.name for path in tmp_path.iterdir()}
         assert int(last["Displayed"]) <= open_ledger(played.folder).summary.owed
     finally:
         played.end()
