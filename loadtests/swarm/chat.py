@@ -128,8 +128,7 @@ class Party:
         if mid in seat.awaited:
             seat.awaited.discard(mid)
             counts.displayed += 1
-            read_at_assume = via == "history" and self.letter == AGENT  # it is owed from there, not from its due
-            if late_ms is not None and not read_at_assume:
+            if late_ms is not None and (via, self.letter) != ("history", AGENT):  # read at the assume, owed from there
                 counts.caught_up += via != "live"
                 counts.latencies_ms.append(round(late_ms, 3))
         pane.awaited.discard(mid or "")

@@ -108,11 +108,9 @@ class Desk(Party):
 
     def transfer(self, seat: Seat, agent: int) -> bool:
         """Hand the session over, once all that was said is answered and the page is not cut off; whether that was."""
-        seat.answered.wait()
-        while not (seat.joined or self.stage.stopping.wait(LOOK_S)):
-            continue
-        if self.stage.stopping.is_set():
-            return False
+        while seat.unanswered or not seat.joined:
+            if self.stage.stopping.wait(LOOK_S):
+                return False
         path = self.stage.target.rest.transfer.format(session=seat.session)
         body, asked_ns = {self.stage.target.fields.transfer_agent: f"agent-{agent}"}, time.monotonic_ns()
         if not self.stage.insist("transfer", "POST", path, body, self.token).good:

@@ -28,7 +28,6 @@ class Seat:
     awaited: set[str]  # mids of the plan that the other side is to send
     unanswered: int  # messages of one's own without an answer yet
     panes: list[Pane] = field(default_factory=list)  # of the pages that are open
-    answered: Event = field(default_factory=Event)  # all that this party was to send
     done: Event = field(default_factory=Event)  # all that was planned was displayed and answered, or it is too late
 
     def give_up(self, _: Event) -> None:
@@ -40,7 +39,5 @@ class Seat:
         return any(pane.joined for pane in self.panes)
 
     def check(self) -> None:
-        if not self.unanswered:
-            self.answered.set()
         if not self.awaited and not self.unanswered and not any(pane.awaited for pane in self.panes):
             self.done.set()
