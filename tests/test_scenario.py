@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from loadtests import run_info, scenario
 from loadtests import target as targets
+from loadtests.bad_input import BadInput
 from loadtests.faults import FAULTS, Fault, fields_of
 from loadtests.order import order
 from loadtests.scenario import Scenario, ScenarioError, from_table, load, parse_setting, parse_time_s
@@ -254,3 +255,12 @@ def test_users_are_shared_out_in_the_scenarios_ratio() -> None:
         assert (ordered.widgets, ordered.agents) == parties
     ordered = order("steady", {"widgets": 60, "agents": 6, "arrivals_per_s": 100}, users=11).scenario
     assert (ordered.widgets, ordered.agents) == (10, 1)
+
+
+@pytest.mark.parametrize("key", ["transfer", "transfer_agent", "waiting_agent", "listed_agent"])
+def test_a_hand_over_needs_a_target_that_can(key: str, tmp_path: Path) -> None:
+    lines = targets.shipped()["bundled"].read_text().splitlines()
+    (tmp_path / "mine.toml").write_text("\n".join(line for line in lines if not line.startswith(f"{key} =")))
+    with pytest.raises(BadInput, match=r"the target mine has no way to hand a session over; give \[rest\] transfer"):
+        order("transfer", {}, target=str(tmp_path / "mine.toml"))
+    assert order("steady", {}, target=str(tmp_path / "mine.toml")).target.name == "mine"
