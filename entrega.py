@@ -311,9 +311,10 @@ def _scenarios() -> dict[str, list[str]]:
 
 
 def _targets() -> dict[str, list[str]]:
-    from loadtests import target as targets
+    from loadtests import target_file as targets
 
-    return {name: [targets.load(name).sentence, "", path.read_text()] for name, path in targets.shipped().items()}
+    known = {name: targets.load(name) for name in targets.shipped()}
+    return {name: [target.sentence, "", *targets.described(target)] for name, target in known.items()}
 
 
 def _defects() -> dict[str, list[str]]:

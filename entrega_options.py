@@ -68,6 +68,7 @@ class Asked:
     )
     target: Annotated[str, option("--target", help="a shipped target or a TOML file")] = "bundled"
     host: Annotated[str | None, option("-H", "--host", help="where the server is; it is not started then")] = None
+    ca: Annotated[Path | None, option("--ca", help="PEM file with the only authority to trust, for https")] = None
     allow_host: Annotated[list[str] | None, option("--allow-host", help="a host beside loopback that may get load")] = (
         None
     )
@@ -86,6 +87,7 @@ class Asked:
             target=self.target,
             host=self.host,
             allowed_hosts=self.allow_host or (),
+            ca=self.ca,
             wait_s=self.wait,
             processes=self.processes,
             out=out,

@@ -34,6 +34,7 @@ class ServerProcess:
     start: str
     environment: dict[str, str]
     logs: Path
+    folder: str | None = None  # where it runs; None: here
     url: str = ""
     boot: int = 0
     _process: "subprocess.Popen[bytes] | None" = field(default=None)
@@ -52,6 +53,7 @@ class ServerProcess:
             try:
                 self._process = subprocess.Popen(
                     self._command(),
+                    cwd=self.folder,
                     env={**os.environ, **self.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=out_file,
