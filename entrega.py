@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from entrega_options import FAIL, PASS, UNKNOWN, WRONG_USAGE, Asked, Held, Told, option, spread
+from entrega_options import FAIL, PASS, UNKNOWN, WRONG_USAGE, Asked, At, Held, Told, option, spread
 
 if TYPE_CHECKING:
     from loadtests.order import Order
@@ -342,6 +342,22 @@ def _causes() -> dict[str, list[str]]:
     from reports.causes import CAUSES
 
     return {cause.name: [cause.sentence, cause.cure] for cause in CAUSES}
+
+
+@app.command()
+@spread
+def probe(at: At) -> None:
+    """Play one session step by step, each with the raw reply, and where it fails the key of the target that mends it.
+
+    Exit 0 if the server does all that the target says of it, 1 if not.
+
+    Example: entrega probe --target entrega.toml -H http://127.0.0.1:3000
+    """
+    from loadtests.probe import probe as probe_target
+    from loadtests.target_file import load
+
+    target = load(at.target)
+    raise typer.Exit(probe_target(target, at.host, tuple(at.allow_host or ()), at.ca, at.wait))
 
 
 @app.command()
