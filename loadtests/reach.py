@@ -37,6 +37,10 @@ def _why_not(url: str, tls: ssl.SSLContext | None, patient: bool) -> str | None:
         connection.request("HEAD", "/")
         answer = connection.getresponse()
         answer.close()
+    except ssl.SSLCertVerificationError as error:
+        raise TargetError(
+            f"the certificate of {url} is not accepted ({error.verify_message}); give --ca FILE, with who signed it"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         return getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
     finally:

@@ -120,7 +120,8 @@ class ServerProcess:
 
 def _last_words(err: Path) -> str:
     lines = err.read_text(errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else "it said nothing"
+    errors = [line for line in lines if "Error" in line]  # of Node.js the last line is its version
+    return (errors or lines)[-1][:300] if lines else "it said nothing"
 
 
 @contextlib.contextmanager

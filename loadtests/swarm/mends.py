@@ -12,7 +12,7 @@ CONNECTING: tuple[tuple[tuple[str | int, ...], str, str], ...] = (
     (("certificate",), "--ca", "give the file with the authority that signed the server's certificate"),
     (("plain http",), URL, "it speaks http, not https"),
     (("redirected",), URL, "give the address that it redirects to"),
-    (("no sid in the answer", "96:0{", "97:0{", "unsupported protocol"), "[socket]", "the server speaks an older "
+    (("no sid in the answer", "96:0{", "97:0{", '"unsupported protocol'), "[socket]", "the server speaks an older "
      "protocol: entrega plays Socket.IO 3 and 4 (Engine.IO 4), as browsers with a client of that age do"),
     (("namespace",), "[socket] namespace", "give the namespace that the server has for this kind of party"),
     (("origin",), "origin", "give the page's origin that the server allows"),
@@ -20,7 +20,8 @@ CONNECTING: tuple[tuple[tuple[str | int, ...], str, str], ...] = (
      AUTH, "say where the party's token goes: socket, query, header with handshake, or cookie"),
     (("timeout",), "[socket] path", "nothing answered in time: a server that is too slow, or a path that is not the "
      "socket's"),
-    ((404, 400, 200, "engine.io", "handshake"), "[socket] path", "it is not what the server's `path` option says"),
+    ((404, 400, 200, "engine.io", "handshake", "http response"), "[socket] path", "it is not what the server's `path` "
+     "option says"),
 )  # fmt: skip
 
 
@@ -46,8 +47,7 @@ def of_answer(answer: Answer, section: str) -> tuple[str, str]:
     if 300 <= status < 400:
         return URL, "give the address that it redirects to"
     if "html" in reason or status in (404, 405):
-        key = "method" if status == 405 else "path"
-        return f"[{section}] {key}", "a page answered, or nothing: the REST side is elsewhere"
+        return f"[{section}] path or method", "a page answered, or nothing: the REST side is elsewhere"
     if status in (401, 403):
         return ("[login]" if section == "login" else AUTH), "what was shown is not enough: name, secret or token"
     if status < 500:
@@ -55,10 +55,9 @@ def of_answer(answer: Answer, section: str) -> tuple[str, str]:
     return f"[{section}]", "the server itself failed; see its log"
 
 
-def of_field(key: str, dotted: str, payload: Any) -> str:
-    """What to write for a key whose field is not in the payload."""
-    found = ", ".join(paths(payload)) or "no fields"
-    return f"{key} = {dotted!r} is not in the answer, which has {found}"
+def of_field(section: str, key: str, answer: Answer) -> tuple[str, str]:
+    """The key and the mend where an answer lacks the field that a key names."""
+    return f"[{section}] {key}", f"the answer has {', '.join(paths(answer.body)) or 'no fields'}"
 
 
 def paths(payload: Any, before: str = "") -> Iterator[str]:

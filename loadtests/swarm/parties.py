@@ -118,11 +118,15 @@ class Desk(Party):
 
     def look_for_waiting(self) -> None:
         """Read the list of waiting sessions: what was announced while nobody listened."""
+        for session, name in self.read_waiting():
+            self._notice(session, name)
+
+    def read_waiting(self) -> list[tuple[Any, Any]]:
+        """Id and name of the sessions in the list; none where it cannot be read."""
         answer = self.stage.insist("waiting", "GET", self._tells.path, None, self.badge)
         listed, session, name = self._listed
         waiting = listed(answer.body)
-        for each in waiting if isinstance(waiting, list) else []:
-            self._notice(session(each), name(each))
+        return [(session(each), name(each)) for each in waiting] if isinstance(waiting, list) else []
 
     def watch_told(self) -> None:
         """Where the server tells agents nothing, the run's own customers do."""

@@ -6,6 +6,7 @@ step went well, else with 1 after the first that did not, with the key of the ta
 
 import json
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # our houses, what
 
 from loadtests import scenario as scenarios
 from loadtests import target_file as targets
+from loadtests.payload import getter
 from loadtests.plan import SessionPlan
 from loadtests.swarm import mends
 from loadtests.swarm.chat import Party
@@ -55,7 +57,7 @@ class Probe:
         self.target = target
         self.stage = ProbedStage(
             folder=folder,
-            run="probe",
+            run=secrets.token_hex(4),
             url=url,
             scenario=scenarios.from_table({"agents": 1}),
             target=target,
@@ -140,8 +142,11 @@ class Probe:
         found = self.wait(party, "joined", "join_failed")
         if found is None or found["kind"] == "join_failed":
             why = "timeout" if found is None else found["reason"]
-            late = "the event is not known there, or it acks nothing: give event, or answer" if why == "timeout" else ""
-            raise Failed(f"the join failed: {why}", "[join]", late or "see what it says; room, into, session, token")
+            if why == "timeout":
+                raise Failed(
+                    "the join was not answered", "[join] event", "is it known there? or answer, if it acks none"
+                )
+            raise Failed(f"the join was refused: {why}", "[join]", "room, into, session, token: see what it says")
         if not side.join.event:
             return "the server is to put the connection into its room by itself"
         told = f", {found['members']} there" if found["members"] is not None else ""
@@ -165,24 +170,18 @@ class Probe:
             self.refuse("the customer could not ask for a human", "escalate")
         if self.stage.tells_waiting:
             return "entrega itself tells agents who waits"
-        if waiting.event and self.until(lambda: self.told):
-            return "by the event"
-        if waiting.path:
-            self.desk.look_for_waiting()
+        if waiting.event and not self.until(lambda: self.told):
+            raise Failed(
+                f"no {waiting.event!r} came that names {self.name}", "[waiting]", "event, event_session, event_name"
+            )
+        if waiting.path and (self.seat.session, self.name) not in self.desk.read_waiting():
             if not self.rest.last.good:
                 self.refuse("the list of waiting sessions cannot be read", "waiting")
-            if self.told and not waiting.event:
-                return "by the list"
-        if self.told:
-            raise Failed("it is in the list, and was not announced", "[waiting] event", "or event_session, event_name")
-        raise Failed(
-            f"no session named {self.tape_name} was heard of",
-            "[waiting]",
-            "see what came: event with event_session and event_name; path with list, session and name",
-        )
+            raise Failed(f"{self.name} is not in the list", "[waiting]", "path, list, session, name: see what came")
+        return " and ".join(["by the event"] * bool(waiting.event) + ["by the list"] * bool(waiting.path))
 
     @property
-    def tape_name(self) -> str:
+    def name(self) -> str:
         return f"entrega-{self.stage.run}-{PLAN.index}"
 
     def assume(self) -> str:
@@ -201,8 +200,10 @@ class Probe:
         sender.say(seat, number, time.monotonic_ns(), "rest" if sender is self.desk else "socket")
         answered = self.wait(sender, "accepted", "refused", "unanswered", within_s=6.0)
         if answered is None or answered["kind"] != "accepted":
-            why = "nothing" if answered is None else f"{answered['kind']}, {answered['reason']}"
-            raise Failed(f"it was not taken: {why}", "[send]", "event, path, text, session; or answer, where none acks")
+            why = "no answer" if answered is None else f"{answered['kind']}, {answered['reason']}"
+            mend = "[send]", "event, text, session: see what it says; or answer, if the server acks none"
+            by_rest = self.tape.lines[-1].startswith("< ") and not self.rest.last.good
+            raise Failed(f"it was not taken: {why}", *(mends.of_answer(self.rest.last, "send") if by_rest else mend))
         shown = self.wait(to, "displayed", mid=mid)
         if shown is None:
             self.not_shown(to, mid)
@@ -219,16 +220,18 @@ class Probe:
         if event != names.event:
             raise Failed(f"an event {event!r} came, not {names.event!r}", "[message] event", f"is it {event!r}?")
         refused = self.find(to, "not_displayed")
-        why = refused[-1]["why"] if refused else "it has another mid"
-        keys = "body, text, id, session: see what came"
-        raise Failed(f"it came and cannot be shown ({why})", "[message]", f"{keys}; its text must hold {mid}")
+        why = refused[-1]["why"] if refused else f"no {mid} in its text"
+        has = ", ".join(mends.paths(self.tape.last_payload(to.name)))
+        raise Failed(
+            f"it came and cannot be shown ({why})", "[message] body, text, id, session", f"its payload has {has}"
+        )
 
     def audit(self) -> str:
         if not self.customer.has_history:
             return "there is none: what is stored is not known, and agents cannot read what was said before"
         self.customer.audit(self.seat)
         if not self.find(self.customer, "history_read"):
-            self.refuse("it could not be read", "history", self.target.agent.history.list)
+            self.refuse("it could not be read", "history")
         mids = {event["mid"] for event in self.find(self.customer, "received")}
         lacking = {f"{self.stage.run}:0.{key}.0" for key in "aw"} - mids
         if lacking:
@@ -260,7 +263,7 @@ class Probe:
             self.refuse("it could not be closed", "close")
         self.customer.go()
         self.desk.go()
-        return "closed" if self.target.close.path else f"nothing closes it; its name is {self.tape_name}"
+        return "closed" if self.target.close.path else f"nothing closes it; its name is {self.name}"
 
     # -- what happened
 
@@ -293,14 +296,14 @@ class Probe:
             gevent.sleep(LOOK_AGAIN_S)
         return condition()
 
-    def refuse(self, wrong: str, section: str, dotted: str = "") -> NoReturn:
-        """The last REST answer is why."""
+    def refuse(self, wrong: str, section: str) -> NoReturn:
+        """The last REST answer is why: it is no good one, or lacks a field that the target names."""
         answer = self.rest.last
-        if answer.good and not (answer.reason and answer.body is None):
-            fields = getattr(self.target, section, None) or getattr(self.target.agent, section)
-            for key in ("session", "token", "list"):
-                path = dotted or getattr(fields, key, "")
-                raise Failed(wrong, f"[{section}] {key}", mends.of_field(key, path, answer.body))
+        fields = getattr(self.target, section, None) or getattr(self.target.agent, section)
+        for key in ("session", "token", "list") if answer.good and answer.body is not None else ():
+            dotted = getattr(fields, key, "")
+            if dotted and getter(dotted)(answer.body) is None:
+                raise Failed(f"{wrong}: {key} = {dotted!r} is not in the answer", *mends.of_field(section, key, answer))
         said = answer.reason or f"HTTP {answer.status}"
         raise Failed(f"{wrong}: {said}", *mends.of_answer(answer, section))
 

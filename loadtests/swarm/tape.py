@@ -10,10 +10,12 @@ import orjson
 
 from loadtests.swarm.badge import Badge
 from loadtests.swarm.rest import Answer, Rest
+from loadtests.target import NO_SECRET
 
 LONGEST_LINE = 600  # characters
 LOOK_AGAIN_S = 0.02
 SECRET = re.compile(r'("[^"]*(?:token|ticket|secret|password|jwt|pid)[^"]*"\s*:\s*")[^"]+', re.IGNORECASE)
+EVENT = re.compile(r"< [\w-]+: 2(?:/[^,]*,)?\d*(\[.*)", re.DOTALL)
 MASK = "***"
 
 Event = dict[str, Any]
@@ -39,9 +41,8 @@ class Tape:
 
     def wears(self, badge: Badge) -> None:
         """What the badge holds is not to be read."""
-        self.secrets |= {
-            secret for secret in (badge.token, *badge.cookies.values()) if isinstance(secret, str) and secret
-        }
+        worn = {badge.token, *badge.cookies.values()} - {NO_SECRET}
+        self.secrets |= {secret for secret in worn if isinstance(secret, str) and secret}
 
     def wait(self, since: int, within_s: float, wanted: Callable[[Event], Any]) -> int | None:
         """The place of the first event from `since` on that is wanted; None when none comes in time."""
@@ -53,6 +54,12 @@ class Tape:
             if time.monotonic() > deadline_s:
                 return None
             gevent.sleep(LOOK_AGAIN_S)
+
+    def last_payload(self, party: str) -> Any:
+        """Of the last event that came to the party."""
+        frames = [EVENT.match(line) for line in self.lines if line.startswith(f"< {party}: ")]
+        texts = [frame[1] for frame in frames if frame]
+        return orjson.loads(texts[-1])[1] if texts else None
 
     def masked(self, text: str) -> str:
         for secret in sorted(self.secrets, key=len, reverse=True):
