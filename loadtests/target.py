@@ -187,7 +187,7 @@ class Client:
     recover: str = _key("what it missed: join (comes with the answer), fetch (read by REST after it) or none", "none")
     fetch_first: bool = _key("it fetches before it joins", False)
     replace: bool = _key("what it fetches replaces what it showed", False)
-    dedupe: bool = _key("it shows a message once, by its id", True)
+    dedupe: bool = _key("it shows a message once, by its id; false: and asks for all with every join", True)
     listens_after_ms: float = _key("so long after it connected it listens for messages", 0.0)
 
 

@@ -172,9 +172,8 @@ class Party:
     def _way(self, via: str) -> str:
         """The way that was asked for, or the only one that the target has."""
         send = self.talk.side.send
-        if self.stage.code.has("send"):
-            return "rest"
-        return via if send.event and send.path else "socket" if send.event else "rest"
+        by_rest = send.path or self.stage.code.has("send")
+        return via if send.event and by_rest else "socket" if send.event else "rest"
 
     def _send(self, draft: Draft) -> int:
         session, send = draft.pane.seat.session, self.talk.side.send
@@ -194,7 +193,7 @@ class Party:
     def _post(self, draft: Draft) -> None:
         session, send = draft.pane.seat.session, self.talk.side.send
         if self.stage.code.has("send"):
-            answer = self.stage.ask_own("send", session, self.badge.token, draft.text, draft.mid)
+            answer = self.stage.ask_own("send", self.badge, session, draft.text, draft.mid)
         else:
             said = self.talk.say(draft.text, draft.mid)
             answer = self.stage.call("send", send.method, path(send.path, session), said, self.badge)
@@ -259,7 +258,7 @@ class Party:
     def history(self, seat: Seat, mark: Mark, badge: Badge) -> list[Any] | None:
         """The messages after that; None when they cannot be had."""
         if self.stage.code.has("history"):
-            answer = self.stage.insist_on(lambda: self.stage.ask_own("history", seat.session, badge.token, mark.place))
+            answer = self.stage.insist_on(lambda: self.stage.ask_own("history", badge, seat.session, mark.place))
             messages = answer.body
         else:
             answer = self.stage.insist("history", "GET", self.talk.history_path(seat.session, mark), None, badge)

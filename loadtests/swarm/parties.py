@@ -82,7 +82,7 @@ def _opened(stage: Stage, name: str) -> tuple[str, Badge] | None:
     """A new session's id, and its customer's badge."""
     opens, badge = stage.target.open, Badge(stage.target.widget.auth)
     if stage.code.has("open_session"):
-        answer = stage.insist_on(lambda: stage.ask_own("open_session", name))
+        answer = stage.insist_on(lambda: stage.ask_own("open_session", badge, name))
         session, badge.token = answer.body if answer.good else (None, None)
     else:
         answer = stage.insist("open", opens.method, opens.path, body(opens.extra, opens.name)(name), badge)

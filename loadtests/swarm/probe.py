@@ -44,10 +44,16 @@ class Failed(Exception):
 
 
 class ProbedStage(Stage):
-    """A stage on which nothing is tried twice."""
+    """A stage on which nothing is tried twice; `last` is the last answer by REST or of the target's own class."""
+
+    last = Answer(None, None)
 
     def insist_on(self, ask: Callable[[], Answer]) -> Answer:
         return ask()
+
+    def _counted(self, name: str, ask: Callable[[], Answer]) -> Answer:
+        self.last = answer = super()._counted(name, ask)
+        return answer
 
 
 class Probe:
@@ -67,7 +73,7 @@ class Probe:
             recorder=self.tape,  # type: ignore[arg-type]  # of a recorder's it has what parties use
             row=lambda *_: None,
         )
-        self.stage.rest = self.rest = TapedRest(self.stage.rest, self.tape)
+        self.stage.rest = TapedRest(self.stage.rest, self.tape)
         self._printed = 0  # lines
         self._since = 0  # events before this step
         self._consumed = 0  # events that steps have waited for; the next step's may be there already
@@ -175,7 +181,7 @@ class Probe:
                 f"no {waiting.event!r} came that names {self.name}", "[waiting]", "event, event_session, event_name"
             )
         if waiting.path and (self.seat.session, self.name) not in self.desk.read_waiting():
-            if not self.rest.last.good:
+            if not self.stage.last.good:
                 self.refuse("the list of waiting sessions cannot be read", "waiting")
             raise Failed(f"{self.name} is not in the list", "[waiting]", "path, list, session, name: see what came")
         return " and ".join(["by the event"] * bool(waiting.event) + ["by the list"] * bool(waiting.path))
@@ -202,8 +208,8 @@ class Probe:
         if answered is None or answered["kind"] != "accepted":
             why = "no answer" if answered is None else f"{answered['kind']}, {answered['reason']}"
             mend = "[send]", "event, text, session: see what it says; or answer, if the server acks none"
-            by_rest = self.tape.lines[-1].startswith("< ") and not self.rest.last.good
-            raise Failed(f"it was not taken: {why}", *(mends.of_answer(self.rest.last, "send") if by_rest else mend))
+            by_rest = self.tape.lines[-1].startswith("< ") and not self.stage.last.good
+            raise Failed(f"it was not taken: {why}", *(mends.of_answer(self.stage.last, "send") if by_rest else mend))
         shown = self.wait(to, "displayed", mid=mid)
         if shown is None:
             self.not_shown(to, mid)
@@ -298,14 +304,16 @@ class Probe:
 
     def refuse(self, wrong: str, section: str) -> NoReturn:
         """The last REST answer is why: it is no good one, or lacks a field that the target names."""
-        answer = self.rest.last
+        answer = self.stage.last
         fields = getattr(self.target, section, None) or getattr(self.target.agent, section)
         for key in ("session", "token", "list") if answer.good and answer.body is not None else ():
             dotted = getattr(fields, key, "")
             if dotted and getter(dotted)(answer.body) is None:
                 raise Failed(f"{wrong}: {key} = {dotted!r} is not in the answer", *mends.of_field(section, key, answer))
         said = answer.reason or f"HTTP {answer.status}"
-        raise Failed(f"{wrong}: {said}", *mends.of_answer(answer, section))
+        own = self.stage.code.has({"open": "open_session", "login": "open_agent"}.get(section, section))
+        mend = ("code", "your class's, see its traceback") if own else mends.of_answer(answer, section)
+        raise Failed(f"{wrong}: {said}", *mend)
 
 
 def main() -> int:

@@ -75,7 +75,7 @@ class Stage:
     def __post_init__(self) -> None:
         tls = trust(os.environ.get(CA_VARIABLE)) if self.url.startswith("https:") else None
         self.rest = Rest(self.url, self.scenario.answer_deadline_s, tls)
-        self.code = OwnCode(self.target, self._call)
+        self.code = OwnCode(self.target)
         self.widget_talk, self.agent_talk = Talk(self.target.widget), Talk(self.target.agent)
         self.agent_dial = _dial(self.url, self.target.agent, tls)
         self.widget_dial = dataclasses.replace(
@@ -146,13 +146,13 @@ class Stage:
         """One REST request, with its row in Locust's statistics."""
         return self._counted(name, lambda: self.rest.call(method, path, body, badge))
 
-    def _call(self, method: str, path: str, body: Any = None, token: str | None = None) -> Answer:
-        """For a target's own class, whose requests are counted as one."""
-        return self.rest.call(method, path, body, Badge(self.target.agent.auth, token))
+    def ask_own(self, name: str, badge: Badge, *about: Any) -> Answer:
+        """What the target's own class does, with one row in Locust's statistics, however many requests that are."""
 
-    def ask_own(self, name: str, *about: Any) -> Answer:
-        """What the target's own class does, with its row in Locust's statistics."""
-        return self._counted(name, lambda: self.code.ask(name, *about))
+        def call(method: str, path: str, body: Any = None) -> Answer:
+            return self.rest.call(method, path, body, badge)
+
+        return self._counted(name, lambda: self.code.ask(name, call, *about))
 
     def _counted(self, name: str, ask: Callable[[], Answer]) -> Answer:
         began_ns = time.monotonic_ns()
@@ -182,7 +182,7 @@ class Stage:
             name = login.accounts[(number or 0) % len(login.accounts)]
         badge = Badge(self.target.agent.auth, secret)
         if self.code.has("open_agent"):
-            answer = self.insist_on(lambda: self.ask_own("open_agent", name, secret))
+            answer = self.insist_on(lambda: self.ask_own("open_agent", badge, name, secret))
             badge.token = answer.body
         elif login.path:
             badge.token = None

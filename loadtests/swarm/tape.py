@@ -69,17 +69,16 @@ class Tape:
 
 
 class TapedRest(Rest):
-    """REST of which each request and answer is on the tape; `last` is the last answer."""
+    """REST of which each request and answer is on the tape."""
 
     def __init__(self, rest: Rest, tape: Tape) -> None:
         self.__dict__.update(rest.__dict__)
         self._tape = tape
-        self.last = Answer(None, None)
 
     def call(self, method: str, path: str, body: Any = None, badge: Badge | None = None) -> Answer:
         said = "" if body is None else f" {orjson.dumps(body).decode()}"
         self._tape.lines.append(f"> {method} {path}{said}")
-        self.last = answer = super().call(method, path, body, badge)
+        answer = super().call(method, path, body, badge)
         if badge is not None:
             self._tape.wears(badge)
         raw = answer.raw.decode("utf-8", "replace")
