@@ -177,7 +177,10 @@ def _spoilt(folder: Path) -> str:
     end = read_info(folder)["end"]
     reasons = [] if end["state"] == "complete" else [end["reason"] or "the run was cut off"]
     try:
-        reasons += open_ledger(folder).summary.rig.reasons
+        summary = open_ledger(folder).summary
+        reasons += summary.rig.reasons
+        if summary.unreached and not summary.planned:
+            reasons.append("no session came so far that anybody spoke; `entrega probe` shows step by step why")
     except RunFolderError as error:
         reasons.append(str(error))
     return "; ".join(reasons)

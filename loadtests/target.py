@@ -88,7 +88,7 @@ class Socket:
     path: str = _key("Engine.IO path", "/socket.io/")
     namespace: str = _key("Socket.IO namespace", "/")
     query: Mapping[str, str] = _key("parameters of the handshake", {})
-    headers: Mapping[str, str] = _key("headers of the handshake", {})
+    headers: Mapping[str, str] = _key("headers of the handshake alone", {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +213,7 @@ class Target:
     start: str | None = _key("command line that starts it, for runs without --host; none: it runs already", None)
     url: str = _key("where it is when the run does not start it", "")
     origin: str = _key("the page that the widget is embedded in; empty: no Origin is sent", "")
+    headers: Mapping[str, str] = _key("what every request and handshake has", {})
     agent_secret: str = _key("environment variable with what agents log in with", "ENTREGA_AGENT_SECRET")
     code: str = _key("FILE.py:CLASS with any of open_session, open_agent, send, history", "")
     defects: tuple[str, ...] = _key("names of wrong code that it can switch on by ENTREGA_DEFECT", ())

@@ -5,6 +5,7 @@ tests/node/bare.js, which acks nothing, numbers nothing and keeps nothing.
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from reports.ledger import Ledger, build_ledger
 from reports.summary import Summary
 from tests.foreign import NODE_CHAT, Small, install, played
 from tests.node_process import NODE
+from tests.official_server import certificate
 from tests.played import Play
 
 TARGET = NODE_CHAT / "target.toml"
@@ -27,7 +29,7 @@ RUNS = {
     "drop, recovering": Small("short-drop", TARGET, variables=RECOVERS),
     "room typo": Small("steady", TARGET, ("--defect", "server.room-typo")),
     "enter once": Small("short-drop", TARGET, ("--defect", "server.enter-once")),
-    "bare drop": Small("short-drop", NODE / "bare.toml"),
+    "bare drop": Small("short-drop", NODE / "bare.toml", ("--set", "transport=upgrade")),
 }
 HEALTHY = {"steady": "", "early, recovering": RACES, "drop": GONE, "drop, recovering": GONE}
 
@@ -35,7 +37,12 @@ HEALTHY = {"steady": "", "early, recovering": RACES, "drop": GONE, "drop, recove
 @pytest.fixture(scope="module")
 def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play]]:
     install()
-    with played(RUNS, tmp_path_factory.mktemp("runs")) as plays:
+    folder, tls = tmp_path_factory.mktemp("runs"), {}
+    if shutil.which("openssl"):
+        made = certificate(folder)
+        keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
+        tls = {"over TLS": Small("steady", NODE / "chat.toml", ("--ca", str(made.cert)), keys)}
+    with played(RUNS | tls, folder) as plays:
         yield plays
 
 
@@ -100,6 +107,22 @@ def test_what_a_bare_server_loses_is_its_design(plays: dict[str, Play]) -> None:
     assert set(ledger.summary.missed_because) == {"offline"}
     assert ledger.deliveries.query("outcome == 'lost'")["by_design"].all()
     assert set(ledger.summary.not_recovered_because) == {"not_asked"}
+
+
+def test_cookies_are_carried_from_the_handshake_to_the_upgrade(plays: dict[str, Play]) -> None:
+    """bare.js refuses polls and upgrades that do not bring the handshake's cookie."""
+    count = "SELECT count(*) FILTER (kind = 'upgraded') AS n, count(*) FILTER (kind = 'connect_failed') AS failed"
+    found = both(plays["bare drop"])[0].query(f"{count} FROM events WHERE party LIKE 'widget-%'")
+    assert (found["n"][0] > 8, found["failed"][0]) == (True, 0)
+
+
+def test_a_run_over_tls(plays: dict[str, Play]) -> None:
+    if "over TLS" not in plays:
+        pytest.skip("no openssl on this machine; apt-get install openssl")
+    assert plays["over TLS"].info()["url"].startswith("https://")
+    found = both(plays["over TLS"])[0].summary
+    assert (found.sent, found.lost) == (found.owed, 0)
+    assert found.live > 20
 
 
 def test_a_secret_does_not_enter_the_run_folder(plays: dict[str, Play]) -> None:

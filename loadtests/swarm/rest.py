@@ -1,6 +1,7 @@
 """REST requests with a deadline, whose every end is an answer: a status, or the reason why there is none."""
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,9 +38,10 @@ class Answer:
 class Rest:
     """One server's REST side, shared by all parties of a process."""
 
-    def __init__(self, url: str, deadline_s: float, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, url: str, deadline_s: float, tls: ssl.SSLContext | None, headers: Mapping[str, str]) -> None:
         parts = urlsplit(url)
         self._deadline_s = deadline_s
+        self._headers = {"Content-Type": "application/json", **headers}
         self._prefix = parts.path.rstrip("/")
         self._http = HTTPClient(
             parts.hostname or "",
@@ -53,7 +55,7 @@ class Rest:
 
     def call(self, method: str, path: str, body: Any = None, badge: Badge | None = None) -> Answer:
         """Cookies of the answer go to the badge."""
-        headers = {"Content-Type": "application/json", **(badge.headers() if badge else {})}
+        headers = {**self._headers, **(badge.headers() if badge else {})}
         data = orjson.dumps(body) if body is not None else b""
         try:
             with gevent.Timeout(self._deadline_s, TimeoutError("timeout")):

@@ -74,15 +74,20 @@ class Stage:
 
     def __post_init__(self) -> None:
         tls = trust(os.environ.get(CA_VARIABLE)) if self.url.startswith("https:") else None
-        self.rest = Rest(self.url, self.scenario.answer_deadline_s, tls)
+        self.rest = Rest(self.url, self.scenario.answer_deadline_s, tls, self.target.headers)
         self.code = OwnCode(self.target)
         self.widget_talk, self.agent_talk = Talk(self.target.widget), Talk(self.target.agent)
-        self.agent_dial = _dial(self.url, self.target.agent, tls)
+        self.agent_dial = self._dial(self.target.agent, tls)
         self.widget_dial = dataclasses.replace(
-            _dial(self.url, self.target.widget, tls),
+            self._dial(self.target.widget, tls),
             origin=self.target.origin or None,
             transports=TRANSPORTS[self.scenario.transport],
         )
+
+    def _dial(self, side: Side, tls: ssl.SSLContext | None) -> Dial:
+        socket = side.socket
+        headers = {**self.target.headers, **socket.headers}
+        return Dial(self.url, socket.path, query=socket.query, headers=headers, tls=tls)
 
     def claim(self, role: str) -> int:
         """The next free number of that role, unique over all processes of the run: an append is atomic."""
@@ -198,7 +203,3 @@ class Stage:
         if self._auditor is None:
             self._auditor = self.log_in(None)
         return self._auditor
-
-
-def _dial(url: str, side: Side, tls: ssl.SSLContext | None) -> Dial:
-    return Dial(url, side.socket.path, query=side.socket.query, headers=side.socket.headers, tls=tls)

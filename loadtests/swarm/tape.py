@@ -28,6 +28,7 @@ class Tape:
         self.lines: list[str] = []
         self.events: list[tuple[Event, int]] = []  # with the number of lines before it
         self.secrets: set[str] = set()
+        self._shown = 0  # lines
 
     def add(self, kind: str, fields: Event) -> int:
         fields["t"], fields["kind"] = time.monotonic_ns(), kind
@@ -54,6 +55,13 @@ class Tape:
             if time.monotonic() > deadline_s:
                 return None
             gevent.sleep(LOOK_AGAIN_S)
+
+    def show(self, until: int | None = None) -> None:
+        """Print what went over the wires since the last time, up to that line."""
+        until = len(self.lines) if until is None else until
+        for line in self.lines[self._shown : until]:
+            print(f"    {self.masked(line)}")
+        self._shown = max(until, self._shown)
 
     def last_payload(self, party: str) -> Any:
         """Of the last event that came to the party."""
