@@ -94,7 +94,7 @@ def _derive(given: dict[str, Any]) -> None:
     given["promises"] = {
         "ack": "none" not in {side.send.answer for side in (widget, given["agent"]) if side.send.event},
         "history": recover != "none" or bool(widget.history.path),
-        "order": bool(widget.message.seq),
+        "order": bool(widget.message.seq) and widget.message.seq_is == "count",  # times are often of another clock
         **given.get("promises", {}),
     }
 

@@ -38,11 +38,14 @@ HEALTHY = {"steady": "", "early, recovering": RACES, "drop": GONE, "drop, recove
 def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play]]:
     install()
     folder, tls = tmp_path_factory.mktemp("runs"), {}
+    nowhere = folder / "nowhere.toml"
+    bare = (NODE / "bare.toml").read_text().replace("bare.js", str(NODE / "bare.js"))
+    nowhere.write_text(bare.replace('"/rooms"', '"/chambers"'))
     if shutil.which("openssl"):
         made = certificate(folder)
         keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
         tls = {"over TLS": Small("steady", NODE / "chat.toml", ("--ca", str(made.cert)), keys)}
-    with played(RUNS | tls, folder) as plays:
+    with played(RUNS | tls | {"nowhere": Small("steady", nowhere)}, folder) as plays:
         yield plays
 
 
@@ -123,6 +126,11 @@ def test_a_run_over_tls(plays: dict[str, Play]) -> None:
     found = both(plays["over TLS"])[0].summary
     assert (found.sent, found.lost) == (found.owed, 0)
     assert found.live > 20
+
+
+def test_a_run_in_which_nobody_came_to_speak_says_what_to_do(plays: dict[str, Play]) -> None:
+    assert plays["nowhere"].wait() == 3
+    assert "`entrega probe` shows step by step why" in plays["nowhere"].stderr()
 
 
 def test_a_secret_does_not_enter_the_run_folder(plays: dict[str, Play]) -> None:

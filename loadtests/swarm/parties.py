@@ -83,7 +83,7 @@ def _opened(stage: Stage, name: str) -> tuple[str, Badge] | None:
     opens, badge = stage.target.open, Badge(stage.target.widget.auth)
     if stage.code.has("open_session"):
         answer = stage.insist_on(lambda: stage.ask_own("open_session", badge, name))
-        session, badge.token = answer.body if answer.good else (None, None)
+        session, badge.token = answer.body if isinstance(answer.body, tuple) and len(answer.body) == 2 else (None, None)
     else:
         answer = stage.insist("open", opens.method, opens.path, body(opens.extra, opens.name)(name), badge)
         session, badge.token = getter(opens.session)(answer.body), getter(opens.token)(answer.body)
