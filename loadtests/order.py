@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import scenario as scenarios
-from loadtests import target as targets
+from loadtests import target_file as targets
+from loadtests.address import check_url
 from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
 from loadtests.plan import plan
@@ -29,6 +30,7 @@ class Order:
     processes: int = 1
     out: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
+    ca: Path | None = None
     locust_options: tuple[str, ...] = ()
 
 
@@ -41,6 +43,7 @@ def order(
     target: str = "bundled",
     host: str | None = None,
     allowed_hosts: Iterable[str] = (),
+    ca: Path | None = None,
     wait_s: float = 0.0,
     processes: int = 1,
     out: str | Path | None = None,
@@ -52,7 +55,7 @@ def order(
     """
     described = targets.load(target)
     check_defects(tuple(defects), described)
-    url = targets.check_url(host or described.url, tuple(allowed_hosts)) if host or described.start is None else None
+    url = check_url(host or described.url, tuple(allowed_hosts)) if host or described.start is None else None
     if url is not None and any(defect.startswith("server.") for defect in defects):
         raise BadInput(
             "a server's defect needs a server that the run starts; leave out -H, or start it with the defect"
@@ -64,7 +67,7 @@ def order(
     check_can_play(wanted, described)
     if url is not None:
         check_plays_without_us(wanted)
-        check_answers(url, wait_s)
+        check_answers(url, wait_s, ca)
     return Order(
         scenario=wanted,
         target=described,
@@ -73,6 +76,7 @@ def order(
         processes=processes,
         out=Path(out) if out else None,
         allowed_hosts=tuple(allowed_hosts),
+        ca=ca,
         locust_options=tuple(locust_options),
     )
 
@@ -107,11 +111,12 @@ def check_plays_without_us(scenario: Scenario) -> None:
 
 def check_can_play(scenario: Scenario, target: Target) -> None:
     """Raise BadInput for a scenario that asks of the server what the target does not describe."""
-    told = (target.rest.transfer, target.fields.transfer_agent, target.fields.waiting_agent, target.fields.listed_agent)
-    if scenario.transfer_after_s[1] and not all(told):
+    waiting = target.waiting
+    told = target.transfer.path and (waiting.agent or not waiting.path) and (waiting.event_agent or not waiting.event)
+    if scenario.transfer_after_s[1] and not (told and (waiting.path or waiting.event)):
         raise BadInput(
-            f"the target {target.name} has no way to hand a session over; give [rest] transfer and [fields] "
-            "transfer_agent, waiting_agent and listed_agent, or leave out transfer_after_s"
+            f"the target {target.name} has no way to hand a session over; give [transfer] path and [waiting] agent and "
+            "event_agent, or leave out transfer_after_s"
         )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests import run_info, scenario
-from loadtests import target as targets
+from loadtests import target_file as targets
 from loadtests.bad_input import BadInput
 from loadtests.faults import FAULTS, Fault, fields_of
 from loadtests.order import order
@@ -257,10 +258,11 @@ def test_users_are_shared_out_in_the_scenarios_ratio() -> None:
     assert (ordered.widgets, ordered.agents) == (10, 1)
 
 
-@pytest.mark.parametrize("key", ["transfer", "transfer_agent", "waiting_agent", "listed_agent"])
-def test_a_hand_over_needs_a_target_that_can(key: str, tmp_path: Path) -> None:
-    lines = targets.shipped()["bundled"].read_text().splitlines()
-    (tmp_path / "mine.toml").write_text("\n".join(line for line in lines if not line.startswith(f"{key} =")))
-    with pytest.raises(BadInput, match=r"the target mine has no way to hand a session over; give \[rest\] transfer"):
+@pytest.mark.parametrize("line", ['agent = "agent"', 'event_agent = "session.agent"', r"\[transfer\]\npath = .*"])
+def test_a_hand_over_needs_a_target_that_can(line: str, tmp_path: Path) -> None:
+    without, n = re.subn(f"^{line}$", "", targets.shipped()["bundled"].read_text(), flags=re.MULTILINE)
+    assert n == 1
+    (tmp_path / "mine.toml").write_text(without)
+    with pytest.raises(BadInput, match=r"the target mine has no way to hand a session over; give \[transfer\] path"):
         order("transfer", {}, target=str(tmp_path / "mine.toml"))
     assert order("steady", {}, target=str(tmp_path / "mine.toml")).target.name == "mine"

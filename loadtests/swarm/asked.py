@@ -7,7 +7,8 @@ from locust.env import Environment
 from locust.user.users import User
 
 from loadtests import scenario as scenarios
-from loadtests import target as targets
+from loadtests import target_file as targets
+from loadtests.address import CA_VARIABLE, check_url
 from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
 from loadtests.order import allow_files, check_can_play, check_plays_without_us
@@ -49,8 +50,8 @@ def asked_play(
     check_plays_without_us(scenario)
     check_can_play(scenario, target)
     of_class = next((each.host for each in environment.user_classes if each.host), None)
-    url = targets.check_url(environment.host or of_class or target.url, tuple(_words("ALLOW_HOST")))
-    check_answers(url)
+    url = check_url(environment.host or of_class or target.url, tuple(_words("ALLOW_HOST")))
+    check_answers(url, ca=os.environ.get(CA_VARIABLE))
     allow_files(users)
     return scenario, target, url
 

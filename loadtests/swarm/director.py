@@ -21,7 +21,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, MasterR
 
 from loadtests import run_folder, run_info
 from loadtests import scenario as scenarios
-from loadtests import target as targets
+from loadtests import target_file as targets
 from loadtests.bad_input import BadInput
 from loadtests.defects import widget_values
 from loadtests.events import Recorder

@@ -34,6 +34,7 @@ class WebSocket:
     def __init__(self, link: Link, dial: Dial, query: dict[str, str], carrier: Carrier) -> None:
         """Shakes hands, which waits. Raises ConnectFailed; the caller has set the deadline."""
         self._link = link
+        self._dial = dial
         self.carrier = carrier
         self._protocol = ClientProtocol(parse_uri(dial.websocket_url(query)), max_size=LONGEST_MESSAGE)
         self._parts = bytearray()  # of a message that comes in fragments
@@ -98,6 +99,7 @@ class WebSocket:
 
     def _answered(self, response: Response) -> None:
         failed = self._protocol.handshake_exc
+        self._dial.keep_cookies(response.headers.get_all("Set-Cookie"))
         if failed is None:
             self._tell_opened(None)
         elif isinstance(failed, InvalidStatus):
