@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # Habits of a widget that explain nothing: the defaults, but for how it recovers.
-SOUND = {each.name: each.default for each in dataclasses.fields(Client)} | {"recover": "join"}
+SOUND = {each.name: (each.default,) for each in dataclasses.fields(Client)} | {"recover": ("join", "fetch")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,9 @@ def made(ledger: "Ledger") -> list[Made]:
 
 def _declared(ledger: "Ledger", habits: tuple[str, ...]) -> str:
     client = (ledger.run.info.get("target") or {}).get("client") or {}
-    said = [f"{name} = {json.dumps(client[name])}" for name in habits if client.get(name, SOUND[name]) != SOUND[name]]
+    said = [
+        f"{name} = {json.dumps(client[name])}" for name in habits if client.get(name, SOUND[name][0]) not in SOUND[name]
+    ]
     return f"It rests on [client] in the target: {', '.join(said)}." if said else ""
 
 
