@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from entrega_options import FAIL, PASS, UNKNOWN, WRONG_USAGE, Asked, Held, Told, option, spread
+from entrega_options import FAIL, PASS, UNKNOWN, WRONG_USAGE, Asked, At, Held, Told, option, spread
 
 if TYPE_CHECKING:
     from loadtests.order import Order
@@ -177,7 +177,10 @@ def _spoilt(folder: Path) -> str:
     end = read_info(folder)["end"]
     reasons = [] if end["state"] == "complete" else [end["reason"] or "the run was cut off"]
     try:
-        reasons += open_ledger(folder).summary.rig.reasons
+        summary = open_ledger(folder).summary
+        reasons += summary.rig.reasons
+        if summary.unreached and not summary.planned:
+            reasons.append("no session came so far that anybody spoke; `entrega probe` shows step by step why")
     except RunFolderError as error:
         reasons.append(str(error))
     return "; ".join(reasons)
@@ -311,9 +314,10 @@ def _scenarios() -> dict[str, list[str]]:
 
 
 def _targets() -> dict[str, list[str]]:
-    from loadtests import target as targets
+    from loadtests import target_file as targets
 
-    return {name: [targets.load(name).sentence, "", path.read_text()] for name, path in targets.shipped().items()}
+    known = {name: targets.load(name) for name in targets.shipped()}
+    return {name: [target.sentence, "", *targets.described(target)] for name, target in known.items()}
 
 
 def _defects() -> dict[str, list[str]]:
@@ -341,6 +345,22 @@ def _causes() -> dict[str, list[str]]:
     from reports.causes import CAUSES
 
     return {cause.name: [cause.sentence, cause.cure] for cause in CAUSES}
+
+
+@app.command()
+@spread
+def probe(at: At) -> None:
+    """Play one session step by step, each with the raw reply, and where it fails the key of the target that mends it.
+
+    Exit 0 if the server does all that the target says of it, 1 if not.
+
+    Example: entrega probe --target entrega.toml -H http://127.0.0.1:3000
+    """
+    from loadtests.probe import probe as probe_target
+    from loadtests.target_file import load
+
+    target = load(at.target)
+    raise typer.Exit(probe_target(target, at.host, tuple(at.allow_host or ()), at.ca, at.wait))
 
 
 @app.command()

@@ -53,7 +53,20 @@ def _fields(group: Any) -> list[inspect.Parameter]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class At:
+    """Which server, and where."""
+
+    target: Annotated[str, option("--target", help="a shipped target or a TOML file")] = "bundled"
+    host: Annotated[str | None, option("-H", "--host", help="where the server is; it is not started then")] = None
+    ca: Annotated[Path | None, option("--ca", help="PEM file with the only authority to trust, for https")] = None
+    allow_host: Annotated[list[str] | None, option("--allow-host", help="a host beside loopback that may get load")] = (
+        None
+    )
+    wait: Annotated[float, option("--wait", help="s for which a server that is not started may not answer yet")] = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(At):
     """How `run` and `check` are to play."""
 
     users: Annotated[int | None, option("-u", "--users", help="widgets + agents, in the scenario's ratio")] = None
@@ -66,12 +79,6 @@ class Asked:
     defect: Annotated[list[str] | None, option("--defect", help="NAME[=VALUE] of wrong code, see `list defects`")] = (
         None
     )
-    target: Annotated[str, option("--target", help="a shipped target or a TOML file")] = "bundled"
-    host: Annotated[str | None, option("-H", "--host", help="where the server is; it is not started then")] = None
-    allow_host: Annotated[list[str] | None, option("--allow-host", help="a host beside loopback that may get load")] = (
-        None
-    )
-    wait: Annotated[float, option("--wait", help="s for which a server that is not started may not answer yet")] = 0.0
     processes: Annotated[int, option("--processes", help="load processes")] = 1
 
     def order(self, scenario: str, locust_options: Iterable[str], out: Path | None = None) -> "Order":
@@ -86,6 +93,7 @@ class Asked:
             target=self.target,
             host=self.host,
             allowed_hosts=self.allow_host or (),
+            ca=self.ca,
             wait_s=self.wait,
             processes=self.processes,
             out=out,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from loadtests import run_folder, run_info
-from loadtests import target as targets
+from loadtests.address import CA_VARIABLE, check_url
 from loadtests.bad_input import BadInput
 from loadtests.events import Recorder
 from loadtests.machine import Share, used
@@ -73,12 +73,17 @@ class _Run:
     def start_server(self) -> None:
         """Start the target's server, if the run is to have one of its own. Raises BadInput."""
         if self._order.url is None:
-            server = ServerProcess(self._order.target.start or "", self._environment(), self._folder / "logs")
+            server = ServerProcess(
+                self._order.target.start or "",
+                self._environment(),
+                (self._folder / "logs").resolve(),
+                self._order.target.folder or None,
+            )
             strikes = list(server_strikes(self._order.scenario))
             self._outages = Outages(self._folder, server, strikes, self._recorder.append)
             server.launch()
             self._outages.ready()
-            url = targets.check_url(server.url, self._order.allowed_hosts)
+            url = check_url(server.url, self._order.allowed_hosts)
             run_folder.update(self._folder, url=url)
 
     @contextlib.contextmanager
@@ -113,7 +118,7 @@ class _Run:
             "ENTREGA_DATABASE": f"sqlite:///{self._database}/chat.db",
             "ENTREGA_DEFECT": ",".join(name for name in self._order.defects if name.startswith("server.")),
             "ENTREGA_SEED": str(scenario.seed),
-            "ENTREGA_INJECTED": str(self._folder / "injected.jsonl"),
+            "ENTREGA_INJECTED": str((self._folder / "injected.jsonl").resolve()),
             "ENTREGA_PING_INTERVAL": str(scenario.ping_interval_s),
             "ENTREGA_PING_TIMEOUT": str(scenario.ping_timeout_s),
         }
@@ -127,6 +132,7 @@ class _Run:
             "ENTREGA_RUN": str(self._folder.resolve()),
             "ENTREGA_LIFELINE": str(far),
             "ENTREGA_DEFECT": ",".join(name for name in self._order.defects if name.startswith("widget.")),
+            CA_VARIABLE: str(self._order.ca or ""),
         }
         with (self._folder / "logs" / "locust.log").open("wb") as log:
             swarm = subprocess.Popen(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import scenario as scenarios
-from loadtests import target as targets
+from loadtests import target_file as targets
+from loadtests.address import check_url
 from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
 from loadtests.plan import plan
@@ -29,6 +30,7 @@ class Order:
     processes: int = 1
     out: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
+    ca: Path | None = None
     locust_options: tuple[str, ...] = ()
 
 
@@ -41,6 +43,7 @@ def order(
     target: str = "bundled",
     host: str | None = None,
     allowed_hosts: Iterable[str] = (),
+    ca: Path | None = None,
     wait_s: float = 0.0,
     processes: int = 1,
     out: str | Path | None = None,
@@ -52,7 +55,7 @@ def order(
     """
     described = targets.load(target)
     check_defects(tuple(defects), described)
-    url = targets.check_url(host or described.url, tuple(allowed_hosts)) if host or described.start is None else None
+    url = check_url(host or described.url, tuple(allowed_hosts)) if host or described.start is None else None
     if url is not None and any(defect.startswith("server.") for defect in defects):
         raise BadInput(
             "a server's defect needs a server that the run starts; leave out -H, or start it with the defect"
@@ -63,7 +66,7 @@ def order(
     _check(wanted)
     if url is not None:
         check_plays_without_us(wanted)
-        check_answers(url, wait_s)
+        check_answers(url, wait_s, ca)
     return Order(
         scenario=wanted,
         target=described,
@@ -72,6 +75,7 @@ def order(
         processes=processes,
         out=Path(out) if out else None,
         allowed_hosts=tuple(allowed_hosts),
+        ca=ca,
         locust_options=tuple(locust_options),
     )
 

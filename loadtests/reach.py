@@ -1,20 +1,24 @@
 """Is anybody there? Asked once before a run, so that a mistyped address is not reported as a chat that loses all."""
 
 import http.client
+import ssl
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from loadtests.target import TargetError
+from loadtests.address import trust
+from loadtests.target_file import TargetError
 
 DEADLINE_S = 5.0
 AGAIN_S = 0.2
 NOT_YET = (502, 503, 504)  # said by what stands in front of a server that is not up yet
 
 
-def check_answers(url: str, wait_s: float = 0.0) -> None:
+def check_answers(url: str, wait_s: float = 0.0, ca: Path | str | None = None) -> None:
     """Raise TargetError unless an HTTP server answers there, whatever it says, now or within `wait_s`."""
     until_s = time.monotonic() + wait_s
-    while (why := _why_not(url, patient=time.monotonic() < until_s)) is not None:
+    tls = trust(ca) if url.startswith("https:") else None
+    while (why := _why_not(url, tls, patient=time.monotonic() < until_s)) is not None:
         if not time.monotonic() < until_s:  # nor is that before NaN
             waited = f", within {wait_s:g} s" if wait_s else ""
             raise TargetError(
@@ -23,13 +27,20 @@ def check_answers(url: str, wait_s: float = 0.0) -> None:
         time.sleep(AGAIN_S)
 
 
-def _why_not(url: str, patient: bool) -> str | None:
+def _why_not(url: str, tls: ssl.SSLContext | None, patient: bool) -> str | None:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=DEADLINE_S)
+    host, port = parts.hostname or "", parts.port
+    connection = http.client.HTTPConnection(host, port, timeout=DEADLINE_S)
+    if tls is not None:
+        connection = http.client.HTTPSConnection(host, port, timeout=DEADLINE_S, context=tls)
     try:
         connection.request("HEAD", "/")
         answer = connection.getresponse()
         answer.close()
+    except ssl.SSLCertVerificationError as error:
+        raise TargetError(
+            f"the certificate of {url} is not accepted ({error.verify_message}); give --ca FILE, with who signed it"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         return getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
     finally:

@@ -34,6 +34,7 @@ class ServerProcess:
     start: str
     environment: dict[str, str]
     logs: Path
+    folder: str | None = None  # where it runs; None: here
     url: str = ""
     boot: int = 0
     _process: "subprocess.Popen[bytes] | None" = field(default=None)
@@ -52,6 +53,7 @@ class ServerProcess:
             try:
                 self._process = subprocess.Popen(
                     self._command(),
+                    cwd=self.folder,
                     env={**os.environ, **self.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=out_file,
@@ -118,7 +120,8 @@ class ServerProcess:
 
 def _last_words(err: Path) -> str:
     lines = err.read_text(errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else "it said nothing"
+    errors = [line for line in lines if "Error" in line]  # of Node.js the last line is its version
+    return (errors or lines)[-1][:300] if lines else "it said nothing"
 
 
 @contextlib.contextmanager

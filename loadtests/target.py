@@ -1,234 +1,243 @@
-"""A target is all that the load side knows of a server: one TOML file, one frozen value.
+"""A target is all that the load side knows of a server: the keys of a target file, their meanings and defaults.
 
-Paths may hold {session} and {after}, the room {session}; everything else is names and dotted paths into payloads.
+open -> connect -> join -> escalate | login -> connect -> waiting -> assume -> join | send, message, history | close
+
+A field is a dotted path into a payload, `.` the whole payload, nothing: there is none. Paths may hold {session} and
+{after}, the room {session}; there are no other templates. What such words cannot say is a class of one's own (`code`).
+Read and checked in loadtests.target_file.
 """
 
-import contextlib
 import dataclasses
-import ipaddress
 import os
-import socket
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from loadtests.bad_input import BadInput
-
-SHIPPED = Path(__file__).parent / "targets"
-
-
-class TargetError(BadInput):
-    """A target that cannot be used; the message is one line that names file, key and mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """REST paths, relative to the target's url."""
-
-    open: str
-    escalate: str
-    assume: str
-    close: str
-    waiting: str
-    history: str
-    send: str
-    agent_token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Socket:
-    """The Engine.IO path, the room's format and the names of events."""
-
-    path: str
-    room: str
-    join: str
-    send: str
-    message: str
-    waiting: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """Dotted paths: where in a payload something stands. `id` to `text` are within one message."""
-
-    opened_session: str
-    opened_token: str
-    waiting_session: str
-    waiting_metadata: str
-    listed: str
-    listed_session: str
-    listed_metadata: str
-    agent_token: str
-    ok: str
-    error: str
-    sent_message: str
-    live_message: str
-    missed: str
-    room: str
-    members: str
-    id: str
-    mid: str
-    seq: str
-    session: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Promises:
-    """What the server says of itself; goals and the label by_design rest on it."""
-
-    ack: bool
-    history: bool
-    order: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ClientHabits:
-    """How the team's own widget behaves."""
-
-    rejoin: bool
-    recover: str
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """`start` is None for a server that somebody else started; `agent_secret` names an environment variable."""
-
-    name: str
-    sentence: str
-    start: str | None
-    url: str
-    origin: str
-    agent_secret: str
-    defects: tuple[str, ...]
-    rest: Rest
-    socket: Socket
-    fields: Fields
-    promises: Promises
-    client: ClientHabits
-
-
-Getters = dict[str, Callable[[Any], Any]]  # by a field's name: what takes it out of a payload, None where it is not
-
-SECTIONS: Mapping[str, type] = {
-    "rest": Rest,
-    "socket": Socket,
-    "fields": Fields,
-    "promises": Promises,
-    "client": ClientHabits,
+NO_SECRET = "entrega"  # where the environment gives none: the bundled server's
+ANSWERS = ("object", "error-first", "none")
+WORDS = {  # the keys that take one of a few words
+    "join.answer": (*ANSWERS, "event"),
+    "send.answer": ANSWERS,
+    "message.seq_is": ("count", "time"),
+    "client.recover": ("join", "fetch", "none"),
 }
 
 
-def shipped() -> dict[str, Path]:
-    """Name -> file of the targets that entrega brings along."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+def _key(meaning: str, default: Any = MISSING) -> Any:
+    """A key of a target file; without a default it must be there."""
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata={"meaning": meaning})
+    return field(default=default, metadata={"meaning": meaning})
 
 
-def load(name: str) -> Target:
-    """The target of that name or file. Raises TargetError."""
-    path = shipped().get(name, Path(name))
-    try:
-        table = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise TargetError(
-            f"no target {name!r}: neither one of {', '.join(shipped())} nor a readable file ({error})"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise TargetError(f"{path} is not TOML: {error}") from None
-    return from_table({"name": path.stem, "start": None, "defects": [], **table}, str(path))
+def _extra() -> Any:
+    return _key("what else the body holds, always the same", {})
 
 
-def from_table(table: Mapping[str, Any], where: str = "run.json") -> Target:
-    values = dict(table)
-    for section, kind in SECTIONS.items():
-        values[section] = _filled(kind, values.get(section), f"{where}: [{section}]")
-    values["defects"] = _names(values.get("defects", ()), where)
-    target: Target = _filled(Target, values, where)
-    _check_sense(target, where)
-    return target
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """By REST: a customer opens a session."""
+
+    path: str = _key("where sessions are opened; empty only where `code` has open_session", "")
+    method: str = _key("the request's method", "POST")
+    name: str = _key("field that gets the session's name, entrega-RUN-INDEX", "name")
+    extra: Mapping[str, Any] = _extra()
+    session: str = _key("field of the answer with the session's id", "id")
+    token: str = _key("field of the answer with the customer's token; empty: there is none", "")
 
 
-def _names(values: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(values, list | tuple) or not all(isinstance(name, str) for name in values):
-        raise TargetError(f"{where}: defects takes a list of names, not {values!r}")
-    return tuple(values)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """By REST: an agent logs in. Cookies that come with any answer are kept and sent, as a browser does."""
+
+    path: str = _key("where agents log in; empty: the secret itself is their token", "")
+    method: str = _key("the request's method", "POST")
+    name: str = _key("field that gets the account's name", "name")
+    secret: str = _key("field that gets the secret", "secret")
+    extra: Mapping[str, Any] = _extra()
+    token: str = _key("field of the answer with the agent's token; empty: there is none", "token")
+    accounts: tuple[str, ...] = _key("names of accounts, used in turn; none: agent-0, agent-1...", ())
 
 
-def _check_sense(target: Target, where: str) -> None:
-    if not isinstance(target.start, str | None):
-        raise TargetError(f"{where}: start takes text, a command line")
-    for name, pattern in {**dataclasses.asdict(target.rest), "room": target.socket.room}.items():
-        try:
-            pattern.format(session="", after=0)
-        except (LookupError, ValueError):
-            raise TargetError(f"{where}: {name} = {pattern!r} may hold {{session}} and {{after}} only") from None
-    if target.client.recover not in ("join", "fetch"):
-        raise TargetError(f"{where}: [client] recover is join (with its ack) or fetch (by REST, after it)")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """By REST: the customer asks for a human, an agent takes the session, the customer is done."""
+
+    path: str = _key("where that is asked; empty: nothing needs to be", "")
+    method: str = _key("the request's method", "POST")
+    extra: Mapping[str, Any] = _extra()
 
 
-def _filled(kind: Any, values: Any, where: str) -> Any:
-    if not isinstance(values, Mapping):
-        raise TargetError(f"{where} is missing; `entrega list targets bundled` shows a whole target")
-    known = {each.name: each for each in dataclasses.fields(kind)}
-    for key in values:
-        if key not in known:
-            raise TargetError(f"{where} has no key {key!r}; known are {', '.join(known)}")
-    for key, spec in known.items():
-        if key not in values:
-            raise TargetError(f"{where} lacks the key {key!r}")
-        if spec.type in (str, bool) and not isinstance(values[key], spec.type):
-            raise TargetError(f"{where}: {key} takes {'text' if spec.type is str else 'true or false'}")
-    return kind(**values)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How agents hear of waiting sessions. Without path and event entrega tells them itself."""
+
+    path: str = _key("list of waiting sessions, read by GET at every connect; empty: there is none", "")
+    list: str = _key("field of the answer with the list", ".")
+    session: str = _key("within one of the list: the session's id", "id")
+    name: str = _key("within one of the list: the session's name", "name")
+    event: str = _key("event that announces one; empty: there is none", "")
+    event_session: str = _key("field of the event with the session's id", "id")
+    event_name: str = _key("field of the event with the session's name", "name")
 
 
-def check_url(url: str, allowed_hosts: tuple[str, ...] = ()) -> str:
-    """The url without a trailing slash. Raises TargetError when it is no http url or its host is not loopback."""
-    host = _host(url)
-    if host not in allowed_hosts and not _is_loopback(host):
-        raise TargetError(f"{host} is not this machine; load goes to loopback only, unless --allow-host {host}")
-    return url.rstrip("/")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Socket:
+    """Where the socket is."""
+
+    path: str = _key("Engine.IO path", "/socket.io/")
+    namespace: str = _key("Socket.IO namespace", "/")
+    query: Mapping[str, str] = _key("parameters of the handshake", {})
+    headers: Mapping[str, str] = _key("headers of the handshake alone", {})
 
 
-def _host(url: str) -> str:
-    with contextlib.suppress(ValueError):  # what urlsplit makes of a port that is none
-        parts = urlsplit(url)
-        if parts.scheme == "http" and parts.hostname and parts.port != 0 and parts.username is None:
-            return parts.hostname
-    raise TargetError(f"{url!r} is no address to play against; give http://HOST:PORT")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """Where a party's token goes, in each of the places that are named."""
+
+    socket: str = _key("field of the socket's `auth`", "token")
+    query: str = _key("parameter of the handshake", "")
+    header: str = _key("header of REST requests", "Authorization")
+    scheme: str = _key("word before the token in that header", "Bearer")
+    handshake: bool = _key("whether the header goes with the handshake, too", False)
+    cookie: str = _key("name of a cookie, with requests and handshake", "")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except (OSError, UnicodeError) as error:
-        raise TargetError(f"{host} is no host that can be found: {error}") from None
-    addresses = map(ipaddress.ip_address, found)
-    return all(address.is_loopback or address.is_unspecified for address in addresses)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """By socket: a party enters the session's room, with every connection."""
+
+    event: str = _key("event that asks for it; empty: the server puts connections into their rooms by itself", "join")
+    room: str = _key("the room's name", "{session}")
+    into: str = _key("field that gets the room; `.`, the default without other fields: the payload is the room", "")
+    session: str = _key("field that gets the session's id", "")
+    token: str = _key("field that gets the party's token", "")
+    after: str = _key("field that gets the seq (or time) of the last message that was seen", "")
+    extra: Mapping[str, Any] = _extra()
+    answer: str = _key(
+        "the ack: object, error-first (error or null, then the result) or none; or event, where the answer is one",
+        "object",
+    )
+    answer_event: str = _key("name of that event", "joined")
+    takes_s: float = _key("without an answer: so long after it was sent the room counts as entered", 0.25)
+    ok: str = _key("field of the answer that is true where it went well; empty: well is what has no error", "")
+    error: str = _key("field of the answer that says why not", "error")
+    missed: str = _key("field of the answer with the messages that were missed; empty: it has none", "")
+    told_room: str = _key("field of the answer with the room's name", "")
+    told_members: str = _key("field of the answer with the number of connections in the room", "")
 
 
-def secret(target: Target) -> str:
-    """What agents log in with; it never enters a run folder."""
-    return os.environ.get(target.agent_secret, "entrega")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """A party says something, by socket or by REST."""
+
+    event: str = _key("event that says it; empty: only by REST", "")
+    path: str = _key("where it is said by REST; empty: only by socket", "")
+    method: str = _key("the request's method", "POST")
+    text: str = _key("field that gets the text; `.`: the payload is the text", "text")
+    mid: str = _key("field that gets the client's own id of the message; the text has it anyway", "")
+    session: str = _key("field of the event that gets the session's id", "")
+    room: str = _key("field of the event that gets the room's name", "")
+    extra: Mapping[str, Any] = _extra()
+    answer: str = _key("the ack: object, error-first or none", "object")
+    takes_s: float = _key("without an answer: so long after it was sent, if still connected, it was accepted", 0.25)
+    ok: str = _key("field of the ack that is true where it went well; empty: well is what has no error", "")
+    error: str = _key("field of ack or REST answer that says why not", "error")
+    message: str = _key("field of ack or REST answer with the stored message", ".")
 
 
-def getters(fields: Fields) -> Getters:
-    """A getter for each field by its name: made once, so that a target costs nothing while it is played."""
-    return {each.name: getter(getattr(fields, each.name)) for each in dataclasses.fields(fields)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message as it comes; all but event and body are within one message, live or of the history."""
+
+    event: str = _key("event that brings one")
+    body: str = _key("field of that event's payload with the message", ".")
+    text: str = _key("its text", "text")
+    id: str = _key("the server's id of it; empty: it has none", "id")
+    mid: str = _key("the sender's own id of it; empty: it comes back in the text only", "")
+    seq: str = _key("its number or time within the session; empty: it has none", "")
+    seq_is: str = _key("count: 1, 2, 3... without holes; time: it only grows (ms, an ISO 8601 time, an id)", "count")
+    session: str = _key("the session's id; empty: it does not say", "")
 
 
-def getter(dotted: str) -> Callable[[Any], Any]:
-    """A function that follows the dotted path into a payload and gives None where it breaks off."""
-    names = dotted.split(".")
-    if len(names) == 1:
-        (only,) = names
-        return lambda payload: payload.get(only) if isinstance(payload, dict) else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """By REST: what was said. Agents read it when they assume, the auditor with an agent's token at the end."""
 
-    def get(payload: Any) -> Any:
-        for name in names:
-            payload = payload.get(name) if isinstance(payload, dict) else None
-        return payload
+    path: str = _key("where it is read, by GET; empty: nowhere", "")
+    list: str = _key("field of the answer with the messages", ".")
+    from_start: str = _key("what stands for {after} when nothing was seen yet", "0")
 
-    return get
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """What the server says of itself; goals and the label by_design rest on it. By default, what other keys allow."""
+
+    ack: bool = _key("a sender is told that its message was taken", True)
+    history: bool = _key("what was missed can be had later", True)
+    order: bool = _key("messages of a session are emitted in the order of seq", True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """How the team's own widget behaves, as they declare it: what the page's own code does is not looked at."""
+
+    rejoin: bool = _key("it joins again after every reconnect", True)
+    reconnect: bool = _key("it comes back when its connection has ended", True)
+    recover: str = _key("what it missed: join (comes with the answer), fetch (read by REST after it) or none", "none")
+    fetch_first: bool = _key("it fetches before it joins", False)
+    replace: bool = _key("what it fetches replaces what it showed", False)
+    dedupe: bool = _key("it shows a message once, by its id; false: and asks for all with every join", True)
+    listens_after_ms: float = _key("so long after it connected it listens for messages", 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What one kind of party says and hears."""
+
+    socket: Socket
+    auth: Auth
+    join: Join
+    send: Send
+    message: Message
+    history: History
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server. The tables of a Side stand for both kinds of party; [agent.TABLE] says what differs for agents."""
+
+    name: str = _key("how it is called; by default the file's name")
+    folder: str = _key("where `start` runs and `code` lies; by default the file's folder", "")
+    sentence: str = _key("which server that is", "")
+    start: str | None = _key("command line that starts it, for runs without --host; none: it runs already", None)
+    url: str = _key("where it is when the run does not start it", "")
+    origin: str = _key("the page that the widget is embedded in; empty: no Origin is sent", "")
+    headers: Mapping[str, str] = _key("what every request and handshake has", {})
+    agent_secret: str = _key("environment variable with what agents log in with", "ENTREGA_AGENT_SECRET")
+    code: str = _key("FILE.py:CLASS with any of open_session, open_agent, send, history", "")
+    defects: tuple[str, ...] = _key("names of wrong code that it can switch on by ENTREGA_DEFECT", ())
+    open: Open
+    login: Login
+    escalate: Step
+    waiting: Waiting
+    assume: Step
+    close: Step
+    widget: Side
+    agent: Side
+    promises: Promises
+    client: Client
+
+    @property
+    def secret(self) -> str:
+        """What agents log in with; it never enters a run folder."""
+        return os.environ.get(self.agent_secret, NO_SECRET)
+
+
+SIDES = ("widget", "agent")
+SIDE: Mapping[str, Any] = {each.name: each.type for each in dataclasses.fields(Side)}
+SECTIONS: Mapping[str, Any] = {
+    each.name: each.type
+    for each in dataclasses.fields(Target)
+    if each.name not in SIDES and "meaning" not in each.metadata
+}

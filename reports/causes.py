@@ -16,7 +16,8 @@ from dataclasses import dataclass
 class Cause:
     """One cause: `sentence` tells a developer of a chat what happened, `cure` what to change.
 
-    `told` says it of one message, with that message's own numbers (reports.telling); empty: the sentence does.
+    `told` says it of one message, with that message's own numbers (reports.telling); empty: the sentence does. `habits`
+    are keys of [client] in the target: where the widget is declared to be so, the cause rests on that.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Cause:
     told: str = ""
     group: str = ""
     needs: str = ""
+    habits: tuple[str, ...] = ()
 
     @property
     def condition(self) -> str:
@@ -112,6 +114,7 @@ CAUSES = (
         " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
         f" OR journal_speaks AND {ELSEWHERE} AND conn_state = 'joined' AND entered_room IS NULL",
         told="It was {emitted} {when_gone}; {recipient} was connected again and not in the room again{inside}.",
+        habits=("rejoin",),
     ),
     Cause(
         name="history_race",
@@ -123,6 +126,7 @@ CAUSES = (
         " AND joined_after AND NOT asked_after"
         " OR received_ns IS NOT NULL AND wiped",
         told="{Raced}.",
+        habits=("fetch_first", "replace"),
     ),
     Cause(
         name="kicked",
@@ -251,6 +255,7 @@ CAUSES = (
         cure="After every join ask for what came since the last seq that was shown.",
         when=f"{GONE} OR received_ns IS NULL AND in_flight",
         told="It was {emitted} {when_gone}{rooted}; {back}.",
+        habits=("reconnect",),
     ),
     Cause(
         name="stale_room",
@@ -289,6 +294,7 @@ CAUSES = (
         cure="Register handlers before connecting, not in `connect` and not after something was loaded.",
         when="received_ns IS NOT NULL AND why = 'no-listener'",
         told="It reached {recipient} when its page did not listen to that event; at other times it did.",
+        habits=("listens_after_ms",),
     ),
     Cause(
         name="malformed",
@@ -330,6 +336,7 @@ NOT_RECOVERED = (
         sentence="The recipient had shown it and removed it again.",
         cure="Merge a history into what is shown, by id; never replace.",
         when="wiped",
+        habits=("replace",),
     ),
     Cause(
         name="never_back",
@@ -337,6 +344,7 @@ NOT_RECOVERED = (
         sentence="No join of the recipient succeeded after it, so that nothing asked for it.",
         cure="Join again, with the last seq that was shown, whenever something may have been missed.",
         when="NOT joined_after",
+        habits=("rejoin", "reconnect"),
     ),
     Cause(
         name="not_asked",
@@ -344,6 +352,7 @@ NOT_RECOVERED = (
         sentence="The recipient joined again but did not ask from before this message.",
         cure="Ask from the highest seq up to which everything was shown.",
         when="NOT asked_after",
+        habits=("recover",),
     ),
     Cause(
         name="window",

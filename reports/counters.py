@@ -77,7 +77,9 @@ def count(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> dict[str, flo
     prefix = str(info["run"]).replace("'", "''")
     con.execute(f"CREATE MACRO run_prefix() AS '{prefix}:'")
     create_violations(con)
-    return {name: _one(con, sql) for name, sql in COUNTERS.items()}
+    counted = {name: _one(con, sql) for name, sql in COUNTERS.items()}
+    promises = (info.get("target") or {}).get("promises") or {}
+    return counted if promises.get("order", True) else {**counted, "reorders": None}
 
 
 def contradictions(con: duckdb.DuckDBPyConnection) -> int | None:

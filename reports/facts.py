@@ -119,7 +119,7 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
 
 def _macros(info: dict[str, Any]) -> str:
     """The run's own numbers, under names that SQL can call."""
-    join = ((info.get("target") or {}).get("socket") or {}).get("join")
+    join = (((info.get("target") or {}).get("widget") or {}).get("join") or {}).get("event")
     scenario = {**ASSUMED, **(info.get("scenario") or {})}
     numbers = {
         "forever": "9223372036854775807",

@@ -1,11 +1,14 @@
 """What a run's rows had, said in words: causes with what mends them and one message to look at, violations, reasons."""
 
+import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from loadtests.target import Client
 from reports import telling
 from reports.outcomes import NOT_ACCEPTED, NOT_OWED, UNJUDGED
 from reports.violations import ATTRIBUTIONS, Attribution
@@ -14,11 +17,16 @@ if TYPE_CHECKING:
     from reports.ledger import Ledger
 
 
+# Habits of a widget that explain nothing: the defaults, but for how it recovers.
+SOUND = {each.name: (each.default,) for each in dataclasses.fields(Client)} | {"recover": ("join", "fetch")}
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A cause (or, without a journal, a group of causes), how many messages it explains, and one of them.
 
-    `sample` is that one's mid, `told` what the cause says of it with its own numbers.
+    `sample` is that one's mid, `told` what the cause says of it with its own numbers. `declared`: what the target says
+    of its widget that the cause rests on; empty: nothing.
     """
 
     name: str
@@ -27,6 +35,7 @@ class Found:
     cure: str
     sample: str
     told: str
+    declared: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class Made:
     violation: str
     n: int
     by: Attribution
+    declared: str
 
 
 def missed(ledger: "Ledger") -> list[Found]:
@@ -54,17 +64,28 @@ def _found(ledger: "Ledger", counts: Mapping[str, int]) -> list[Found]:
     for name, n in counts.items():
         cause, sample = telling.named(name), samples[name]
         row = known(rows[rows["mid"] == sample].iloc[0])
-        found.append(Found(name, n, cause.sentence, cause.cure, sample, telling.told(name, row)))
+        found.append(
+            Found(name, n, cause.sentence, cause.cure, sample, telling.told(name, row), _declared(ledger, cause.habits))
+        )
     return found
 
 
 def made(ledger: "Ledger") -> list[Made]:
     """Who made the violations that were counted."""
-    return [
-        Made(violation, n, next(each for each in ATTRIBUTIONS[violation] if each.name == name))
-        for violation, names in ledger.summary.attributed.items()
-        for name, n in names.items()
+    found = []
+    for violation, names in ledger.summary.attributed.items():
+        for name, n in names.items():
+            by = next(each for each in ATTRIBUTIONS[violation] if each.name == name)
+            found.append(Made(violation, n, by, _declared(ledger, by.habits)))
+    return found
+
+
+def _declared(ledger: "Ledger", habits: tuple[str, ...]) -> str:
+    client = (ledger.run.info.get("target") or {}).get("client") or {}
+    said = [
+        f"{name} = {json.dumps(client[name])}" for name in habits if client.get(name, SOUND[name][0]) not in SOUND[name]
     ]
+    return f"It rests on [client] in the target: {', '.join(said)}." if said else ""
 
 
 def reason(row: Mapping[str, Any]) -> str:

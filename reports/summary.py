@@ -69,7 +69,7 @@ class Summary:
     late: int
     recovered: int
     lost: int
-    acked_and_lost: int
+    acked_and_lost: int | None
     unjudged: int
     unexplained: int
     duplicates: int | None
@@ -129,10 +129,13 @@ def summarize(ledger: "Ledger") -> Summary:
     info, rows, rig = ledger.run.info, ledger.deliveries, judge_rig(ledger)
     by_session = sessions(rows)
     counted: dict[str, Any] = {**message_counts(rows), **latencies(rows, rig, info), **ledger.counters}
+    planned = _plan(info, len(rows))
+    if not planned["promises"].get("ack", True):
+        counted["acked_and_lost"] = None  # nobody was told anything
     summary = Summary(
         format=FORMAT,
         run=info["run"],
-        **_plan(info, len(rows)),
+        **planned,
         **counted,
         contradictions=ledger.contradictions,
         attributed=ledger.attributed,

@@ -46,7 +46,8 @@ def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None
     _print_causes("Why those were not shown later", found.not_recovered(ledger), console)
     console.print("", _counts("Counters", summary, COUNTERS), sep="\n", highlight=False)
     for each in found.made(ledger):
-        _print_cause(f"{each.n:>6,}  {each.violation}: {each.by.name} ({each.by.whose})", each.by, console)
+        title = f"{each.n:>6,}  {each.violation}: {each.by.name} ({each.by.whose})"
+        _print_cause(title, each.by, each.declared, console)
     for table in (_parties(summary), _rig(summary)):
         console.print("", table, sep="\n", highlight=False)
     for sample in list(summary.samples.values())[:1]:
@@ -112,14 +113,14 @@ def _print_causes(title: str, causes: list[found.Found], console: Console) -> No
     if causes:
         console.print(f"\n[bold]{title}[/]")
     for cause in causes:
-        _print_cause(f"{cause.n:>6,}  {cause.name}", cause, console)
+        _print_cause(f"{cause.n:>6,}  {cause.name}", cause, cause.declared, console)
         example = f"e.g. {cause.sample}" + (f": {cause.told}" if cause.told != cause.sentence else "")
         console.print(Padding(escape(example), (0, 0, 0, 8)), highlight=False)
 
 
-def _print_cause(title: str, cause: found.Found | Attribution, console: Console) -> None:
+def _print_cause(title: str, cause: found.Found | Attribution, declared: str, console: Console) -> None:
     console.print(f"[bold]{title}[/]", highlight=False)
-    for line in (cause.sentence, f"Cure: {cause.cure}"):
+    for line in filter(None, (cause.sentence, declared, f"Cure: {cause.cure}")):
         console.print(Padding(escape(line), (0, 0, 0, 8)), highlight=False)
 
 

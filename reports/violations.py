@@ -14,7 +14,7 @@ import duckdb
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who made a violation and how; `when` is SQL over the columns of its violation's table."""
+    """Who made a violation and how; `when` is SQL over the columns of its violation's table. `habits`: as a cause's."""
 
     name: str
     whose: str  # server or client
@@ -22,6 +22,7 @@ class Attribution:
     sentence: str
     cure: str
     when: str
+    habits: tuple[str, ...] = ()
 
 
 # One mid more than once on one page; a display after a removal is no second copy. `frames`: how often it came to that
@@ -135,6 +136,7 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = MappingProxyType(
                 "It came by two ways, live and with a history, and the page showed both.",
                 "Merge by id: what is on the page already is not put there again.",
                 "true",
+                ("dedupe",),
             ),
         ),
         "reorders": (

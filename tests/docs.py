@@ -17,7 +17,16 @@ from reports.counters import COUNTERS
 from reports.outcomes import NOT_ACCEPTED, NOT_OWED, UNJUDGED, Reason
 from reports.schema import FACTS, LEDGER, Column
 from tests.docs_commands import commands_page
-from tests.docs_text import CAUSES_TEXT, COUNTED, EVENTS_TEXT, JOURNAL_KINDS, JOURNAL_TEXT, LEDGER_TEXT, OUTCOMES
+from tests.docs_text import (
+    CAUSES_TEXT,
+    COUNTED,
+    EVENTS_TEXT,
+    JOURNAL_KINDS,
+    JOURNAL_TEXT,
+    LEDGER_TEXT,
+    OUTCOMES,
+    WHAT_IT_CAN_TELL_TEXT,
+)
 from tests.markdown import code, table
 from tests.story import story
 
@@ -41,6 +50,7 @@ def pages() -> dict[str, str]:
     """File name -> what it must hold."""
     made = {"causes.md": causes_page(), "events.md": events_page()}
     made |= {"journal.md": journal_page(), "ledger.md": ledger_page(), "commands.md": commands_page()}
+    made |= {"what-it-can-tell.md": what_it_can_tell_page()}
     return {name: "\n".join([NOTE, *parts]) + "\n" for name, parts in made.items()}
 
 
@@ -189,6 +199,23 @@ def command(case: Case) -> str:
         if name not in SMALL and not name.startswith("faults.drop."):
             words.append(f"--set '{name}={json.dumps(value)}'")
     return " ".join(words)
+
+
+# -- what it can tell
+
+
+def what_it_can_tell_page() -> Iterator[str]:
+    yield from (WHAT_IT_CAN_TELL_TEXT.strip(), "")
+    headings = ("cause", "bundled server", "your server with a journal", "without one", "your page's own code")
+    yield from table(*headings, rows=map(_told, (*filter(lambda cause: cause.code, CAUSES), *NOT_RECOVERED)))
+
+
+def _told(cause: Cause) -> tuple[str, ...]:
+    lines = [kind for kind, said in JOURNAL_KINDS.items() if f"`{cause.name}`" in said]
+    with_journal = f"yes; it reads {code(lines)}" if lines else "yes"
+    without = f"as `{cause.group}`" if cause.group else "yes"
+    page = f"as `[client]` says: {code(cause.habits)}" if cause.habits else ""
+    return f"[`{cause.name}`](causes.md#{cause.name})", "yes", with_journal, without, page
 
 
 # -- files

@@ -10,7 +10,7 @@ import typer
 
 import entrega
 from loadtests import scenario as scenarios
-from loadtests import target as targets
+from loadtests import target_file as targets
 from loadtests.defects import WIDGET_DEFECTS
 from loadtests.faults import FAULTS, fields_of
 from loadtests.scenario import Scenario

@@ -179,3 +179,27 @@ injected. `entrega selftest` injects each and looks whether it is found under it
 entrega's own; `entrega report` and `entrega trace` then read the run.
 
 """
+
+WHAT_IT_CAN_TELL_TEXT = """\
+# What it can tell
+
+Entrega plays the widget and the agent, and sees all that they send and receive. Of the server it knows what a journal
+says ([journal.md](journal.md)), and of your page's own code what `[client]` in the target declares
+([your-own-server.md](your-own-server.md)): no browser runs. So what a cause is worth depends on whom you test.
+
+- **The bundled server** keeps a journal, and its widget is what the scenarios and `widget.*` defects say: every cause
+  is certain, and `entrega selftest` proves it.
+- **Your server with a journal** is as certain about everything that the server does. Lines that are left out cost the
+  causes that read them.
+- **Your server without one**: outcomes are the same. Causes that look alike from outside are reported as their group,
+  and a bug that only the server can know of, such as a join that was acked and not carried out, as
+  `subscribed_nowhere`.
+- **Your page's own code** is not looked at. A cause that rests on a declared habit says so in the report; whether the
+  page really is so, its code tells, or a browser. `malformed` holds payloads to the fields of `[message]`. A later
+  version is to play real pages.
+
+Where a target has no numbers or times in its messages, nothing is said of their order; without a history nothing of
+what is stored, nor of phantoms; without acks nobody was told that it went well, so that `acked_and_lost` is not
+measured. All these are null, never 0. Without an answer to the join, a room counts as entered `takes_s` after it was
+asked for.
+"""

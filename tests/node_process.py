@@ -1,4 +1,4 @@
-"""Node.js and what tests/node takes from npm: probed, and in CI installed, so that no test of it is left out there."""
+"""Node.js and what tests and examples take from npm: probed, and in CI installed, so that none is left out there."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ def node() -> str:
     version = _run(found, "--version").lstrip("v")
     if int(version.partition(".")[0]) < OLDEST:
         pytest.skip(f"node {version} is older than {OLDEST}")
-    _install()
+    npm_ci(NODE)
     return found
 
 
@@ -33,12 +33,12 @@ def _missing() -> list[str]:
     return [name for package, name in (("node", "nodejs"), ("npm", "npm")) if shutil.which(package) is None]
 
 
-def _install() -> None:
-    """`npm ci` where the lock has changed since the last one."""
-    installed = NODE / "node_modules" / ".package-lock.json"
-    lock = NODE / "package-lock.json"
+def npm_ci(folder: Path) -> None:
+    """Where the folder's lock has changed since the last one."""
+    installed = folder / "node_modules" / ".package-lock.json"
+    lock = folder / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        _run("npm", "ci", "--no-audit", "--no-fund", cwd=NODE)
+        _run("npm", "ci", "--no-audit", "--no-fund", cwd=folder)
         installed.touch()
 
 

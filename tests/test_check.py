@@ -13,7 +13,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from entrega_options import Told
-from loadtests import target as targets
+from loadtests import target_file as targets
 from reports.check import TROUBLE, Checked, judged
 from reports.confusion import SMALL
 from reports.junit import junit

@@ -19,7 +19,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 import yaml
 
-from loadtests import target as targets
+from loadtests import target_file as targets
 from reports.confusion import SMALL
 from tests.played import WITHIN_S, environment, free_port
 from tests.test_readme import SHORTENED

@@ -14,7 +14,7 @@ import pytest
 import typer.main
 
 import entrega as front_door
-from loadtests import target as targets
+from loadtests import target_file as targets
 from reports.confusion import SMALL
 from tests.command import Say, saying
 from tests.played import ENDS_WITHIN_S, entrega, environment, settings_of, the_line

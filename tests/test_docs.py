@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtests import scenario as scenarios
-from loadtests import target as targets
+from loadtests import target_file as targets
 from loadtests.defects import WIDGET_DEFECTS
 from loadtests.events import KINDS
 from loadtests.faults import FAULTS

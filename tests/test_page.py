@@ -60,6 +60,19 @@ def test_the_page_tells_the_run_from_headline_to_trace(tmp_path: Path) -> None:
         assert said in text
 
 
+def test_what_rests_on_a_declared_habit_says_so(tmp_path: Path) -> None:
+    rows = [lost(f"{n}.a.0", "not_rejoined", not_recovered_because="not_asked") for n in range(3)]
+    promises = {"ack": True, "history": True, "order": True}
+    for client, said in (
+        ({"rejoin": False, "recover": "join"}, {"rejoin = false"}),
+        ({"rejoin": False, "recover": "none"}, {"rejoin = false", 'recover = "none"'}),
+        ({"rejoin": True, "recover": "fetch"}, set()),
+    ):
+        ledger = SmallLedger(rows, path=tmp_path, target={"name": "theirs", "promises": promises, "client": client})
+        found = re.findall(r"It rests on \[client\] in the target: ([^.]*)\.", page(ledger).text)
+        assert set(found) == said
+
+
 def test_it_needs_nothing_but_itself(tmp_path: Path) -> None:
     found = page(lossy(tmp_path))
     assert len(found.addresses) == 3

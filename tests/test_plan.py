@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from loadtests import run_info
 from loadtests.plan import SessionPlan, agent_strikes, plan, server_strikes
 from loadtests.scenario import Scenario, load, shipped
-from loadtests.target import load as load_target
+from loadtests.target_file import load as load_target
 from reports.confusion import SMALL, TIMES
 
 KILL_SERVER = {"faults.kill-server.at_s": 5.0, "faults.kill-server.for_s": 0.5}

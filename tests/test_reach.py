@@ -9,7 +9,7 @@ from threading import Thread, Timer
 import pytest
 
 from loadtests.reach import check_answers
-from loadtests.target import TargetError
+from loadtests.target_file import TargetError
 from tests.played import free_port
 
 SOON_S = 0.4

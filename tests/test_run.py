@@ -203,7 +203,7 @@ def test_a_run_folder_holds_no_secret(plays: dict[str, Play]) -> None:
     assert "session_opened" in said  # it is read indeed
     assert SECRET not in said
     assert not TOKEN.search(said)
-    assert "Bearer" not in said
+    assert "Bearer " not in said
 
 
 def test_a_token_would_be_found() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from loadtests import run_folder
-from loadtests.target import SHIPPED
+from loadtests.target_file import SHIPPED
 from reports.confusion import SMALL
 from tests.played import WITHIN_S, Play, play, settings_of, start, until
 

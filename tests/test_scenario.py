@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests import run_info, scenario
-from loadtests import target as targets
+from loadtests import target_file as targets
 from loadtests.faults import FAULTS, Fault, fields_of
 from loadtests.order import order
 from loadtests.scenario import Scenario, ScenarioError, from_table, load, parse_setting, parse_time_s

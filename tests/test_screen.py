@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from loadtests.swarm.message import Message, Reader, text_of
 from loadtests.swarm.screen import Screen
-from loadtests.target import getters, load
+from loadtests.target_file import load
 
 ROOT = Path(__file__).resolve().parent.parent
 MID = "9fd02a11:17.a.3"
-READER = Reader(getters(load("bundled").fields))
+READER = Reader(load("bundled").widget.message)
 
 
 def message(seq: int | None, session: str = "s1", **changes: Any) -> Message:
@@ -38,7 +38,7 @@ def test_reading_and_showing_need_no_gevent() -> None:
 
 
 def test_a_message_is_read() -> None:
-    assert READER.read(payload()) == Message(mid=MID, id="x1", seq=4, session="s1", due_ns=99, whole=True)
+    assert READER.read(payload()) == Message(mid=MID, id="x1", seq=4, session="s1", due_ns=99, whole=True, place=4)
 
 
 def test_the_mid_is_found_in_the_text_too() -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from loadtests import scenario
 from loadtests.defects import WIDGET_DEFECTS
 from loadtests.faults import FAULTS as KNOWN_FAULTS
-from loadtests.target import load
+from loadtests.target_file import load
 from reports import selftest
 from reports.causes import CAUSES, NOT_RECOVERED
 from reports.confusion import CASES, Case, Reading, faults_of, names_without_journal

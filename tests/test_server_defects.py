@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from loadtests import target
+from loadtests import target_file as target
 from server_under_test.defects import DEFECTS, DefectError, draw, parse
 from tests.server_client import WITHIN_S, Rest, handshake
 from tests.server_process import ServerProcess, running

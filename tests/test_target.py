@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests import defects
+from loadtests.address import check_url, trust
 from loadtests.bad_input import BadInput
+from loadtests.payload import WHOLE, body, getter
 from loadtests.reach import check_answers
-from loadtests.target import SHIPPED, TargetError, check_url, from_table, getter, load, secret, shipped
+from loadtests.target_file import SHIPPED, TargetError, described, from_table, load, shipped
 from tests.played import WITHIN_S
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,30 +50,50 @@ def changed(**keys: Any) -> dict[str, Any]:
         *parents, last = dotted.split("__")
         inner = table
         for parent in parents:
-            inner = inner[parent]
+            inner = inner.setdefault(parent, {})
         if value is None:
-            del inner[last]
+            inner.pop(last, None)
         else:
             inner[last] = value
     return table
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "no section": ({"rest": None}, r"mine.toml: \[rest\] is missing; `entrega list targets bundled`"),
-    "a section that is none": ({"rest": 5}, r"mine.toml: \[rest\] is missing"),
-    "a key too few": ({"rest__open": None}, r"mine.toml: \[rest\] lacks the key 'open'"),
-    "a key too many": ({"socket__ack": "x"}, r"mine.toml: \[socket\] has no key 'ack'; known are path, room"),
-    "a section too many": ({"redis": {}}, "mine.toml has no key 'redis'; known are name"),
-    "no origin": ({"origin": None}, "mine.toml lacks the key 'origin'"),
-    "a number for text": ({"rest__open": 5}, r"\[rest\]: open takes text"),
-    "text for true": ({"promises__ack": "yes"}, r"\[promises\]: ack takes true or false"),
+    "no way to open": ({"open": None}, r"mine.toml: \[open\] lacks the key 'path': where sessions are opened"),
+    "a section that is none": ({"send": 5}, r"mine.toml: \[send\] is a table of keys, not 5; `entrega list targets"),
+    "a key too few": ({"message__event": None}, r"\[message\] lacks the key 'event': event that brings one; `entrega"),
+    "a typing error": ({"socket__pth": "x"}, r"mine.toml: \[socket\] has no key 'pth'; did you mean 'path'\?"),
+    "a key too many": ({"socket__zzz": "x"}, r"mine.toml: \[socket\] has no key 'zzz'; known are path, namespace"),
+    "a section too many": ({"redis": {}}, "mine.toml has no key 'redis'; known are open"),
+    "a section of agents too many": ({"agent": {"login": {}}}, r"\[agent\] has no key 'login'; did you mean 'join'"),
+    "a key of agents too many": (
+        {"agent": {"join": {"evnt": ""}}},
+        r"\[join\] has no key 'evnt'; did you mean 'event'",
+    ),
+    "nowhere": ({"start": None, "url": None}, "says neither url nor start; give url"),
+    "a number for text": ({"open__path": 5}, r"\[open\]: path takes text, not 5"),
+    "text for a number": ({"join__takes_s": "long"}, r"\[join\]: takes_s takes a number, not 'long'"),
+    "text for true": ({"promises": {"ack": "yes"}}, r"\[promises\]: ack takes true or false"),
+    "text for a table": ({"send__extra": "x"}, r"\[send\]: extra is a table"),
+    "numbers for headers": ({"socket__headers": {"x": 5}}, r"\[socket\]: headers takes text for each"),
     "a start that is no command": ({"start": 5}, "start takes text, a command line"),
     "defects in one text": ({"defects": "server.x"}, "defects takes a list of names"),
     "defects that are numbers": ({"defects": [5]}, "defects takes a list of names"),
-    "an unknown place in a path": ({"rest__send": "/chat/{id}"}, r"send = '/chat/\{id\}' may hold \{session\} and"),
-    "a brace left open": ({"rest__send": "/chat/{"}, "send = '/chat/{' may hold"),
-    "an unknown place in the room": ({"socket__room": "chat:{}"}, "room = 'chat:{}' may hold"),
-    "an unknown habit": ({"client__recover": "prayer"}, "recover is join"),
+    "an unknown place in a path": ({"send__path": "/c/{id}"}, r"\[send\] path = '/c/\{id\}' may hold \{session\} only"),
+    "a brace left open": (
+        {"history__path": "/chat/{"},
+        r"\[history\] path = '/chat/\{' may hold \{session\} and \{after\}",
+    ),
+    "an unknown place in the room": ({"join__room": "chat:{}"}, r"\[join\] room = 'chat:\{\}' may hold"),
+    "an unknown word": ({"join__answer": "prayer"}, r"\[join\]: answer is object, error-first, none, event, not"),
+    "an unknown habit": ({"client": {"recover": "prayer"}}, "recover is join, fetch, none, not 'prayer'"),
+    "a habit without what it needs": ({"join__missed": None, "client": {"recover": "join"}}, "needs the key missed"),
+    "a fetch from nowhere": ({"history": None, "client": {"recover": "fetch"}}, r"needs the key path in \[history\]"),
+    "after without a seq": ({"message__seq": None}, r"\[message\] lacks the key 'seq', which"),
+    "a bare room with more": ({"join__into": "."}, "leaves no place for other fields"),
+    "no way to say anything": ({"send": {}}, r"\[send\] has neither event nor path; give the event"),
+    "code that is not there": ({"code": "no.py:Chat"}, r"code = 'no.py:Chat' cannot be read .*give FILE.py:CLASS"),
+    "code without the class": ({"code": f"{__file__}:Chat"}, "has no class 'Chat'"),
 }
 
 
@@ -124,7 +146,6 @@ def test_other_machines_may_not_unless_somebody_says_so(url: str) -> None:
         "http://127.0.0.1:port",
         "http://[::1",
         "http://name:word@127.0.0.1",
-        "https://127.0.0.1",
         "http://127.0.0.1:0",
     ],
 )
@@ -185,13 +206,65 @@ def test_defects_are_the_widgets_or_the_targets() -> None:
 
 def test_the_agents_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENTREGA_AGENT_SECRET", "from the environment")
-    assert secret(load("bundled")) == "from the environment"
+    assert load("bundled").secret == "from the environment"
+
+
+SMALL = """
+url = "http://127.0.0.1:3000"
+[open]
+path = "/chats"
+[join]
+room = "room-{session}"
+[send]
+event = "message"
+[message]
+event = "message"
+"""
+
+
+def test_a_small_server_has_a_small_target(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    small = load(str(tmp_path / "small.toml"))
+    assert (small.name, small.folder, small.widget) == ("small", str(tmp_path), small.agent)
+    assert (small.widget.join.into, small.client.recover) == (WHOLE, "none")
+    assert dataclasses.astuple(small.promises) == (True, False, False)
+
+
+def test_agents_differ_where_their_tables_say_so() -> None:
+    target = from_table(changed(agent={"join": {"event": "take"}, "auth": {"query": "key"}}))
+    assert (target.agent.join.event, target.widget.join.event) == ("take", "join")
+    assert target.agent.join.room == target.widget.join.room == "chat:{session}"
+    assert (target.agent.auth.query, target.widget.auth.query) == ("key", "")
+    assert {"[agent.join] # where agents differ", 'event = "take"'} <= set(described(target))
+
+
+def test_every_key_is_described() -> None:
+    said = list(described(load("bundled")))
+    for section, key in (("[join]", "answer_event"), ("[history]", "from_start"), ("[auth]", "cookie")):
+        place = next(number for number, line in enumerate(said) if line.startswith(section))
+        assert any(line.startswith(f"{key} = ") and "  # " in line for line in said[place:])
+    assert 'room = "chat:{session}"  # the room\'s name; default "{session}"' in said
+
+
+def test_a_class_of_ones_own_may_open_sessions(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("class Own:\n    def open_session(self, name): ...\n    def helps(self): ...\n")
+    (tmp_path / "lazy.py").write_text("class Own: ...")
+    assert from_table(changed(open=None, code="own.py:Own", folder=str(tmp_path))).open.path == ""
+    with pytest.raises(TargetError, match="the class has none of open_session, open_agent, send, history"):
+        from_table(changed(code="lazy.py:Own", folder=str(tmp_path)))
+
+
+def test_a_file_that_holds_no_certificate(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    for file in ("ca.pem", "missing.pem"):
+        with pytest.raises(TargetError, match=r"holds no certificate .*give a PEM file"):
+            trust(tmp_path / file)
 
 
 ANYTHING = st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner))
 
 
-@given(ANYTHING, st.text())
+@given(ANYTHING, st.text(min_size=1).filter(lambda dotted: dotted != WHOLE))
 def test_a_path_breaks_off_quietly(payload: Any, dotted: str) -> None:
     found = payload
     for name in dotted.split("."):
@@ -202,3 +275,13 @@ def test_a_path_breaks_off_quietly(payload: Any, dotted: str) -> None:
 def test_a_path_is_followed() -> None:
     assert getter("a.b")({"a": {"b": 5}}) == 5
     assert getter("a.b")({"a": [5]}) is None
+    assert (getter(".")([5]), getter("")({"": 5})) == ([5], None)
+
+
+def test_a_body_is_made_of_what_has_a_place() -> None:
+    extra = {"from": {"app": "web"}}
+    made = body(extra, "text", "", "from.id")
+    assert made("hello", "left out", 5) == {"from": {"app": "web", "id": 5}, "text": "hello"}
+    assert extra == {"from": {"app": "web"}}
+    assert body({}, ".", "")("room-1", "left out") == "room-1"
+    assert body({})() == {}

@@ -1,5 +1,6 @@
 """The verbs of a conversation: take a seat, say, read the history, leave. Each records what came of it."""
 
+import dataclasses
 import random
 import time
 from collections.abc import Callable
@@ -10,12 +11,15 @@ from typing import Any
 import gevent
 
 from loadtests.plan import SessionPlan
+from loadtests.swarm.badge import Badge
 from loadtests.swarm.dial import Dial
 from loadtests.swarm.message import text_of
 from loadtests.swarm.page import Page
 from loadtests.swarm.rest import Answer
+from loadtests.swarm.screen import NOTHING, Mark
 from loadtests.swarm.seat import Pane, Seat
 from loadtests.swarm.stage import TRY_AGAIN_S, Stage
+from loadtests.swarm.talk import Talk, path
 from loadtests.swarm.wire import Wire
 
 WIDGET, AGENT = "w", "a"
@@ -30,7 +34,7 @@ class Draft:
     mid: str
     due_ns: int
     via: str
-    body: dict[str, Any]
+    text: str
     retries: int
 
 
@@ -38,17 +42,18 @@ class Party:
     """A widget or an agent: a person, their network, and the pages that they have open."""
 
     letter: str  # of KEY, for the messages that it sends
-    rejoins = True  # its pages join again after a reconnect
     fetches = False  # its pages ask for what was missed by a fetch of their own
 
-    def __init__(self, stage: Stage, name: str, token: str, dial: Dial, session: str | None) -> None:
+    def __init__(self, stage: Stage, name: str, badge: Badge, talk: Talk, dial: Dial, session: str | None) -> None:
         self.stage = stage
         self.name = name
-        self.token = token
-        self.dial = dial
+        self.badge = badge
+        self.talk = talk
+        self.dial = dial = dataclasses.replace(dial, badge=badge)
         self.session = session  # of connection events; None for an agent, who has many
         self.seats: dict[str, Seat] = {}
-        self.defects: dict[str, float] = {}  # of its pages
+        self._sessions: dict[str, str] = {}  # by the index in mids, for messages that do not name their session
+        self.defects: dict[str, float] = {}  # of its pages: those that are on, and habits that are declared
         self.also_hears: dict[str, Callable[[Any], None]] = {}  # events beside messages, and what is done with them
         scenario = stage.scenario
         self.wire = Wire(dial, scenario.ping_interval_s + scenario.ping_timeout_s + GRACE_S)
@@ -93,7 +98,11 @@ class Party:
 
     def credentials(self) -> dict[str, Any]:
         """What a page shows the server."""
-        return {"token": self.token}
+        return self.badge.in_connect()
+
+    def session_of(self, mid: str | None) -> str | None:
+        """Whose a message is that does not say so: the customer's own, or by the token in its text."""
+        return self.session or self._sessions.get(mid.partition(":")[2].partition(".")[0]) if mid else self.session
 
     def room_session(self, session: str) -> str:
         """The session whose room a page enters for this one."""
@@ -110,6 +119,7 @@ class Party:
         """Take one's place in a conversation in which `other` is to send `awaited` messages, and this party `own`."""
         mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in range(awaited)}
         seat = self.seats[session] = Seat(session, plan.index, mids, own)
+        self._sessions[str(plan.index)] = session
         for page in self.pages:
             page.show(seat)
         seat.check()  # a short run may plan nothing for it
@@ -131,6 +141,14 @@ class Party:
         pane.awaited.discard(mid or "")
         seat.check()
 
+    def takes_step(self, name: str, session: str, ask: Callable[..., Answer] | None = None) -> bool:
+        """Ask for escalate, assume or close; true also where the target needs no such request."""
+        step = getattr(self.stage.target, name)
+        if not step.path:
+            return True
+        ask = ask or self.stage.insist
+        return ask(name, step.method, path(step.path, session), dict(step.extra), self.badge).good
+
     # -- saying
 
     def say(self, seat: Seat, number: int, due_ns: int, via: str) -> None:
@@ -138,13 +156,10 @@ class Party:
         if not self.pages or self.wire.loop.frozen:
             self.never_say(seat, number, due_ns, "frozen" if self.pages else "no page")
             return
-        fields = self.stage.target.fields
         mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
-        body = {fields.text: text_of(mid, due_ns), fields.mid: mid}
-        if via == "socket":
-            body[fields.session] = seat.session
         pane = self.pages[0].panes[seat.session]
-        sent_ns = self._send(Draft(pane, mid, due_ns, via, body, self.stage.scenario.retries))
+        draft = Draft(pane, mid, due_ns, self._way(via), text_of(mid, due_ns), self.stage.scenario.retries)
+        sent_ns = self._send(draft)
         counts = self.stage.counts
         counts.sent += 1
         counts.slip_ns = max(counts.slip_ns, sent_ns - due_ns)
@@ -154,39 +169,53 @@ class Party:
         self.record("unsent", session=seat.session, mid=mid, due_ns=due_ns, reason=reason)
         self._is_through(seat)
 
+    def _way(self, via: str) -> str:
+        """The way that was asked for, or the only one that the target has."""
+        send = self.talk.side.send
+        by_rest = send.path or self.stage.code.has("send")
+        return via if send.event and by_rest else "socket" if send.event else "rest"
+
     def _send(self, draft: Draft) -> int:
-        session, deadline_s = draft.pane.seat.session, self.stage.scenario.answer_deadline_s
+        session, send = draft.pane.seat.session, self.talk.side.send
         sent_ns = self.record("sent", session=session, mid=draft.mid, due_ns=draft.due_ns, via=draft.via)
         if draft.via == "rest":
             gevent.spawn(self._post, draft)
         else:
-            answered, event = partial(self._say_answered, draft), self.stage.target.socket.send
-            self.pages[0].client.emit(event, draft.body, acked=answered, deadline_s=deadline_s)
+            self.pages[0].client.emit(
+                send.event,
+                self.talk.emit(draft.text, draft.mid, session),
+                acked=partial(self._say_answered, draft),
+                deadline_s=self.stage.scenario.answer_deadline_s,
+                takes_s=send.takes_s if send.answer == "none" else None,
+            )
         return sent_ns
 
     def _post(self, draft: Draft) -> None:
-        path = self.stage.target.rest.send.format(session=draft.pane.seat.session)
-        self._answered(draft, self.stage.call("send", "POST", path, draft.body, self.token))
+        session, send = draft.pane.seat.session, self.talk.side.send
+        if self.stage.code.has("send"):
+            answer = self.stage.ask_own("send", self.badge, session, draft.text, draft.mid)
+        else:
+            said = self.talk.say(draft.text, draft.mid)
+            answer = self.stage.call("send", send.method, path(send.path, session), said, self.badge)
+        self._answered(draft, answer)
 
     def _say_answered(self, draft: Draft, answers: tuple[Any, ...], why: str | None) -> None:
-        payload = answers[0] if answers else None
         if why is not None:
             self._answered(draft, Answer(None, None, why))
-        elif self.stage.get["ok"](payload):
-            self._answered(draft, Answer(200, payload))
-        else:
-            self._answered(draft, Answer(400, payload))
+            return
+        payload, why = self.talk.said(answers)
+        self._answered(draft, Answer(200 if why is None else 400, payload, why))
 
     def _answered(self, draft: Draft, answer: Answer) -> None:
-        get, seat = self.stage.get, draft.pane.seat
+        seat = draft.pane.seat
         about = {"session": seat.session, "mid": draft.mid}
         if answer.good:
-            number, seq = self.stage.reader.number_and_seq(get["sent_message"](answer.body))
+            number, seq = self.talk.reader.number_and_seq(self.talk.stored(answer.body))
             self.record("accepted", status=answer.status, id=number, seq=seq, **about)
             self.stage.counts.accepted += 1
             draft.pane.screen.has_seq(seq)
         elif answer.refused:
-            reason = get["error"](answer.body)
+            reason = self.talk.why_refused(answer.body) or answer.reason
             self.record("refused", status=answer.status, reason=reason and str(reason)[:200], **about)
         else:
             self.record("unanswered", status=answer.status, reason=answer.reason, **about)
@@ -210,22 +239,30 @@ class Party:
     # -- reading what is stored
 
     def audit(self, seat: Seat) -> None:
-        """Read all that is stored, by the auditor's token: a witness, never a display."""
-        token = self.stage.auditor()
-        messages = self.history(seat, 0, token) if token else None
+        """Read all that is stored, as the auditor: a witness, never a display."""
+        badge = self.stage.auditor() if self.has_history else None
+        messages = self.history(seat, NOTHING, badge) if badge else None
         if messages is None:
             return
         self.record("history_read", session=seat.session, after=0, count=len(messages), audit=True)
-        for message in map(self.stage.reader.read, messages):
+        for message in map(self.talk.reader.read, messages):
             about = {"mid": message.mid, "id": message.id, "seq": message.seq}
             self.record("received", session=seat.session, via="audit", **about)
             if message.mid in seat.awaited:
                 self.stage.row("SIO", "deliver", 0.0, "lost")
 
-    def history(self, seat: Seat, after: int, token: str) -> list[Any] | None:
-        path = self.stage.target.rest.history.format(session=seat.session, after=after)
-        answer = self.stage.insist("history", "GET", path, token=token)
-        messages = self.stage.get["missed"](answer.body)
+    @property
+    def has_history(self) -> bool:
+        return bool(self.talk.side.history.path) or self.stage.code.has("history")
+
+    def history(self, seat: Seat, mark: Mark, badge: Badge) -> list[Any] | None:
+        """The messages after that; None when they cannot be had."""
+        if self.stage.code.has("history"):
+            answer = self.stage.insist_on(lambda: self.stage.ask_own("history", badge, seat.session, mark.place))
+            messages = answer.body
+        else:
+            answer = self.stage.insist("history", "GET", self.talk.history_path(seat.session, mark), None, badge)
+            messages = self.talk.listed(answer.body)
         return messages if answer.good and isinstance(messages, list) else None
 
     # -- leaving

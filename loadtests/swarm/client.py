@@ -71,6 +71,7 @@ class Backoff:
 class _Waiting:
     acked: Acked
     timer: Timer | None  # None without a deadline
+    takes_s: float | None  # None where the server acks
 
 
 class Client:
@@ -103,6 +104,7 @@ class Client:
         self._numbers = 0
         self._attempt, self._failures, self._delays = 0, 0, 0
         self._recovery: dict[str, str] = {}  # pid and offset of connection state recovery
+        self.tap: Callable[[str, str | bytes], None] | None = None  # told of every packet, `in` or `out`
         self.wanted = False
         self.connected = False
         self.recovered = False
@@ -123,19 +125,27 @@ class Client:
             self._write(encoded(DISCONNECT, self._namespace, None))
         self._stop("io client disconnect")
 
-    def emit(self, event: str, *arguments: Any, acked: Acked | None = None, deadline_s: float | None = None) -> None:
+    def emit(
+        self,
+        event: str,
+        *arguments: Any,
+        acked: Acked | None = None,
+        deadline_s: float | None = None,
+        takes_s: float | None = None,
+    ) -> None:
         """Emit now, or with the next connection. `acked` is called exactly once: at the ack, the deadline, or the end
-        of the connection that it went with."""
+        of the connection that it went with. With `takes_s` no ack is asked for, and so long after it was written on a
+        connection that still lasts counts as one."""
         number = self._numbers if acked is not None else None
-        parts = encoded(EVENT, self._namespace, [event, *arguments], number)
+        parts = encoded(EVENT, self._namespace, [event, *arguments], number if takes_s is None else None)
         if acked is not None:
             timer = None
             if deadline_s is not None:
                 timer = self._wire.loop.timer(deadline_s, self._answer, number, (), "timeout")
-            self._waiting[self._numbers] = _Waiting(acked, timer)
+            self._waiting[self._numbers] = _Waiting(acked, timer, takes_s)
             self._numbers += 1
         if self.connected and self._engine is not None and not self._engine.is_expired():
-            self._write(parts)
+            self._written(number, parts)
         else:
             self._unsent.append((number, parts))
 
@@ -210,8 +220,8 @@ class Client:
         for arguments, size in early:
             self._event(arguments, size)
         unsent, self._unsent = self._unsent, []
-        for _, parts in unsent:
-            self._write(parts)
+        for number, parts in unsent:
+            self._written(number, parts)
         self._listener.connected(self.sid, engine.transport, self.recovered)
 
     # -- the end of a connection
@@ -260,6 +270,8 @@ class Client:
     # -- what comes
 
     def _message(self, message: str | bytes) -> None:
+        if self.tap is not None:
+            self.tap("in", message)
         try:
             packet = self._decoder.decoded(message)
         except ValueError:
@@ -328,6 +340,14 @@ class Client:
 
     # -- what goes
 
+    def _written(self, number: int | None, parts: list[str | bytes]) -> None:
+        waiting = self._waiting.get(number) if number is not None else None
+        if waiting is not None and waiting.takes_s is not None:
+            if waiting.timer is not None:
+                waiting.timer.stop()
+            waiting.timer = self._wire.loop.timer(waiting.takes_s, self._answer, number, (), None)
+        self._write(parts)
+
     def _ack(self, number: int, *arguments: Any) -> None:
         if self.connected:
             self._write(encoded(ACK, self._namespace, list(arguments), number))
@@ -335,4 +355,6 @@ class Client:
     def _write(self, parts: list[str | bytes]) -> None:
         if self._engine is not None:
             for part in parts:
+                if self.tap is not None:
+                    self.tap("out", part)
                 self._engine.send(part)

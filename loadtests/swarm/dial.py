@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
+from loadtests.swarm.badge import Badge
+
 TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
 LONGEST_REASON = 200  # characters of what a server says
 
@@ -35,6 +37,7 @@ class Dial:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
+    badge: Badge | None = None  # of who dials, if it has anything to show before CONNECT
 
     @property
     def host(self) -> str:
@@ -46,10 +49,17 @@ class Dial:
 
     def resource(self, transport: str, more: Mapping[str, str]) -> str:
         """Path and query of a request."""
-        return f"{self.path}?{urlencode({**self.query, 'EIO': 4, 'transport': transport, **more})}"
+        worn = self.badge.query() if self.badge else {}
+        return f"{self.path}?{urlencode({**self.query, **worn, 'EIO': 4, 'transport': transport, **more})}"
 
     def websocket_url(self, more: Mapping[str, str]) -> str:
         return f"{'wss' if self.tls else 'ws'}://{urlsplit(self.url).netloc}{self.resource('websocket', more)}"
 
     def request_headers(self) -> dict[str, str]:
-        return {**self.headers, **({"Origin": self.origin} if self.origin else {})}
+        worn = self.badge.handshake_headers() if self.badge else {}
+        return {**self.headers, **worn, **({"Origin": self.origin} if self.origin else {})}
+
+    def keep_cookies(self, set_cookies: list[str]) -> None:
+        """What a handshake was answered with goes with every later one, and with the upgrade."""
+        if self.badge and set_cookies:
+            self.badge.keep(set_cookies)

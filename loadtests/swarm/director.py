@@ -23,7 +23,8 @@ from locust.user.users import User
 
 from loadtests import run_folder, run_info
 from loadtests import scenario as scenarios
-from loadtests import target as targets
+from loadtests import target_file as targets
+from loadtests.address import CA_VARIABLE, check_url
 from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
 from loadtests.defects import widget_values
@@ -105,8 +106,8 @@ class Director:
         scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
         check_defects(_asked_defects(), target)
         check_plays_without_us(scenario)
-        url = targets.check_url(self.environment.host or target.url)
-        check_answers(url)
+        url = check_url(self.environment.host or target.url)
+        check_answers(url, ca=os.environ.get(CA_VARIABLE))
         users = self.runner.target_user_count
         allow_files(users)
         agents = max(1, round(users * scenario.agents / (scenario.agents + scenario.widgets)))

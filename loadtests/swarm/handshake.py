@@ -18,6 +18,7 @@ class Handshake:
     """One request to upgrade, and what became of it."""
 
     def __init__(self, dial: Dial, query: dict[str, str]) -> None:
+        self._dial = dial
         self._protocol = ClientProtocol(parse_uri(dial.websocket_url(query)))
         self._answer = AsyncResult()
         self._last = b""  # of what has arrived: the end of the headers may be cut
@@ -53,6 +54,7 @@ class Handshake:
         failed = self._protocol.handshake_exc
         for event in self._protocol.events_received():
             response = cast(Response, event)
+            self._dial.keep_cookies(response.headers.get_all("Set-Cookie"))
             if failed is None:
                 self._answer.set()
             elif isinstance(failed, InvalidStatus):

@@ -1,15 +1,20 @@
 """What can be read off a message in a payload, whatever its shape."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from loadtests.target import Getters
+from loadtests import target
+from loadtests.payload import getter
 
 TOKEN = re.compile(r"\[([0-9a-z]+:\d+\.[wa]\.\d+) (\d+)\]")
 
 
 class Message(NamedTuple):
-    """One message as a payload has it; None where the payload does not say. `whole`: a screen can show it."""
+    """One message as a payload has it; None where the payload does not say. `whole`: a screen can show it.
+
+    `place` is what `seq` was made of, as the server wrote it.
+    """
 
     mid: str | None
     id: str | None
@@ -17,6 +22,12 @@ class Message(NamedTuple):
     session: str | None
     due_ns: int | None
     whole: bool
+    place: Any = None
+
+    @property
+    def key(self) -> str | None:
+        """By what a page knows it again."""
+        return self.id or self.mid
 
 
 def text_of(mid: str, due_ns: int) -> str:
@@ -27,27 +38,46 @@ def text_of(mid: str, due_ns: int) -> str:
 class Reader:
     """Reads messages by a target's field names."""
 
-    def __init__(self, get: Getters) -> None:
-        self._getters = tuple(get[name] for name in ("id", "seq", "mid", "session", "text"))
+    def __init__(self, names: target.Message) -> None:
+        self._getters = tuple(map(getter, (names.id, names.seq, names.mid, names.session, names.text)))
+        self._has_id, self.names_session = bool(names.id), bool(names.session)
+        self._seq = _whole if names.seq_is == "count" else _place
 
     def read(self, raw: Any) -> Message:
         number, seq, mid, session, text = [get(raw) for get in self._getters]
         token = TOKEN.search(text) if isinstance(text, str) else None
         mid = mid or (token[1] if token else None)
+        whole = isinstance(text, str) and (number is not None or not self._has_id)
         return Message(
             mid if isinstance(mid, str) else None,
             str(number) if number is not None else None,
-            _whole(seq),
+            self._seq(seq),
             str(session) if session is not None else None,
             int(token[2]) if token else None,
-            isinstance(text, str) and number is not None and session is not None,
+            whole and (session is not None or not self.names_session),
+            seq,
         )
 
     def number_and_seq(self, raw: Any) -> tuple[str | None, int | None]:
         """What the answer to a message says of it."""
         number, seq = [get(raw) for get in self._getters[:2]]
-        return str(number) if number is not None else None, _whole(seq)
+        return str(number) if number is not None else None, self._seq(seq)
 
 
 def _whole(seq: Any) -> int | None:
     return seq if isinstance(seq, int) and 0 <= seq < 2**63 else None
+
+
+def _place(seq: Any) -> int | None:
+    """A time or an id that grows, as a whole number: what a text says of itself, or its microseconds since 1970."""
+    if isinstance(seq, float) and seq.is_integer():
+        seq = int(seq)
+    if not isinstance(seq, str):
+        return _whole(seq)
+    if seq.isdecimal():
+        return _whole(int(seq))
+    try:
+        at = datetime.fromisoformat(seq)
+    except ValueError:
+        return None
+    return round(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1e6)

@@ -4,6 +4,7 @@ The widget's defects stand here: wrong code of a page, a line or two each.
 """
 
 import time
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import orjson
 
 from loadtests.swarm.client import Backoff, Client
 from loadtests.swarm.message import Message
-from loadtests.swarm.screen import Screen
+from loadtests.swarm.screen import NOTHING, Mark, Screen
 from loadtests.swarm.seat import Pane, Seat
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class Page:
         self._is_up = False
         self._had_connection = True  # the first one gets a number of its own, too
         self._connecting_ns = 0
-        self._message_event = stage.target.socket.message
+        self._talk = talk = party.talk
+        self._message_event = talk.side.message.event
+        self._joins: deque[partial[None]] = deque()  # what waits for its answer, where that is an event
         self._handlers = 0 if self._broken("late-listener") or self._broken("handler-per-connect") else 1
         scenario = stage.scenario
         seed = f"{scenario.seed}:backoff:{party.name}:{view}"
@@ -43,6 +46,7 @@ class Page:
             listener=self,
             backoff=Backoff(scenario.backoff_s, scenario.backoff_max_s, seed, scenario.backoff),
             connect_deadline_s=scenario.connect_deadline_s,
+            namespace=talk.side.socket.namespace,
         )
         for seat in party.seats.values():
             self.show(seat)
@@ -50,7 +54,8 @@ class Page:
     def show(self, seat: Seat) -> None:
         """Show the conversation; nothing of it is there yet."""
         dedupe = not (self._broken("no-dedupe") or self._broken("handler-per-connect"))
-        pane = self.panes[seat.session] = Pane(seat, Screen(seat.session, dedupe), set(seat.awaited))
+        screen = Screen(seat.session, dedupe, counts=self._talk.side.message.seq_is == "count")
+        pane = self.panes[seat.session] = Pane(seat, screen, set(seat.awaited))
         seat.panes.append(pane)
 
     def forget(self, seat: Seat) -> None:
@@ -73,6 +78,8 @@ class Page:
         return self.party.defects.get(f"widget.{defect}", 0.0)
 
     def _did(self, defect: str, scope: str, **about: Any) -> None:
+        if f"widget.{defect}" not in self._stage.defects:
+            return  # a habit that the target declares: nothing was broken on purpose
         self.party.inject("defect", f"widget.{defect}", scope, view=self.view, conn=self.conn, **about)
 
     # -- what the client tells
@@ -103,6 +110,7 @@ class Page:
 
     def disconnected(self, reason: str, last_frame_ns: int | None) -> None:
         self._is_up = False
+        self._joins.clear()
         self._connection_event("disconnected", reason=reason, last_frame_ns=last_frame_ns)
         self._stage.counts.connected -= self._is_first_up()
         for pane in self.panes.values():
@@ -116,9 +124,12 @@ class Page:
         if name in self.party.also_hears:
             self.party.also_hears[name](payload)
             return
+        if self._joins and name == self._talk.side.join.answer_event:
+            self._joins.popleft()(arguments, None)
+            return
         via = "live" if self._is_up else "replay"  # what comes before the answer to CONNECT was not emitted just now
-        raw = self._stage.get["live_message"](payload) if name == self._message_event else payload
-        message = self._received(raw, payload, via, name, size)
+        raw = self._talk.live(payload) if name == self._message_event else payload
+        message = self._received(raw, payload, via, event=name, size=size)
         handlers = self._handlers if name == self._message_event else 0
         for _ in range(handlers):
             self._display(raw, message, via)
@@ -149,60 +160,77 @@ class Page:
 
     def join(self, pane: Pane) -> None:
         """Enter the session's room, on the way that this page has to what was missed."""
+        pane.mark = NOTHING if self._broken("no-dedupe") else pane.screen.mark
         if pane.joins and self._broken("no-rejoin"):
             self._did("no-rejoin", "connection")
-        elif pane.joins and not self.party.rejoins:
-            return
         elif self._broken("fetch-then-join"):
             pane.joins += 1
             gevent.spawn(self._fetch, pane)
         else:
             pane.joins += 1
-            from_seq = 0 if self._broken("no-dedupe") else pane.screen.after
-            self._join(pane, None if self._fetches else from_seq)
+            self._join(pane, None if self._fetches else self._talk.asks_from(pane.mark))
 
     @property
     def _fetches(self) -> bool:
         """Whether it asks for what was missed by a fetch of its own, not with the join."""
         return bool(self.party.fetches or self._broken("fetch-then-join") or self._broken("replace-on-fetch"))
 
-    def _join(self, pane: Pane, after: int | None) -> None:
-        session, socket = pane.seat.session, self._stage.target.socket
-        room = socket.room.format(session=self.party.room_session(session))
-        began_ns = self.record("join_sent", session=session, room=room, after=after)
-        answered = partial(self._join_answered, pane, self.conn, after, began_ns)
+    def _join(self, pane: Pane, mark: Mark | None) -> None:
+        session, talk, join = pane.seat.session, self._talk, self._talk.side.join
+        if not join.event:
+            self._is_joined(pane, mark, None)
+            return
+        room = talk.room(self.party.room_session(session))
+        began_ns = self.record("join_sent", session=session, room=room, after=mark and mark.seq)
+        answered = partial(self._join_answered, pane, self.conn, mark, began_ns)
+        payload = talk.join(session, room, mark, self.party.badge.token)
         deadline_s = self._stage.scenario.join_deadline_s
-        self.client.emit(socket.join, {"room": room, "after": after}, acked=answered, deadline_s=deadline_s)
+        if join.answer == "event":
+            self.client.emit(join.event, payload)
+            self._joins.append(answered)
+            self.party.wire.loop.timer(deadline_s, self._join_is_late, answered)
+        else:
+            takes_s = join.takes_s if join.answer == "none" else None
+            self.client.emit(join.event, payload, acked=answered, deadline_s=deadline_s, takes_s=takes_s)
+
+    def _join_is_late(self, answered: "partial[None]") -> None:
+        if answered in self._joins:
+            self._joins.remove(answered)
+            answered((), "timeout")
 
     def _join_answered(
-        self, pane: Pane, conn: int, after: int | None, began_ns: int, answers: tuple[Any, ...], why: str | None
+        self, pane: Pane, conn: int, mark: Mark | None, began_ns: int, answers: tuple[Any, ...], why: str | None
     ) -> None:
         if why == "disconnected":
             return  # recorded as the end of the connection
-        answer, get, session = answers[0] if answers else None, self._stage.get, pane.seat.session
-        if why is None and not get["ok"](answer):
-            why = str(get["error"](answer) or "refused")[:200]
+        session, answer = pane.seat.session, None
+        if why is None:
+            answer, why = self._talk.joined(answers)
         self._stage.row("SIO", "join", (time.monotonic_ns() - began_ns) / 1e6, why)
         if why is not None:
             self.record("join_failed", session=session, reason=why)
             if why == "timeout" and conn == self.conn and self.client.connected:
-                self._join(pane, after)
+                self._join(pane, mark)
             return
-        missed, members, room = (get[name](answer) for name in ("missed", "members", "room"))
+        self._is_joined(pane, mark, answer)
+
+    def _is_joined(self, pane: Pane, mark: Mark | None, answer: Any) -> None:
+        talk, session = self._talk, pane.seat.session
+        missed, members, room = talk.missed(answer), talk.told_members(answer), talk.told_room(answer)
         missed = missed if isinstance(missed, list) else []
         self.record(
             "joined",
             session=session,
             room=room if isinstance(room, str) else None,
             members=members if isinstance(members, int) else None,
-            after=after,
-            count=len(missed),
+            after=mark and mark.seq,
+            count=len(missed) if talk.side.join.missed else None,
         )
         if not pane.joined and session in self.panes:
             self._stage.counts.joined += not any(each.joined for each in pane.seat.panes)
             pane.joined = True
         for raw in missed:
-            self._display(raw, self._received(raw, raw, "join"), "join")
+            self._display(raw, self._received(raw, raw, "join", pane.seat.session), "join")
         if self._broken("fetch-then-join"):
             about = {"start_ns": pane.fetched_ns, "end_ns": time.monotonic_ns()}
             self._did("fetch-then-join", "connection", session=session, **about)
@@ -213,12 +241,12 @@ class Page:
         """Read the history, and show it in a while; what comes meanwhile is shown as it comes."""
         replaces, conn = bool(self._broken("replace-on-fetch")), self.conn
         pane.fetched_ns = time.monotonic_ns()
-        read = self._read(pane, 0 if replaces else pane.screen.after)
+        read = self._read(pane, NOTHING if replaces else pane.mark)
         gevent.sleep(self.party.fetch_takes_s())
         if pane.seat.session not in self.panes:
             return  # it has left meanwhile
         if replaces and read:
-            self._replace(pane, {message.id for _, message in read})
+            self._replace(pane, {message.key for _, message in read})
         for raw, message in read:
             self._display(raw, message, "history")
         if self._broken("fetch-then-join") and conn == self.conn and self.client.connected:
@@ -227,16 +255,17 @@ class Page:
     def read_history(self, seat: Seat) -> None:
         """Read by REST what was written before, and show it."""
         pane = self.panes[seat.session]
-        for raw, message in self._read(pane, pane.screen.after):
+        for raw, message in self._read(pane, pane.screen.mark):
             self._display(raw, message, "history")
 
-    def _read(self, pane: Pane, after: int) -> list[tuple[Any, Message]]:
+    def _read(self, pane: Pane, mark: Mark) -> list[tuple[Any, Message]]:
         """What the history holds after that, raw and read; nothing when it cannot be had."""
-        messages = self.party.history(pane.seat, after, self.party.token)
+        mark, session = self._talk.reads_from(mark), pane.seat.session
+        messages = self.party.history(pane.seat, mark, self.party.badge) if self.party.has_history else None
         if messages is None:
             return []
-        self.record("history_read", session=pane.seat.session, after=after, count=len(messages), audit=False)
-        return [(raw, self._received(raw, raw, "history")) for raw in messages]
+        self.record("history_read", session=session, after=mark.seq, count=len(messages), audit=False)
+        return [(raw, self._received(raw, raw, "history", session)) for raw in messages]
 
     def _replace(self, pane: Pane, ids: set[str | None]) -> None:
         for mid in pane.screen.keep(ids):
@@ -246,8 +275,19 @@ class Page:
 
     # -- seeing
 
-    def _received(self, raw: Any, payload: Any, via: str, event: str | None = None, size: int | None = None) -> Message:
-        message = self._stage.reader.read(raw if raw is not None else payload)
+    def _received(
+        self,
+        raw: Any,
+        payload: Any,
+        via: str,
+        session: str | None = None,
+        event: str | None = None,
+        size: int | None = None,
+    ) -> Message:
+        """`session`: whose it is, where the message does not say."""
+        message = self._talk.reader.read(raw if raw is not None else payload)
+        if not self._talk.reader.names_session:
+            message = message._replace(session=session or self.party.session_of(message.mid))
         size = size if size is not None else _size(payload)
         about = {"session": message.session or self.party.session, "mid": message.mid, "seq": message.seq}
         self.record("received", via=via, event=event, id=message.id, size=size, **about)
@@ -255,7 +295,7 @@ class Page:
 
     def _display(self, raw: Any, message: Message, via: str) -> None:
         pane = self.panes.get(message.session or self.party.session or "")
-        again = pane is not None and pane.screen.has(message.id)
+        again = pane is not None and pane.screen.has(message.key)
         why = "shape" if raw is None or not message.whole else pane.screen.show(message) if pane else "session"
         if why is not None:
             self._not_displayed(message, why)

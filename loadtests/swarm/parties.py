@@ -1,14 +1,21 @@
 """The two kinds of party, and what only one of them can do."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 
+from loadtests.payload import body, getter
 from loadtests.plan import SessionPlan
+from loadtests.swarm.badge import Badge
 from loadtests.swarm.chat import AGENT, WIDGET, Party
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
+from loadtests.target import Client
+
+NAME = re.compile(r"entrega-([0-9a-z]+)-(\d+)")  # of a session, so that a team can find and purge them
+LOOK_S = 0.2
 
 
 class Customer(Party):
@@ -19,8 +26,9 @@ class Customer(Party):
     @classmethod
     def open(cls, stage: Stage, plan: SessionPlan) -> "tuple[Customer, Seat] | None":
         """Open a session; None when the server would not, after as many tries as a person makes."""
-        before = _opened(stage, plan.index, {}) if "widget.stale-room" in stage.defects else None
-        opened = _opened(stage, plan.index, {"run": stage.run, "index": plan.index})
+        name = f"entrega-{stage.run}-{plan.index}"
+        before = _opened(stage, f"{name}-before") if "widget.stale-room" in stage.defects else None
+        opened = _opened(stage, name)
         if opened is None:
             return None
         customer = cls(stage, plan.index, *opened, before)
@@ -29,17 +37,16 @@ class Customer(Party):
         session = opened[0]
         return customer, customer.sit(plan, session, AGENT, len(plan.agent_dues_s), len(plan.widget_dues_s))
 
-    def __init__(self, stage: Stage, index: int, session: str, token: str, before: tuple[str, str] | None) -> None:
-        """`before`: id and token of a session that the customer had before, and that the page's socket still has."""
-        super().__init__(stage, f"widget-{index}", token, stage.widget_dial, session)
-        self.defects = stage.defects
-        self.rejoins = stage.target.client.rejoin
+    def __init__(self, stage: Stage, index: int, session: str, badge: Badge, before: tuple[str, Badge] | None) -> None:
+        """`before`: a session that the customer had before, and that the page's socket still has."""
+        super().__init__(stage, f"widget-{index}", badge, stage.widget_talk, stage.widget_dial, session)
+        self.defects = {**declared(stage.target.client), **stage.defects}
         self.fetches = stage.target.client.recover == "fetch"
         self.sends = "rest" if before else "socket"
         self._before = before
 
     def credentials(self) -> dict[str, Any]:
-        return {"token": self._before[1] if self._before else self.token}
+        return (self._before[1] if self._before else self.badge).in_connect()
 
     def room_session(self, session: str) -> str:
         if self._before is None:
@@ -49,21 +56,39 @@ class Customer(Party):
 
     def escalate(self, seat: Seat) -> None:
         """Ask for a human, by REST, whatever the socket does."""
-        path = self.stage.target.rest.escalate.format(session=seat.session)
-        if self.stage.insist("escalate", "POST", path, {}, self.token).good:
+        if self.takes_step("escalate", seat.session):
             self.record("escalated", session=seat.session)
+            if self.stage.tells_waiting:
+                self.stage.tell_waiting(seat.index, seat.session)
 
     def close_session(self, seat: Seat) -> None:
-        path = self.stage.target.rest.close.format(session=seat.session)
-        self.stage.call("close", "POST", path, {}, self.token)
+        self.takes_step("close", seat.session, self.stage.call)
 
 
-def _opened(stage: Stage, index: int, metadata: dict[str, Any]) -> tuple[str, str] | None:
-    """A new session's id and token."""
-    body = {"name": f"widget-{index}", "metadata": metadata}
-    answer = stage.insist("open", "POST", stage.target.rest.open, body)
-    session, token = stage.get["opened_session"](answer.body), stage.get["opened_token"](answer.body)
-    return (str(session), token) if answer.good and session is not None and token is not None else None
+def declared(habits: Client) -> dict[str, float]:
+    """What the target says of its widget, as the code of pages knows it: by the names of defects, with their values."""
+    says = {
+        "no-rejoin": not habits.rejoin,
+        "no-reconnect": not habits.reconnect,
+        "fetch-then-join": habits.fetch_first,
+        "replace-on-fetch": habits.replace,
+        "no-dedupe": not habits.dedupe,
+        "late-listener": habits.listens_after_ms,
+    }
+    return {f"widget.{name}": float(value) for name, value in says.items() if value}
+
+
+def _opened(stage: Stage, name: str) -> tuple[str, Badge] | None:
+    """A new session's id, and its customer's badge."""
+    opens, badge = stage.target.open, Badge(stage.target.widget.auth)
+    if stage.code.has("open_session"):
+        answer = stage.insist_on(lambda: stage.ask_own("open_session", badge, name))
+        session, badge.token = answer.body if isinstance(answer.body, tuple) and len(answer.body) == 2 else (None, None)
+    else:
+        answer = stage.insist("open", opens.method, opens.path, body(opens.extra, opens.name)(name), badge)
+        session, badge.token = getter(opens.session)(answer.body), getter(opens.token)(answer.body)
+    lacks = session is None or (opens.token and badge.token is None)
+    return None if lacks or not answer.good else (str(session), badge)
 
 
 class Desk(Party):
@@ -71,41 +96,61 @@ class Desk(Party):
 
     letter = AGENT
 
-    def __init__(self, stage: Stage, number: int, token: str, waiting: Callable[[str, int], None]) -> None:
-        super().__init__(stage, f"agent-{number}", token, stage.agent_dial, None)
+    def __init__(self, stage: Stage, number: int, badge: Badge, waiting: Callable[[str, int], None]) -> None:
+        super().__init__(stage, f"agent-{number}", badge, stage.agent_talk, stage.agent_dial, None)
         self._number = number
         self._waiting = waiting
         self._known: set[str] = set()
-        self.also_hears = {stage.target.socket.waiting: self._hears}
+        self._tells = tells = stage.target.waiting
+        self._event = getter(tells.event_session), getter(tells.event_name)
+        self._listed = getter(tells.list), getter(tells.session), getter(tells.name)
+        if tells.event:
+            self.also_hears = {tells.event: self._hears}
         self.open_page()
 
     def is_connected(self) -> None:
-        gevent.spawn(self.look_for_waiting)
+        if self._tells.path:
+            gevent.spawn(self.look_for_waiting)
 
     def _hears(self, payload: Any) -> None:
-        self._notice(self.stage.get["waiting_session"](payload), self.stage.get["waiting_metadata"](payload))
+        session, name = (get(payload) for get in self._event)
+        self._notice(session, name)
 
     def look_for_waiting(self) -> None:
         """Read the list of waiting sessions: what was announced while nobody listened."""
-        get = self.stage.get
-        answer = self.stage.insist("waiting", "GET", self.stage.target.rest.waiting, token=self.token)
-        for session in get["listed"](answer.body) or []:
-            self._notice(get["listed_session"](session), get["listed_metadata"](session))
+        for session, name in self.read_waiting():
+            self._notice(session, name)
+
+    def read_waiting(self) -> list[tuple[Any, Any]]:
+        """Id and name of the sessions in the list; none where it cannot be read."""
+        answer = self.stage.insist("waiting", "GET", self._tells.path, None, self.badge)
+        listed, session, name = self._listed
+        waiting = listed(answer.body)
+        return [(session(each), name(each)) for each in waiting] if isinstance(waiting, list) else []
+
+    def watch_told(self) -> None:
+        """Where the server tells agents nothing, the run's own customers do."""
+        heard = 0
+        while not self.stage.over.wait(LOOK_S):
+            for index, session in self.stage.told_waiting(heard):
+                heard += 1
+                self._attend_to(index, session)
 
     def assume(self, plan: SessionPlan, session: str) -> Seat | None:
         """Take the session; None when somebody else has it or the server would not."""
-        path = self.stage.target.rest.assume.format(session=session)
-        if not self.stage.insist("assume", "POST", path, {}, self.token).good:
+        if not self.takes_step("assume", session):
             return None
         self.record("assumed", session=session, index=plan.index)
         return self.sit(plan, session, WIDGET, len(plan.widget_dues_s), len(plan.agent_dues_s))
 
-    def _notice(self, session: Any, metadata: Any) -> None:
-        """Hear of a waiting customer, once; attend to those of this run whom the plan gives to this agent."""
-        ours = isinstance(metadata, dict) and metadata.get("run") == self.stage.run
-        index = metadata.get("index") if ours else None
-        if not isinstance(index, int) or index % self.stage.scenario.agents != self._number:
-            return
-        if str(session) not in self._known:
-            self._known.add(str(session))
-            self._waiting(str(session), index)
+    def _notice(self, session: Any, name: Any) -> None:
+        """Hear of a waiting customer; those of this run are known by the session's name."""
+        ours = NAME.fullmatch(name) if isinstance(name, str) else None
+        if ours and ours[1] == self.stage.run:
+            self._attend_to(int(ours[2]), str(session))
+
+    def _attend_to(self, index: int, session: str) -> None:
+        """Once, if the plan gives it to this agent."""
+        if index % self.stage.scenario.agents == self._number and session not in self._known:
+            self._known.add(session)
+            self._waiting(session, index)

@@ -83,7 +83,9 @@ class Polling:
             gevent.spawn_later(self._deadline_s, self._drop)
 
     def _get(self) -> Response:
-        return self._polls.request("GET", self._target(), self._dial.request_headers())
+        response = self._polls.request("GET", self._target(), self._dial.request_headers())
+        self._dial.keep_cookies([value for name, value in response.headers if name == "set-cookie"])
+        return response
 
     def _target(self) -> str:
         """With a word that no cache has seen."""

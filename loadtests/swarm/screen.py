@@ -1,19 +1,33 @@
 """What a page shows of one conversation: shape, session, dedupe, and up to where it has seen all. Pure."""
 
 from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from loadtests.swarm.message import Message
+
+
+class Mark(NamedTuple):
+    """Up to where all was seen: as a number, and as the server writes it; `place` None: nothing was seen yet."""
+
+    seq: int
+    place: Any
+
+
+NOTHING = Mark(0, None)
 
 
 class Screen:
     """One page's list of messages."""
 
-    def __init__(self, session: str, dedupe: bool = True) -> None:
+    def __init__(self, session: str, dedupe: bool = True, counts: bool = True) -> None:
+        """`counts`: the server numbers messages 1, 2, 3...; else their places only grow."""
         self._session = session
         self._dedupe = dedupe
+        self._counts = counts
         self._shown: dict[str, str | None] = {}  # mid by the server's id
         self._ahead: set[int] = set()
-        self.after = 0  # the highest seq below which nothing is missing: what a join asks from
+        self.after = 0  # the highest seq below which nothing is missing, or else the highest that was shown
+        self._place: Any = None  # the same as the server wrote it, where it does not count
 
     def show(self, message: Message) -> str | None:
         """Show the message, or say why not: shape, session or duplicate."""
@@ -21,27 +35,36 @@ class Screen:
             return "shape"
         if message.session != self._session:
             return "session"
-        key = message.id or ""
+        key = message.key
         if key in self._shown and self._dedupe:
             return "duplicate"
-        self._shown[key] = message.mid
-        self.has_seq(message.seq)
+        if key is not None:
+            self._shown[key] = message.mid
+        if self._counts:
+            self.has_seq(message.seq)
+        elif message.seq is not None and message.seq > self.after:
+            self.after, self._place = message.seq, message.place
         return None
 
-    def has(self, number: str | None) -> bool:
-        """Whether a message with that id of the server's stands there."""
-        return number in self._shown
+    @property
+    def mark(self) -> Mark:
+        """What a page asks from."""
+        return Mark(self.after, self.after if self._counts else self._place)
 
-    def keep(self, ids: Collection[str | None]) -> list[str | None]:
+    def has(self, key: str | None) -> bool:
+        """Whether a message with that key stands there."""
+        return key in self._shown
+
+    def keep(self, keys: Collection[str | None]) -> list[str | None]:
         """Keep only those; returns the mids of the others, which vanish."""
-        gone = {key: mid for key, mid in self._shown.items() if key not in ids}
+        gone = {key: mid for key, mid in self._shown.items() if key not in keys}
         for key in gone:
             del self._shown[key]
         return list(gone.values())
 
     def has_seq(self, seq: int | None) -> None:
         """Count a seq as seen: by a display, or as the answer to one's own message."""
-        if seq is None or seq <= self.after:
+        if seq is None or seq <= self.after or not self._counts:
             return
         self._ahead.add(seq)
         while self.after + 1 in self._ahead:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from gevent.event import Event
 
-from loadtests.swarm.screen import Screen
+from loadtests.swarm.screen import NOTHING, Mark, Screen
 
 
 @dataclass(slots=True)
@@ -16,6 +16,7 @@ class Pane:
     awaited: set[str]
     joins: int = 0
     joined: bool = False
+    mark: Mark = NOTHING  # up to where it had seen all when it last joined
     fetched_ns: int = 0  # when it last asked for the history
 
 

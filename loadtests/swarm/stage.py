@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,16 +13,21 @@ import gevent
 import orjson
 from gevent.event import Event
 
-from loadtests import target as targets
+from loadtests.address import CA_VARIABLE, trust
 from loadtests.events import Recorder
+from loadtests.payload import body, getter
 from loadtests.scenario import Scenario
+from loadtests.swarm.badge import Badge
 from loadtests.swarm.dial import Dial
-from loadtests.swarm.message import Reader
+from loadtests.swarm.own_code import OwnCode
 from loadtests.swarm.rest import Answer, Rest
-from loadtests.target import Getters, Target, getters
+from loadtests.swarm.talk import Talk
+from loadtests.target import Side, Target
 
 TRIES = 5  # of a request that opens, escalates, assumes or audits; a person would press the button again
 TRY_AGAIN_S = 1.0
+LONGEST_PAUSE_S = 10.0  # that a server's Retry-After is heeded
+TOO_MANY = 429
 TRANSPORTS = {"websocket": ("websocket",), "polling": ("polling",), "upgrade": ("polling", "websocket")}
 
 Row = Callable[[str, str, float, str | None], None]  # Locust's statistics: type, name, ms, what failed
@@ -55,23 +61,33 @@ class Stage:
     recorder: Recorder
     row: Row
     rest: Rest = field(init=False)
-    get: Getters = field(init=False)
+    code: OwnCode = field(init=False)
+    widget_talk: Talk = field(init=False)
+    agent_talk: Talk = field(init=False)
     widget_dial: Dial = field(init=False)
     agent_dial: Dial = field(init=False)
-    reader: Reader = field(init=False)
     counts: Counts = field(default_factory=Counts)
     stopping: Event = field(default_factory=Event)  # sending ends
     over: Event = field(default_factory=Event)  # the quiet phase too; set by the rig
     _stopped_ns: int | None = None
-    _auditor: str | None = None
+    _auditor: Badge | None = None
 
     def __post_init__(self) -> None:
-        self.rest = Rest(self.url, self.scenario.answer_deadline_s)
-        self.get = getters(self.target.fields)
-        self.reader = Reader(self.get)
-        self.agent_dial = Dial(self.url, self.target.socket.path)
-        transports = TRANSPORTS[self.scenario.transport]
-        self.widget_dial = dataclasses.replace(self.agent_dial, origin=self.target.origin, transports=transports)
+        tls = trust(os.environ.get(CA_VARIABLE)) if self.url.startswith("https:") else None
+        self.rest = Rest(self.url, self.scenario.answer_deadline_s, tls, self.target.headers)
+        self.code = OwnCode(self.target)
+        self.widget_talk, self.agent_talk = Talk(self.target.widget), Talk(self.target.agent)
+        self.agent_dial = self._dial(self.target.agent, tls)
+        self.widget_dial = dataclasses.replace(
+            self._dial(self.target.widget, tls),
+            origin=self.target.origin or None,
+            transports=TRANSPORTS[self.scenario.transport],
+        )
+
+    def _dial(self, side: Side, tls: ssl.SSLContext | None) -> Dial:
+        socket = side.socket
+        headers = {**self.target.headers, **socket.headers}
+        return Dial(self.url, socket.path, query=socket.query, headers=headers, tls=tls)
 
     def claim(self, role: str) -> int:
         """The next free number of that role, unique over all processes of the run: an append is atomic."""
@@ -106,6 +122,22 @@ class Stage:
         """How many sessions the plan has for that agent; -1 where nobody knows."""
         return -1 if self.limit is None else len(range(agent, self.limit, self.scenario.agents))
 
+    @property
+    def tells_waiting(self) -> bool:
+        """Whether agents hear of waiting sessions from the run itself: the server has no words for it."""
+        return not self.target.waiting.path and not self.target.waiting.event
+
+    def tell_waiting(self, index: int, session: str) -> None:
+        """To the agents of all load processes: an append is atomic."""
+        with (self.folder / ".waiting").open("ab", buffering=0) as waiting:
+            waiting.write(orjson.dumps([index, session]) + b"\n")
+
+    def told_waiting(self, since: int) -> list[tuple[int, str]]:
+        """(index, session) of those that wait, without the first `since`."""
+        file = self.folder / ".waiting"
+        lines = file.read_bytes().splitlines() if file.exists() else []
+        return [(index, session) for index, session in map(orjson.loads, lines[since:])]
+
     def inject(self, kind: str, name: str, scope: str, **about: Any) -> None:
         """One line of the answer key, which no cause reads."""
         line = {"t": time.monotonic_ns(), "kind": kind, "name": name, "scope": scope, **about}
@@ -115,33 +147,59 @@ class Stage:
         finally:
             os.close(descriptor)
 
-    def call(self, name: str, method: str, path: str, body: Any = None, token: str | None = None) -> Answer:
+    def call(self, name: str, method: str, path: str, body: Any = None, badge: Badge | None = None) -> Answer:
         """One REST request, with its row in Locust's statistics."""
+        return self._counted(name, lambda: self.rest.call(method, path, body, badge))
+
+    def ask_own(self, name: str, badge: Badge, *about: Any) -> Answer:
+        """What the target's own class does, with one row in Locust's statistics, however many requests that are."""
+
+        def call(method: str, path: str, body: Any = None) -> Answer:
+            return self.rest.call(method, path, body, badge)
+
+        return self._counted(name, lambda: self.code.ask(name, call, *about))
+
+    def _counted(self, name: str, ask: Callable[[], Answer]) -> Answer:
         began_ns = time.monotonic_ns()
-        answer = self.rest.call(method, path, body, token)
+        answer = ask()
         failed = None if answer.good else answer.reason or f"HTTP {answer.status}"
         self.row("REST", name, (time.monotonic_ns() - began_ns) / 1e6, failed)
         return answer
 
-    def insist(self, name: str, method: str, path: str, body: Any = None, token: str | None = None) -> Answer:
-        """As call, but tried again while no answer or a 5xx comes."""
-        answer = self.call(name, method, path, body, token)
+    def insist(self, name: str, method: str, path: str, body: Any = None, badge: Badge | None = None) -> Answer:
+        """As call, but tried again while no answer, a 5xx or a 429 comes."""
+        return self.insist_on(lambda: self.call(name, method, path, body, badge))
+
+    def insist_on(self, ask: Callable[[], Answer]) -> Answer:
+        answer = ask()
         for _ in range(TRIES - 1):
-            if answer.good or answer.refused:
+            if answer.good or (answer.refused and answer.status != TOO_MANY):
                 break
-            gevent.sleep(TRY_AGAIN_S)
-            answer = self.call(name, method, path, body, token)
+            gevent.sleep(min(answer.retry_after_s or TRY_AGAIN_S, LONGEST_PAUSE_S))
+            answer = ask()
         return answer
 
-    def log_in(self, name: str) -> str | None:
-        """An agent's token."""
-        body = {"name": name, "secret": targets.secret(self.target)}
-        answer = self.insist("log in", "POST", self.target.rest.agent_token, body)
-        token = self.get["agent_token"](answer.body)
-        return token if answer.good and isinstance(token, str) else None
+    def log_in(self, number: int | None) -> Badge | None:
+        """Agent `number`, or the auditor."""
+        login, secret = self.target.login, self.target.secret
+        name = "auditor" if number is None else f"agent-{number}"
+        if login.accounts:
+            name = login.accounts[(number or 0) % len(login.accounts)]
+        badge = Badge(self.target.agent.auth, secret)
+        if self.code.has("open_agent"):
+            answer = self.insist_on(lambda: self.ask_own("open_agent", badge, name, secret))
+            badge.token = answer.body
+        elif login.path:
+            badge.token = None
+            asked = body(login.extra, login.name, login.secret)(name, secret)
+            answer = self.insist("log in", login.method, login.path, asked, badge)
+            badge.token = getter(login.token)(answer.body)
+            if not answer.good or (login.token and not isinstance(badge.token, str)):
+                return None
+        return badge
 
-    def auditor(self) -> str | None:
-        """The token that reads what is stored, whatever a widget is shown."""
+    def auditor(self) -> Badge | None:
+        """Who reads what is stored, whatever a widget is shown."""
         if self._auditor is None:
-            self._auditor = self.log_in("auditor")
+            self._auditor = self.log_in(None)
         return self._auditor

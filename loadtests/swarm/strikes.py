@@ -48,12 +48,12 @@ def _two_tabs(party: Party, planned: Strike) -> None:
 
 
 def _expire(party: Party, planned: Strike) -> None:
-    good, party.token = party.token, f"{party.token}-expired"
+    good, party.badge.token = party.badge.token, f"{party.badge.token}-expired"
     gevent.spawn_later(planned.for_s, _renew, party, good)
 
 
-def _renew(party: Party, token: str) -> None:
-    party.token = token
+def _renew(party: Party, token: str | None) -> None:
+    party.badge.token = token
     for page in party.pages:
         if page.was_refused:
             page.client.connect()

@@ -104,13 +104,15 @@ class Agent(Player):
     @task
     def shift(self) -> None:
         number = self.stage.claim("agent")
-        token = self.stage.log_in(f"agent-{number}") if number < self.stage.scenario.agents else None
-        if token is not None:
+        badge = self.stage.log_in(number) if number < self.stage.scenario.agents else None
+        if badge is not None:
             self.over = Event()
             self.to_come = self.stage.sessions_of(number)
-            self.desk = Desk(self.stage, number, token, self.notice)
+            self.desk = Desk(self.stage, number, badge, self.notice)
             self.takes_part(self.desk)
             self.desk.connect()
+            if self.stage.tells_waiting:
+                self.beside.spawn(self.desk.watch_told)
             strikes = agent_strikes(self.stage.scenario, number)
             Script(self.stage.stopping, (self.struck(planned) for planned in strikes))
             self.stage.over.rawlink(lambda _: self.over.set())

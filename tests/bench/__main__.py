@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from loadtests.machine import cores
-from tests.bench import client, ledger, many, recorder, server, swarm, truth
+from tests.bench import client, described, ledger, many, recorder, server, swarm, truth
 
 Figures = Mapping[str, float | str | None]
 
@@ -23,6 +23,7 @@ BENCHES: dict[str, tuple[str, Callable[[], Figures]]] = {
         "the client beside Locust's and the browser's, against one Node.js server; four minutes",
         client.measure,
     ),
+    "target": ("one message said, answered and read, by different descriptions of a server", described.measure),
     "recorder": ("one event, recorded", recorder.measure),
     "ledger": ("the ledger of 100,000 messages, a fifth of them missed", ledger.measure),
     "truth": ("what is known beforehand beside what runs say of it; five minutes", truth.measure),

@@ -45,7 +45,7 @@ def write(folder: Path) -> int:
     (folder / "events").mkdir()
     info = {
         "format": FORMAT, "run": RUN, "seed": 7, "scenario": {"name": "bench", "goals": {}}, "t0_ns": T0_NS,
-        "target": {"promises": {"ack": True, "history": True, "order": True}, "socket": {"join": "join"}},
+        "target": {"promises": {"ack": True, "history": True, "order": True}, "widget": {"join": {"event": "join"}}},
         "horizon_s": 22.0, "late_after_s": 2.0, "warm_up_s": 0.0, "workers": 1, "fault_windows": [],
         "planned": {"widgets": SESSIONS, "agents": AGENTS, "messages": SESSIONS * MESSAGES},
         "clocks": [{"process": "start", "monotonic_ns": T0_NS, "utc": "2025-11-22T12:00:00+00:00"}],

@@ -1,0 +1,51 @@
+"""Dotted paths into payloads, compiled once: what takes a value out, and what puts one in."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+WHOLE = "."  # the payload itself
+
+Get = Callable[[Any], Any]
+
+
+def getter(dotted: str) -> Get:
+    """A function that follows the path into a payload and gives None where it breaks off; the empty path always."""
+    if not dotted:
+        return _nothing
+    if dotted == WHOLE:
+        return lambda payload: payload
+    names = dotted.split(".")
+    if len(names) == 1:
+        (only,) = names
+        return lambda payload: payload.get(only) if isinstance(payload, dict) else None
+
+    def get(payload: Any) -> Any:
+        for name in names:
+            payload = payload.get(name) if isinstance(payload, dict) else None
+        return payload
+
+    return get
+
+
+def body(extra: Mapping[str, Any], *dotted: str) -> Callable[..., Any]:
+    """A function that makes a payload of `extra` and of a value for each path; those without a path are left out."""
+    if WHOLE in dotted:
+        place = dotted.index(WHOLE)
+        return lambda *values: values[place]
+    places = [(number, path.split(".")) for number, path in enumerate(dotted) if path]
+
+    def made(*values: Any) -> dict[str, Any]:
+        whole: dict[str, Any] = deepcopy(dict(extra)) if extra else {}
+        for number, (*parents, last) in places:
+            table = whole
+            for parent in parents:
+                table = table.setdefault(parent, {})
+            table[last] = values[number]
+        return whole
+
+    return made
+
+
+def _nothing(_: Any) -> None:
+    return None

@@ -1,0 +1,291 @@
+"""The steps of a probe: what each asks of the server, what came of it, and what mends the target where nothing did."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import gevent
+
+from loadtests import scenario as scenarios
+from loadtests.payload import getter
+from loadtests.plan import SessionPlan
+from loadtests.swarm import mends
+from loadtests.swarm.chat import Party
+from loadtests.swarm.parties import Customer, Desk
+from loadtests.swarm.rest import Answer
+from loadtests.swarm.seat import Seat
+from loadtests.swarm.stage import Stage
+from loadtests.swarm.tape import LOOK_AGAIN_S, Event, Tape, TapedRest
+from loadtests.target import Target
+
+WITHIN_S = 4.0
+AWAY_S = 0.3
+PLAN = SessionPlan(0, 0, 0.0, 0.0, 0.0, 0.0, (0.0,), (0.0, 0.0), (), 0.0, 0.0)  # one message there, two back
+
+
+class Failed(Exception):
+    """A step: what is wrong, the key that mends it, and how."""
+
+    def __init__(self, wrong: str, key: str, mend: str) -> None:
+        super().__init__(wrong)
+        self.wrong, self.key, self.mend = wrong, key, mend
+
+
+class ProbedStage(Stage):
+    """A stage on which nothing is tried twice; `last` is the last answer by REST or of the target's own class."""
+
+    last = Answer(None, None)
+
+    def insist_on(self, ask: Callable[[], Answer]) -> Answer:
+        return ask()
+
+    def _counted(self, name: str, ask: Callable[[], Answer]) -> Answer:
+        self.last = answer = super()._counted(name, ask)
+        return answer
+
+
+class Steps:
+    """Of one customer and one agent, to be taken in their order."""
+
+    def __init__(self, folder: Path, url: str, target: Target) -> None:
+        self.tape = Tape()
+        self.tape.secrets |= {secret for secret in [os.environ.get(target.agent_secret)] if secret}
+        self.target = target
+        self.stage = ProbedStage(
+            folder=folder,
+            run=secrets.token_hex(4),
+            url=url,
+            scenario=scenarios.from_table({"agents": 1}),
+            target=target,
+            t0_ns=time.monotonic_ns(),
+            limit=1,
+            defects={},
+            recorder=self.tape,  # type: ignore[arg-type]  # of a recorder's it has what parties use
+            row=lambda *_: None,
+        )
+        self.stage.rest = TapedRest(self.stage.rest, self.tape)
+        self._since = 0  # events before this step
+        self._consumed = 0  # events that steps have waited for; the next step's may be there already
+
+    def titled(self) -> tuple[tuple[str, Callable[[], str]], ...]:
+        return (
+            ("a customer opens a session", self.open),
+            ("the customer connects", lambda: self.connects(self.customer)),
+            ("the customer joins", lambda: self.joins(self.customer)),
+            ("an agent logs in", self.log_in),
+            ("the agent connects", lambda: self.connects(self.desk)),
+            ("the customer asks for a human, and the agent hears of it", self.escalate),
+            ("the agent takes the session and joins", self.assume),
+            ("the agent says something to the customer", lambda: self.says(self.desk, 0, self.customer)),
+            ("the customer says something to the agent", lambda: self.says(self.customer, 0, self.desk)),
+            ("the history is read", self.audit),
+            ("the customer's connection is reset, and it misses a message", self.come_back),
+            ("the session is closed", self.close),
+        )
+
+    def begin(self) -> None:
+        """The next step."""
+        self._since = len(self.tape.events)
+
+    # -- the steps; each returns what came of it, or raises Failed
+
+    def open(self) -> str:
+        opened = Customer.open(self.stage, PLAN)
+        if opened is None:
+            self.refuse("the session was not opened", "open")
+        self.customer, self.seat = opened
+        self.tape.wears(self.customer.badge)
+        self.listen(self.customer)
+        return f"session {self.seat.session}"
+
+    def connects(self, party: Party) -> str:
+        dial = party.dial
+        self.tape.lines.append(f"> GET {dial.resource(dial.transports[0], {})}")
+        party.connect()
+        return f"connected by {self.connected(party)['transport']}"
+
+    def connected(self, party: Party) -> Event:
+        found = self.wait(party, "connected", "connect_failed")
+        if found is None:
+            self.fail_to_connect("timeout", None)
+        if found["kind"] == "connect_failed":
+            self.fail_to_connect(found["reason"], found["status"])
+        return found
+
+    def fail_to_connect(self, reason: str, status: int | None) -> NoReturn:
+        raise Failed(f"no connection: {reason}", *mends.of_connection(reason, status))
+
+    def joins(self, party: Party) -> str:
+        side = party.talk.side
+        found = self.wait(party, "joined", "join_failed")
+        if found is None or found["kind"] == "join_failed":
+            why = "timeout" if found is None else found["reason"]
+            if why == "timeout":
+                raise Failed(
+                    "the join was not answered", "[join] event", "is it known there? or answer, if it acks none"
+                )
+            raise Failed(f"the join was refused: {why}", "[join]", "room, into, session, token: see what it says")
+        if not side.join.event:
+            return "the server is to put the connection into its room by itself"
+        told = f", {found['members']} there" if found["members"] is not None else ""
+        rests = f"no answer is expected: entered {side.join.takes_s:g} s later" if side.join.answer == "none" else ""
+        return rests or f"in {found['room'] or party.talk.room(self.seat.session)}{told}"
+
+    def log_in(self) -> str:
+        badge = self.stage.log_in(0)
+        if badge is None:
+            self.refuse("the agent could not log in", "login")
+        self.tape.wears(badge)
+        self.told: list[str] = []
+        self.desk = Desk(self.stage, 0, badge, lambda session, _: self.told.append(session))
+        self.listen(self.desk)
+        has = [f"{len(badge.cookies)} cookie(s)"] * bool(badge.cookies) + ["a token"] * bool(badge.token)
+        return f"with {' and '.join(has) or 'nothing'}"
+
+    def escalate(self) -> str:
+        waiting = self.target.waiting
+        if not self.customer.takes_step("escalate", self.seat.session):
+            self.refuse("the customer could not ask for a human", "escalate")
+        if self.stage.tells_waiting:
+            return "entrega itself tells agents who waits"
+        if waiting.event and not self.until(lambda: self.told):
+            raise Failed(
+                f"no {waiting.event!r} came that names {self.name}", "[waiting]", "event, event_session, event_name"
+            )
+        if waiting.path and (self.seat.session, self.name) not in self.desk.read_waiting():
+            if not self.stage.last.good:
+                self.refuse("the list of waiting sessions cannot be read", "waiting")
+            raise Failed(f"{self.name} is not in the list", "[waiting]", "path, list, session, name: see what came")
+        return " and ".join(["by the event"] * bool(waiting.event) + ["by the list"] * bool(waiting.path))
+
+    @property
+    def name(self) -> str:
+        return f"entrega-{self.stage.run}-{PLAN.index}"
+
+    def assume(self) -> str:
+        seat = self.desk.assume(PLAN, self.seat.session)
+        if seat is None:
+            self.refuse("the agent could not take the session", "assume")
+        self.desk_seat: Seat = seat
+        for page in self.desk.pages:
+            page.read_history(seat)
+        self.desk.enter(seat)
+        return self.joins(self.desk)
+
+    def says(self, sender: Party, number: int, to: Party) -> str:
+        seat, key = (self.desk_seat, "a") if sender is self.desk else (self.seat, "w")
+        mid = f"{self.stage.run}:0.{key}.{number}"
+        sender.say(seat, number, time.monotonic_ns(), "rest" if sender is self.desk else "socket")
+        answered = self.wait(sender, "accepted", "refused", "unanswered", within_s=6.0)
+        if answered is None or answered["kind"] != "accepted":
+            why = "no answer" if answered is None else f"{answered['kind']}, {answered['reason']}"
+            mend = "[send]", "event, text, session: see what it says; or answer, if the server acks none"
+            by_rest = self.tape.lines[-1].startswith("< ") and not self.stage.last.good
+            raise Failed(f"it was not taken: {why}", *(mends.of_answer(self.stage.last, "send") if by_rest else mend))
+        shown = self.wait(to, "displayed", mid=mid)
+        if shown is None:
+            self.not_shown(to, mid)
+        lacks = "" if answered["id"] or not sender.talk.side.message.id else "; its answer names no id ([send] message)"
+        return f"shown to {to.name}{lacks}"
+
+    def not_shown(self, to: Party, mid: str) -> NoReturn:
+        """What the recipient's page made of what came to it meanwhile."""
+        names = to.talk.side.message
+        came = self.find(to, "received")
+        if not came:
+            raise Failed("it never came", "[join] room", "is that the room that the server emits to?")
+        event = came[-1]["event"]
+        if event != names.event:
+            raise Failed(f"an event {event!r} came, not {names.event!r}", "[message] event", f"is it {event!r}?")
+        refused = self.find(to, "not_displayed")
+        why = refused[-1]["why"] if refused else f"no {mid} in its text"
+        has = ", ".join(mends.paths(self.tape.last_payload(to.name)))
+        raise Failed(
+            f"it came and cannot be shown ({why})", "[message] body, text, id, session", f"its payload has {has}"
+        )
+
+    def audit(self) -> str:
+        if not self.customer.has_history:
+            return "there is none: what is stored is not known, and agents cannot read what was said before"
+        self.customer.audit(self.seat)
+        if not self.find(self.customer, "history_read"):
+            self.refuse("it could not be read", "history")
+        mids = {event["mid"] for event in self.find(self.customer, "received")}
+        lacking = {f"{self.stage.run}:0.{key}.0" for key in "aw"} - mids
+        if lacking:
+            raise Failed(f"it holds {len(mids)} of 2 messages", "[history]", "list, from_start; [message] text, mid")
+        return "both messages are in it"
+
+    def come_back(self) -> str:
+        customer, recover = self.customer, self.target.client.recover
+        customer.wire.reset(AWAY_S)
+        self.desk.say(self.desk_seat, 1, time.monotonic_ns(), "rest")
+        if not self.target.client.reconnect:
+            return "the widget is declared not to come back"
+        self.connected(customer)
+        if self.target.client.rejoin:
+            self.joins(customer)
+        mid = f"{self.stage.run}:0.a.1"
+        shown = self.wait(customer, "displayed", mid=mid)
+        if shown is not None:
+            return f"back, and what it missed came by {shown['via']}"
+        if recover == "none":
+            return "back, and what it missed is lost: the target has no way to it ([join] missed, or [history] path)"
+        read = self.find(customer, "history_read", "joined")
+        about = "the answer held nothing" if read and not read[-1]["count"] else "the answer was not read"
+        key = "[join]" if recover == "join" else "[history]"
+        raise Failed(f"back, and what it missed did not come by {recover}: {about}", key, "after, missed; path, list")
+
+    def close(self) -> str:
+        if not self.customer.takes_step("close", self.seat.session):
+            self.refuse("it could not be closed", "close")
+        self.customer.go()
+        self.desk.go()
+        return "closed" if self.target.close.path else f"nothing closes it; its name is {self.name}"
+
+    # -- what happened
+
+    def listen(self, party: Party) -> None:
+        for page in party.pages:
+            page.client.tap = lambda way, packet: self.tape.heard(party.name, way, packet)
+
+    def wait(self, party: Party, *kinds: str, mid: str | None = None, within_s: float = WITHIN_S) -> Event | None:
+        """The next such event of the party; what comes after it belongs to the next step and is shown there."""
+
+        def wanted(event: Event) -> bool:
+            return event["party"] == party.name and event["kind"] in kinds and mid in (None, event.get("mid"))
+
+        place = self.tape.wait(self._since if mid else self._consumed, within_s, wanted)
+        if place is None:
+            return None
+        event, lines = self.tape.events[place]
+        if mid is None:
+            self._consumed = place + 1
+            self.tape.show(lines)
+        return event
+
+    def find(self, party: Party, *kinds: str) -> list[Event]:
+        events = (event for event, _ in self.tape.events[self._since :])
+        return [event for event in events if event["party"] == party.name and event["kind"] in kinds]
+
+    def until(self, condition: Callable[[], Any]) -> Any:
+        deadline_s = time.monotonic() + WITHIN_S
+        while not condition() and time.monotonic() < deadline_s:
+            gevent.sleep(LOOK_AGAIN_S)
+        return condition()
+
+    def refuse(self, wrong: str, section: str) -> NoReturn:
+        """The last REST answer is why: it is no good one, or lacks a field that the target names."""
+        answer = self.stage.last
+        fields = getattr(self.target, section, None) or getattr(self.target.agent, section)
+        for key in ("session", "token", "list") if answer.good and answer.body is not None else ():
+            dotted = getattr(fields, key, "")
+            if dotted and getter(dotted)(answer.body) is None:
+                raise Failed(f"{wrong}: {key} = {dotted!r} is not in the answer", *mends.of_field(section, key, answer))
+        said = answer.reason or f"HTTP {answer.status}"
+        own = self.stage.code.has({"open": "open_session", "login": "open_agent"}.get(section, section))
+        mend = ("code", "your class's, see its traceback") if own else mends.of_answer(answer, section)
+        raise Failed(f"{wrong}: {said}", *mend)

@@ -1,0 +1,93 @@
+"""What one kind of party says to a server and makes of its answers: a target's keys, compiled once for all parties."""
+
+from typing import Any
+from urllib.parse import quote
+
+from loadtests.payload import body, getter
+from loadtests.swarm.message import Reader
+from loadtests.swarm.screen import NOTHING, Mark
+from loadtests.target import Side
+
+LONGEST_REASON = 200  # characters of what a server says
+ERROR_FIRST = "error-first"
+
+
+class Talk:
+    """One side of a target."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.reader = Reader(side.message)
+        self.live = getter(side.message.body)
+        join, send = side.join, side.send
+        self._join = body(join.extra, join.into, join.session, join.token, join.after)
+        self._say = body(send.extra, send.text, send.mid)
+        self._emit = body(send.extra, send.text, send.mid, send.session, send.room)
+        self._join_answer = Reply(join.answer, join.ok, join.error)
+        self._send_answer = Reply(send.answer, send.ok, send.error)
+        self.missed, self.told_room, self.told_members = map(getter, (join.missed, join.told_room, join.told_members))
+        self.stored, self.why_refused = getter(send.message), getter(send.error)
+        self.listed = getter(side.history.list)
+
+    def room(self, session: str) -> str:
+        return self.side.join.room.format(session=session)
+
+    def asks_from(self, mark: Mark) -> Mark | None:
+        """From where a join of a page that has seen so much asks for what was missed; None: it does not."""
+        join = self.side.join
+        return None if not join.missed else mark if join.after else NOTHING
+
+    def join(self, session: str, room: str, mark: Mark | None, token: str | None) -> Any:
+        return self._join(room, session, token, mark and mark.place)
+
+    def joined(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
+        """The answer's payload, and why the join was refused."""
+        return self._join_answer.read(arguments)
+
+    def say(self, text: str, mid: str) -> Any:
+        """The body of a REST request."""
+        return self._say(text, mid)
+
+    def emit(self, text: str, mid: str, session: str) -> Any:
+        """The payload of an event."""
+        return self._emit(text, mid, session, self.room(session))
+
+    def said(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
+        """The ack's payload, and why the message was refused."""
+        return self._send_answer.read(arguments)
+
+    def reads_from(self, mark: Mark) -> Mark:
+        """From where the history is read by a page that has seen so much."""
+        return mark if not self.side.history.path or "{after}" in self.side.history.path else NOTHING
+
+    def history_path(self, session: str, mark: Mark) -> str:
+        history = self.side.history
+        return path(history.path, session, history.from_start if mark.place is None else mark.place)
+
+
+class Reply:
+    """How an answer says that it went well."""
+
+    def __init__(self, answer: str, ok: str, error: str) -> None:
+        self._is_error_first = answer == ERROR_FIRST
+        self._ok, self._error = getter(ok) if ok else None, getter(error)
+
+    def read(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
+        """The payload, and why not; null where it went well."""
+        first, second = (*arguments, None, None)[:2]
+        if self._is_error_first:
+            if first:
+                return first, _words(first.get("message", first) if isinstance(first, dict) else first)
+            first = second
+        error = self._error(first)
+        if error or (self._ok is not None and not self._ok(first)):
+            return first, _words(error or "refused")
+        return first, None
+
+
+def path(pattern: str, session: str, after: Any = "") -> str:
+    return pattern.format(session=quote(session, safe=""), after=quote(str(after), safe=""))
+
+
+def _words(said: Any) -> str:
+    return str(said)[:LONGEST_REASON]

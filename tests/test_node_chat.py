@@ -1,0 +1,149 @@
+"""Somebody else's chats, by their targets alone: healthy ones raise no alarm, broken ones are named rightly.
+
+examples/node-chat on Express and Socket.IO, with a journal and without, its connection state recovery on and off; and
+tests/node/bare.js, which acks nothing, numbers nothing and keeps nothing.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from reports.confusion import GONE, RACES
+from reports.ledger import Ledger, build_ledger
+from reports.summary import Summary
+from tests.foreign import NODE_CHAT, Small, install, played
+from tests.node_process import NODE
+from tests.official_server import certificate
+from tests.played import Play
+
+TARGET = NODE_CHAT / "target.toml"
+RECOVERS = {"STATE_RECOVERY": "on"}
+SECRET = "the desk's own password"
+
+RUNS = {
+    "steady": Small("steady", TARGET, variables={"DESK_PASSWORD": SECRET}),
+    "drop": Small("short-drop", TARGET),
+    "early, recovering": Small("early-reply", TARGET, variables=RECOVERS),
+    "drop, recovering": Small("short-drop", TARGET, variables=RECOVERS),
+    "room typo": Small("steady", TARGET, ("--defect", "server.room-typo")),
+    "enter once": Small("short-drop", TARGET, ("--defect", "server.enter-once")),
+    "bare drop": Small("short-drop", NODE / "bare.toml", ("--set", "transport=upgrade")),
+}
+HEALTHY = {"steady": "", "early, recovering": RACES, "drop": GONE, "drop, recovering": GONE}
+
+
+@pytest.fixture(scope="module")
+def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play]]:
+    install()
+    folder, tls = tmp_path_factory.mktemp("runs"), {}
+    nowhere = folder / "nowhere.toml"
+    bare = (NODE / "bare.toml").read_text().replace("bare.js", str(NODE / "bare.js"))
+    nowhere.write_text(bare.replace('"/rooms"', '"/chambers"'))
+    if shutil.which("openssl"):
+        made = certificate(folder)
+        keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
+        tls = {"over TLS": Small("steady", NODE / "chat.toml", ("--ca", str(made.cert)), keys)}
+    with played(RUNS | tls | {"nowhere": Small("steady", nowhere)}, folder) as plays:
+        yield plays
+
+
+def both(play: Play) -> tuple[Ledger, Ledger]:
+    """The run read with its journal, and without."""
+    return build_ledger(play.folder), build_ledger(play.folder, journal=False)
+
+
+def assert_no_violation(found: Summary) -> None:
+    counted = (found.duplicates, found.leaks, found.unexpected, found.unexplained)
+    assert counted == (0, 0, 0, 0)
+    assert not found.reorders
+    assert not found.phantoms
+
+
+@pytest.mark.parametrize(("name", "expect"), HEALTHY.items())
+def test_a_healthy_server_raises_no_alarm(plays: dict[str, Play], name: str, expect: str) -> None:
+    for ledger in both(plays[name]):
+        found = ledger.summary
+        assert found.owed > 20
+        assert (found.lost, found.contradictions or 0) == (0, 0), found.missed_because
+        assert set(found.missed_because) <= set(expect.split())
+        assert (found.reorders, found.phantoms) == (0, 0)
+        assert_no_violation(found)
+
+
+def test_what_was_missed_comes_by_the_time_of_the_last_message(plays: dict[str, Play]) -> None:
+    read = "SELECT count(*) FILTER (after > 0 AND count > 0) AS n FROM events WHERE kind = 'history_read' AND NOT audit"
+    assert both(plays["drop"])[0].query(read)["n"][0] > 0
+
+
+def test_recovered_connections_are_seen_to_be(plays: dict[str, Play]) -> None:
+    count = "SELECT count(*) AS n FROM events WHERE kind = 'connected' AND recovered"
+    assert both(plays["drop, recovering"])[0].query(count)["n"][0] > 0
+    assert both(plays["drop"])[0].query(count)["n"][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "without_journal"),
+    [("room typo", "room_mismatch", "subscribed_nowhere"), ("enter once", "not_rejoined", "subscribed_nowhere")],
+)
+def test_a_bug_is_named(plays: dict[str, Play], name: str, cause: str, without_journal: str) -> None:
+    beside = set() if name == "room typo" else {"offline"}
+    for ledger, named in zip(both(plays[name]), (cause, without_journal), strict=True):
+        found = ledger.summary
+        assert found.lost
+        assert set(found.missed_because) - beside == {named}
+        assert found.missed_because[named] == found.lost
+        assert_no_violation(found)
+
+
+def test_what_a_bare_server_cannot_show_is_null(plays: dict[str, Play]) -> None:
+    found = both(plays["bare drop"])[0].summary
+    assert (found.reorders, found.phantoms, found.acked_and_lost) == (None, None, None)
+    assert_no_violation(found)
+
+
+def test_what_a_bare_server_loses_is_its_design(plays: dict[str, Play]) -> None:
+    ledger = both(plays["bare drop"])[0]
+    assert ledger.summary.lost
+    assert ledger.summary.live > ledger.summary.lost
+    assert set(ledger.summary.missed_because) == {"offline"}
+    assert ledger.deliveries.query("outcome == 'lost'")["by_design"].all()
+    assert set(ledger.summary.not_recovered_because) == {"not_asked"}
+
+
+def test_cookies_are_carried_from_the_handshake_to_the_upgrade(plays: dict[str, Play]) -> None:
+    """bare.js refuses polls and upgrades that do not bring the handshake's cookie."""
+    count = "SELECT count(*) FILTER (kind = 'upgraded') AS n, count(status) FILTER (kind = 'connect_failed') AS refused"
+    found = both(plays["bare drop"])[0].query(f"{count} FROM events WHERE party LIKE 'widget-%'")
+    assert (found["n"][0] > 8, found["refused"][0]) == (True, 0)
+
+
+def test_a_run_over_tls(plays: dict[str, Play]) -> None:
+    if "over TLS" not in plays:
+        pytest.skip("no openssl on this machine; apt-get install openssl")
+    assert plays["over TLS"].info()["url"].startswith("https://")
+    found = both(plays["over TLS"])[0].summary
+    assert (found.sent, found.lost) == (found.owed, 0)
+    assert found.live > 20
+
+
+def test_a_run_in_which_nobody_came_to_speak_says_what_to_do(plays: dict[str, Play]) -> None:
+    assert plays["nowhere"].wait() == 3
+    assert "`entrega probe` shows step by step why" in plays["nowhere"].stderr()
+
+
+def test_a_secret_does_not_enter_the_run_folder(plays: dict[str, Play]) -> None:
+    files = [path for path in plays["steady"].folder.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".parquet" for path in files)
+    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+def test_sessions_are_closed(plays: dict[str, Play]) -> None:
+    said = (plays["steady"].folder / "logs" / "locust.log").read_text()
+    assert re.search(r"^REST +close +8 +0\(0\.00%\)", said, re.MULTILINE)
+
+
+def test_nothing_is_left(plays: dict[str, Play]) -> None:
+    for play in plays.values():
+        play.assert_nothing_left()

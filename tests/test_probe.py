@@ -1,0 +1,224 @@
+"""`entrega probe`: a good target passes, each wrong key is named by the step that trips over it, and so is bad luck."""
+
+import http.server
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.foreign import NODE_CHAT, install, served
+from tests.node_process import NODE
+from tests.official_server import certificate
+from tests.played import WITHIN_S, entrega, environment, free_port, the_line
+
+Done = "subprocess.CompletedProcess[str]"
+TARGET = NODE_CHAT / "target.toml"
+AT_ONCE = 4
+
+# What is wrong in node-chat's target, and what the probe is to say: the failure, and the key that mends it.
+WRONG = {
+    "nothing": ("", "", "12. the session is closed", "ok: closed"),
+    "open.path": ('"/visitor/conversations"', '"/chats"', "was not opened: HTTP 404, HTML", "[open] path or method"),
+    "open.token": ('token = "data.ticket"', 'token = "key"', "token = 'key' is not in the answer", "[open] token: the"),
+    "socket.path": ('"/rt/"', '"/socket.io/"', "no connection: ", "[socket] path"),
+    "socket.namespace": ('path = "/rt/"', 'namespace = "/x"\npath = "/rt/"', "Invalid namespace", "[socket] namespace"),
+    "auth.query": ('query = "ticket"', 'query = "key"', "No ticket and no operator's cookie", "[auth]: say where"),
+    "join.event": ('event = "enter"', 'event = "join"', "the join was not answered", "[join] event"),
+    "waiting.name": ('name = "visitor.displayName"\nevent', 'name = "x"\nevent', "not in the list", "[waiting]: path"),
+    "assume.method": ('method = "PUT"', 'method = "POST"', "could not take the session", "[assume] path or method"),
+    "send.text": ('text = "content"\nsession', 'text = "t"\nsession', "A message has content", "[send]"),
+    "message.event": ('"chat:message"', '"message"', "'chat:message' came, not 'message'", "[message] event"),
+    "message.body": ('body = "data"', 'body = "."', "cannot be shown (shape)", "its payload has type, data._id, data."),
+    "history.list": ('list = "data"\nfrom', 'list = "x"\nfrom', "list = 'x' is not in the answer", "[history] list"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def probes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """Each wrong target tried on one healthy server."""
+    install()
+    folder = tmp_path_factory.mktemp("probes")
+    right = TARGET.read_text()
+
+    def probe(name: str) -> Done:
+        old, new, *_ = WRONG[name]
+        assert old in right
+        (folder / f"{name}.toml").write_text(right.replace(old, new, 1))
+        return entrega("probe", "--target", folder / f"{name}.toml", "-H", url)
+
+    with served(NODE_CHAT / "server.js", folder) as url, ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(WRONG, pool.map(probe, WRONG), strict=True))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_key_is_named(probes: dict[str, Done], name: str) -> None:
+    *_, failure, mend = WRONG[name]
+    done = probes[name]
+    assert done.returncode == (1 if failure != WRONG["nothing"][2] else 0), (done.stdout, done.stderr)
+    assert failure in done.stdout
+    assert mend in done.stdout.splitlines()[-1], done.stdout
+
+
+def test_each_step_shows_what_was_sent_and_what_came(probes: dict[str, Done]) -> None:
+    said = probes["nothing"].stdout
+    assert len(re.findall(r"^ ?\d+\. ", said, re.MULTILINE)) == len(re.findall("^    ok: ", said, re.MULTILINE)) == 12
+    assert '> widget-0: 20["enter",{"conversation":"' in said
+    assert '< widget-0: 30[null,{"room":"conversation/' in said
+    assert "> POST /conversations/" in said
+    assert "ok: back, and what it missed came by history" in said
+
+
+def test_secrets_are_masked(probes: dict[str, Done]) -> None:
+    said = probes["nothing"].stdout
+    assert '"ticket":"***"' in said
+    assert "?ticket=***&" in said
+    assert not re.search(r"ticket\W+\w{6}", said)
+
+
+def test_a_chat_that_says_next_to_nothing() -> None:
+    install()
+    done = entrega("probe", "--target", NODE / "bare.toml")
+    assert done.returncode == 0, done.stdout
+    for said in ("entered 0.25 s later", "entrega itself tells agents", "there is none", "the target has no way to it"):
+        assert said in done.stdout
+
+
+def test_an_event_may_be_the_answer_to_a_join(tmp_path: Path) -> None:
+    install()
+    target = tmp_path / "bare.toml"
+    target.write_text(
+        (NODE / "bare.toml").read_text().replace('answer = "none"', 'answer = "event"\ntold_room = "room"', 1)
+    )
+    with served(NODE / "bare.js", tmp_path) as url:
+        done = entrega("probe", "--target", target, "-H", url)
+        assert done.returncode == 0, done.stdout
+        assert "ok: in 1" in done.stdout
+        target.write_text(target.read_text().replace('"event"', '"event"\nanswer_event = "welcome"'))
+        done = entrega("probe", "--target", target, "-H", url)
+    assert done.returncode == 1
+    assert "the join was not answered" in done.stdout
+
+
+# -- whatever else may answer
+
+ANSWERS: dict[str, tuple[int, dict[str, str], str]] = {
+    "page": (200, {"Content-Type": "text/html"}, "<!doctype html><p>Welcome"),
+    "moved": (301, {"Location": "https://chat.example/moved"}, ""),
+    "closed": (401, {}, '{"error": "Log in first."}'),
+    "limited": (429, {"Retry-After": "30"}, '{"error": "Slow down."}'),
+    "broken": (500, {}, '{"error": "Oops."}'),
+    "good": (201, {}, '{"id": "7", "token": "a-token-of-theirs"}'),
+}
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """Answers as the first word of the path says; `silent` not at all, until the test is over."""
+
+    protocol_version = "HTTP/1.1"
+    over: threading.Event
+
+    def answer(self) -> None:
+        word = self.path.split("/")[1].partition("?")[0]
+        if word == "silent":
+            self.over.wait(WITHIN_S)
+            return
+        status, headers, body = ANSWERS.get(word, (200, {}, ""))
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    do_GET = do_POST = do_HEAD = answer  # noqa: N815
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@contextmanager
+def answering() -> Iterator[str]:
+    handler = type("Handler", (Answering,), {"over": threading.Event()})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        handler.over.set()
+        server.shutdown()
+        thread.join(WITHIN_S)
+        server.server_close()
+
+
+# [open] path, [socket] path -> the failure, and the mend.
+LUCK = {
+    "a page where JSON was to come": ("/page", "/", "HTTP 200, HTML", "[open] path or method: a page answered"),
+    "a redirect": ("/moved", "/", "HTTP 301, redirected to https://chat.example/moved", "url: give the address"),
+    "a 401": ("/closed", "/", "HTTP 401", "[auth]: what was shown is not enough"),
+    "a 429": ("/limited", "/", "HTTP 429", "-r: the server limits requests, it says for 30 s"),
+    "a 500": ("/broken", "/", "HTTP 500", "[open]: the server itself failed"),
+    "silence": ("/silent", "/", "not opened: timeout", "url: no answer came"),
+    "a handshake that is moved": ("/good", "/moved/", "redirected to https://chat.example", "url: give the address"),
+    "a handshake without an answer": ("/good", "/silent/", "no connection: timeout", "[socket] path: nothing answered"),
+    "a handshake that is a page": ("/good", "/page/", "no connection: ", "[socket] path: it is not what"),
+    "a handshake that wants more": ("/good", "/closed/", "no connection: ", "[auth]: say where the party's token goes"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lucks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    folder = tmp_path_factory.mktemp("lucks")
+
+    def probe(name: str) -> Done:
+        opens, socket, *_ = LUCK[name]
+        target = folder / f"{len(name)}-{abs(hash(name))}.toml"
+        target.write_text(
+            f'url = "{url}"\nopen = {{path = {json.dumps(opens)}, token = "token"}}\nsocket = {{path = "{socket}"}}\n'
+            '[send]\nevent = "say"\n[message]\nevent = "say"\n'
+        )
+        return entrega("probe", "--target", target)
+
+    with answering() as url, ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(LUCK, pool.map(probe, LUCK), strict=True))
+
+
+@pytest.mark.parametrize("name", LUCK)
+def test_bad_luck_is_told_so_that_a_stranger_understands(lucks: dict[str, Done], name: str) -> None:
+    *_, failure, mend = LUCK[name]
+    done = lucks[name]
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    *_, failed, mended = done.stdout.splitlines()
+    assert failure in failed
+    assert mended.startswith(f"    mend:   {mend}")
+    assert "a-token-of-theirs" not in done.stdout
+
+
+def test_nobody_there_and_no_target() -> None:
+    port = free_port()
+    assert "nothing answers at" in the_line(entrega("probe", "-H", f"http://127.0.0.1:{port}"))
+    assert "no target 'none'" in the_line(entrega("probe", "--target", "none"))
+
+
+def test_a_certificate_of_their_own(tmp_path: Path) -> None:
+    """chat.js by TLS: refused without its authority, and with it the whole of a session over https and wss."""
+    install()
+    made = certificate(tmp_path)
+    keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
+    with served(NODE / "chat.js", tmp_path, **keys) as url:
+        assert url.startswith("https:")
+        words = ["probe", "--target", str(NODE / "chat.toml"), "-H", url]
+        assert "give --ca FILE, with who signed it" in the_line(entrega(*words))
+        done = entrega(*words, "--ca", made.cert)
+    assert done.returncode == 0, done.stdout
+    assert "12. the session is closed" in done.stdout
+
+
+def test_gevent_stays_out_of_the_command_itself() -> None:
+    look = "import sys, loadtests.probe; sys.exit('gevent' in sys.modules)"
+    assert subprocess.run(["python", "-c", look], env=environment(), check=False).returncode == 0
