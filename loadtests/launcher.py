@@ -149,7 +149,9 @@ class _Run:
     def _locust(self) -> list[str]:
         scenario = self._order.scenario
         users = scenario.widgets + scenario.agents
-        command = [sys.executable, "-P", "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+        command = [sys.executable, "-P", "-m", "locust", "-f", str(LOCUSTFILE), "--only-summary"]
+        has_web = any(option.startswith(("--web-", "-P")) for option in self._order.locust_options)
+        command += ["--autostart", "--web-host", "127.0.0.1"] if has_web else ["--headless"]
         command += ["-u", str(users), "-r", str(scenario.arrivals_per_s), "-t", f"{round(scenario.run_time_s)}s"]
         command += ["--exit-code-on-error", "0"]
         if self._order.processes > 1:

@@ -1,7 +1,9 @@
 """Locust's door: `locust -f loadtests/locustfile.py` plays a scenario, with Locust's own options and web UI.
 
-ENTREGA_SCENARIO (default steady) and ENTREGA_TARGET (default bundled) say which; -H where the server is; -u counts
-widgets and agents together; -r is the arrival rate; -t the end of sending. See `entrega run --help` for the whole.
+ENTREGA_SCENARIO (default steady), ENTREGA_TARGET (default bundled), ENTREGA_SET, ENTREGA_SEED, ENTREGA_DEFECT and
+ENTREGA_ALLOW_HOST say which, as the options of `entrega run` do; -H where the server is; -u counts widgets and agents
+together; -r is the arrival rate; -t the end of sending. A locustfile of one's own imports Agent and Widget from here
+(docs/from-locust.md).
 """
 
 import sys
@@ -21,7 +23,7 @@ __all__ = ["Agent", "Widget"]
 
 
 def direct(environment: Environment, runner: Runner, **_: Any) -> None:
-    Director(environment, runner, Agent)
+    Director(environment, runner)
 
 
 events.init.add_listener(direct)

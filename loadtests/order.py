@@ -64,6 +64,7 @@ def order(
         raise BadInput("--processes takes a whole number from 1 on")
     wanted = scenarios.load(scenario, _in_ratio(scenario, changes, users))
     _check(wanted)
+    check_can_play(wanted, described)
     if url is not None:
         check_plays_without_us(wanted)
         check_answers(url, wait_s, ca)
@@ -106,6 +107,17 @@ def check_plays_without_us(scenario: Scenario) -> None:
     for fault in scenario.faults:
         if fault.hits("server"):
             raise BadInput(f"the fault {fault.name} needs a server that the run starts; leave out -H, or the fault")
+
+
+def check_can_play(scenario: Scenario, target: Target) -> None:
+    """Raise BadInput for a scenario that asks of the server what the target does not describe."""
+    waiting = target.waiting
+    told = target.transfer.path and (waiting.agent or not waiting.path) and (waiting.event_agent or not waiting.event)
+    if scenario.transfer_after_s[1] and not (told and (waiting.path or waiting.event)):
+        raise BadInput(
+            f"the target {target.name} has no way to hand a session over; give [transfer] path and [waiting] agent and "
+            "event_agent, or leave out transfer_after_s"
+        )
 
 
 def allow_files(users: int) -> None:

@@ -6,10 +6,12 @@ are over when sending ends: then everybody heals.
 """
 
 import dataclasses
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from loadtests.arrivals import arrives_s
 from loadtests.faults import Fault
 from loadtests.scenario import Scenario
 from loadtests.values import Range
@@ -30,6 +32,16 @@ class Strike:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver:
+    """The agent gives the session to another one, in the middle of it; whose messages count on from the first one's."""
+
+    at_s: float  # from the assume
+    agent: int
+    assume_after_s: float  # from that agent's notice of it
+    agent_dues_s: tuple[float, ...]  # from that agent's assume
+
+
+@dataclass(frozen=True, slots=True)
 class SessionPlan:
     """Seconds throughout; `*_dues_s` are when messages 0, 1, 2... of that sender are to be sent."""
 
@@ -41,27 +53,47 @@ class SessionPlan:
     assume_after_s: float  # from the agent's notice of the escalation
     widget_dues_s: tuple[float, ...]
     agent_dues_s: tuple[float, ...]  # from the assume
+    hand_over: HandOver | None
     strikes: tuple[Strike, ...]
     sending_ends_s: float  # from the run's start
     leaves_s: float  # from the run's start, at the latest
+
+    @property
+    def of_agents(self) -> int:
+        """How many messages agents are to send."""
+        return len(self.agent_dues_s) + (len(self.hand_over.agent_dues_s) if self.hand_over else 0)
+
+    @property
+    def changes_hands_s(self) -> float:
+        """When the hand-over is planned, from the opening; infinite where there is none."""
+        return self.escalates_s + self.assume_after_s + (self.hand_over.at_s if self.hand_over else math.inf)
 
 
 def plan(scenario: Scenario, index: int) -> SessionPlan:
     """The plan of one session, independent of every other session and of who plays it."""
     dice = random.Random(f"{scenario.seed}:session:{index}")
-    opens_s = _ms(scenario.agents / scenario.arrivals_per_s + scenario.settle_s + index / scenario.arrivals_per_s)
+    first_s = scenario.agents / scenario.arrivals_per_s + scenario.settle_s
+    opens_s = _ms(first_s + arrives_s(scenario.arrivals, scenario.arrivals_per_s, scenario.widgets, index))
     escalates_s = _draw(dice, scenario.escalate_after_s)
     assume_after_s = _draw(dice, scenario.assume_after_s)
+    connects_s = _draw(dice, scenario.connect_after_s)
     talk_s = scenario.run_time_s - opens_s
+    if scenario.session_s[1]:
+        talk_s = min(talk_s, _draw(dice, scenario.session_s))
+    assumed_s = talk_s - escalates_s - assume_after_s
+    widget_dues_s = _dues(dice, scenario.widget_first_s, scenario.widget_every_s, talk_s)
+    agent_dues_s = _dues(dice, scenario.agent_first_s, scenario.agent_every_s, assumed_s)
+    hand_over = _hand_over(dice, scenario, index, assumed_s)
     return SessionPlan(
         index=index,
         agent=index % scenario.agents,
         opens_s=opens_s,
-        connects_s=_draw(dice, scenario.connect_after_s),
+        connects_s=connects_s,
         escalates_s=escalates_s,
         assume_after_s=assume_after_s,
-        widget_dues_s=_dues(dice, scenario.widget_first_s, scenario.widget_every_s, talk_s),
-        agent_dues_s=_dues(dice, scenario.agent_first_s, scenario.agent_every_s, talk_s - escalates_s - assume_after_s),
+        widget_dues_s=widget_dues_s,
+        agent_dues_s=tuple(due_s for due_s in agent_dues_s if hand_over is None or due_s < hand_over.at_s),
+        hand_over=hand_over,
         strikes=_strikes(scenario, "widget", index, talk_s),
         sending_ends_s=scenario.run_time_s,
         leaves_s=scenario.run_time_s + scenario.quiet_phase_s,
@@ -103,6 +135,15 @@ def _of_fault(dice: random.Random, fault: Fault, until_s: float) -> Iterator[Str
         if not fault.every_s[1]:
             return
         at_s = _ms(at_s + _draw(dice, fault.every_s))
+
+
+def _hand_over(dice: random.Random, scenario: Scenario, index: int, until_s: float) -> HandOver | None:
+    at_s = _draw(dice, scenario.transfer_after_s) if scenario.transfer_after_s[1] else until_s
+    if at_s >= until_s:
+        return None
+    assume_after_s = _draw(dice, scenario.assume_after_s)
+    dues_s = _dues(dice, scenario.agent_first_s, scenario.agent_every_s, until_s - at_s - assume_after_s)
+    return HandOver(at_s, (index + 1) % scenario.agents, assume_after_s, dues_s)
 
 
 def _dues(dice: random.Random, first_s: Range, every_s: Range, until_s: float) -> tuple[float, ...]:

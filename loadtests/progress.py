@@ -3,8 +3,10 @@
 import json
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 COUNTS = ("asked", "connected", "joined", "sent", "accepted", "displayed")
 
@@ -31,24 +33,24 @@ class Tail:
     events: Path
     late_after_s: float
     _read: dict[Path, int] = field(default_factory=dict)
-    _latest: dict[Path, dict[str, int]] = field(default_factory=dict)
+    _latest: dict[str, dict[str, Any]] = field(default_factory=dict)  # the last line of each process
     _accepted: "deque[tuple[float, int]]" = field(default_factory=deque)
 
     def look(self, elapsed_s: float, planned_s: float) -> Progress:
-        for path in self.events.glob("swarm-*.jsonl"):
-            self._follow(path)
+        for name, line in self.lines():
+            self._latest[name] = line
         total = {name: sum(latest.get(name, 0) for latest in self._latest.values()) for name in COUNTS}
         return Progress(elapsed_s, planned_s, **total, overdue=self._overdue(total["accepted"], total["displayed"]))
 
-    def _follow(self, path: Path) -> None:
-        with path.open("rb") as file:
-            file.seek(self._read.get(path, 0))
-            data = file.read()
-        whole = data[: data.rfind(b"\n") + 1]
-        self._read[path] = self._read.get(path, 0) + len(whole)
-        for line in whole.splitlines():
-            if b'"kind":"rig"' in line:
-                self._latest[path] = json.loads(line)
+    def lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What the rigs have written since it was last asked, with the process's name."""
+        for path in sorted(self.events.glob("swarm-*.jsonl")):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                data = file.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            yield from ((path.stem, json.loads(line)) for line in whole.splitlines() if b'"kind":"rig"' in line)
 
     def _overdue(self, accepted: int, displayed: int) -> int:
         now_s = time.monotonic()

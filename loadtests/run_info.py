@@ -22,7 +22,7 @@ SAID = ("entrega", "locust", "python-socketio", "python-engineio", "gevent", "du
 def describe(scenario: Scenario, target: Target, url: str, workers: int) -> dict[str, Any]:
     """run.json of a run that has not begun: `t0_ns` and `end` are still null."""
     plans = [plan(scenario, index) for index in range(scenario.widgets)]
-    messages = sum(len(each.widget_dues_s) + len(each.agent_dues_s) for each in plans)
+    messages = sum(len(each.widget_dues_s) + each.of_agents for each in plans)
     return {
         "format": FORMAT,
         "run": secrets.token_hex(4),

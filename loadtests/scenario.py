@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loadtests.arrivals import SHAPES
 from loadtests.faults import Fault, fault
 from loadtests.values import Range, ScenarioError, between, mapping, number, whole_number, word
 
@@ -20,6 +21,7 @@ __all__ = ["Scenario", "ScenarioError", "described", "from_table", "load", "pars
 SHIPPED = Path(__file__).parent / "scenarios"
 
 WORDS = {
+    "arrivals": tuple(SHAPES),
     "agent_sends": ("rest", "socket"),
     "transport": ("websocket", "polling", "upgrade"),
     "backoff": ("js", "python", "full-jitter"),
@@ -39,15 +41,26 @@ class Scenario:
     widgets: int = _of("customers, each with a session of its own", 20, "")
     agents: int = _of("support agents; session i is assumed by agent i modulo agents", 2, "")
     run_time_s: float = _of("from the start until sending ends", 30.0)
-    arrivals_per_s: float = _of("sessions opened a second", 10.0, "1/s")
+    arrivals_per_s: float = _of("sessions opened a second, on the average", 10.0, "1/s")
+    arrivals: str = _of(
+        "constant; ramp: the rate grows from 0 to its double; steps: it grows in four; "
+        "spike: half of them come within the last twentieth of the time",
+        "constant",
+        "",
+    )
     settle_s: float = _of("from the last agent's start to the first session", 2.0)
     connect_after_s: Range = _of("from the opening until the widget connects and joins", (0.1, 0.5))
     escalate_after_s: Range = _of("from the opening until the customer asks for a human", (0.5, 0.5))
     assume_after_s: Range = _of("from the agent's notice of that until the assume", (0.5, 0.5))
+    sessions_per_agent: int = _of("an agent holds at most so many at a time, the rest waits; 0: any number", 0, "")
+    transfer_after_s: Range = _of("from the assume until the agent hands over to the next one; 0: never", (0.0, 0.0))
+    session_s: Range = _of("from the opening until the session's last message; 0: until sending ends", (0.0, 0.0))
     agent_first_s: Range = _of("from the assume until the agent's first message", (2.0, 3.0))
     agent_every_s: Range = _of("between two messages of the agent", (1.5, 2.5))
     widget_first_s: Range = _of("from the opening until the widget's first message", (3.5, 5.0))
     widget_every_s: Range = _of("between two messages of the widget", (3.0, 5.0))
+    text: str = _of("what a message says, before the token by which it is known", "How can I help you today?", "")
+    text_chars: Range = _of("the text, repeated or cut to so many; 0: as it is", (0.0, 0.0), "characters")
     agent_sends: str = _of("how agents send: rest or socket", "rest", "")
     retries: int = _of("how often a message that got no answer is sent again", 0, "")
     fetch_takes_s: Range = _of("from the answer of a history that a page fetches until the page shows it", (0.0, 0.0))
@@ -92,13 +105,15 @@ def shipped() -> dict[str, Path]:
 
 
 def described(scenario: Scenario) -> list[str]:
-    """The sentence, then a line for every field: name, value, unit, meaning."""
+    """The sentence, then a line for every field: name, value, unit, meaning, and the default where it differs."""
     lines = [scenario.sentence, ""]
+    table, defaults = scenario.table(), Scenario().table()
     for each in dataclasses.fields(scenario):
-        value = scenario.table()[each.name]
         if each.name not in ("name", "sentence"):
             unit = each.metadata["unit"] and f" {each.metadata['unit']}"
-            lines.append(f"{each.name} = {json.dumps(value)}{unit}  # {each.metadata['meaning']}")
+            value, default = json.dumps(table[each.name]), json.dumps(defaults[each.name])
+            said = "" if value == default else f" [default: {default}]"
+            lines.append(f"{each.name} = {value}{unit}  # {each.metadata['meaning']}{said}")
     return lines
 
 
@@ -209,6 +224,10 @@ def _check_sense(scenario: Scenario) -> None:
     for name in ("widgets", "agents", "run_time_s", "arrivals_per_s", "ping_interval_s", "ping_timeout_s"):
         if not getattr(scenario, name):
             raise ScenarioError(f"{name} must be above 0")
+    if scenario.transfer_after_s[1] and scenario.agents < 2:
+        raise ScenarioError("transfer_after_s needs a second agent to hand over to; raise agents")
+    if scenario.text_chars[1] and not scenario.text:
+        raise ScenarioError("text_chars needs a text to repeat; give text")
     if min(scenario.agent_every_s[0], scenario.widget_every_s[0]) < 0.001:
         raise ScenarioError("agent_every_s and widget_every_s must be at least 0.001")
     if 0 < scenario.quiet_s < scenario.horizon_s:

@@ -69,6 +69,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """By REST: an agent hands the session over to another one, for whom alone it waits then. Optional."""
+
+    path: str = _key("where that is asked; empty: agents cannot", "")
+    method: str = _key("the request's method", "POST")
+    agent: str = _key("field that gets the other agent's account", "agent")
+    extra: Mapping[str, Any] = _extra()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """How agents hear of waiting sessions. Without path and event entrega tells them itself."""
 
@@ -76,9 +86,11 @@ class Waiting:
     list: str = _key("field of the answer with the list", ".")
     session: str = _key("within one of the list: the session's id", "id")
     name: str = _key("within one of the list: the session's name", "name")
+    agent: str = _key("within one of the list: for which agent it waits, after a transfer", "")
     event: str = _key("event that announces one; empty: there is none", "")
     event_session: str = _key("field of the event with the session's id", "id")
     event_name: str = _key("field of the event with the session's name", "name")
+    event_agent: str = _key("field of the event with the agent for whom it waits, after a transfer", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +234,7 @@ class Target:
     escalate: Step
     waiting: Waiting
     assume: Step
+    transfer: Transfer
     close: Step
     widget: Side
     agent: Side

@@ -160,7 +160,7 @@ def _nonsense(target: Target) -> Iterator[str]:
         yield "[open] lacks the key 'path': where sessions are opened by REST; or name a class in `code`"
     for side in SIDES:
         yield from _nonsense_of(getattr(target, side), own)
-    for name in ("escalate", "assume", "close"):
+    for name in ("escalate", "assume", "transfer", "close"):
         yield from _pattern(f"[{name}] path", getattr(target, name).path, ("session",))
     if target.client.recover == "join" and not target.widget.join.missed:
         yield "[client] recover = 'join' needs the key missed in [join]: the field with the missed messages"

@@ -73,6 +73,7 @@ TIMES: Mapping[str, Mapping[str, Any]] = {
         "faults.freeze.for_s": [1.0, 2.5],
         "faults.freeze.share": 1.0,
     },
+    "transfer": {"transfer_after_s": [2.5, 4.0]},
     "reload": {"faults.reload.at_s": [2.5, 5.0], "faults.reload.for_s": [0.2, 0.6]},
     "storm": {
         "widgets": 30,
@@ -163,6 +164,7 @@ HEALTHY = (
     _case("contract", "", ""),
     _case("early-reply", "", RACES, quick=True),
     _case("escalation", "", ""),
+    _case("transfer", "", "", quick=True),
     _case("history-race", "", RACES),
     _case("short-drop", "drop", "offline", "offline", quick=True),
     _case("duplicates", "drop", "offline", "offline"),
@@ -210,6 +212,7 @@ BROKEN = (
     _case("storm", "server.slow-handshake=100", "server_restarted reconnect_storm", "reconnect_storm"),
     _case("steady", "server.delay=uniform:0:2500", "", "late", quick=True),
     _case("short-drop", "server.ghost", "ghost_member offline", "ghost_member"),
+    _case("transfer", "server.drop-emit=0.2", "not_published", "not_published"),
     _case("steady", "server.drop-emit=0.2", "not_published", "not_published", quick=True),
     _case("steady", "server.duplicate-emit=0.3", "", "emitted_twice", needs="widget.no-dedupe", allows="emitted_twice"),
     _case("steady", "server.reorder=0.3", "", "emitted_out_of_order", allows="emitted_out_of_order", quick=True),

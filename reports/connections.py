@@ -136,7 +136,7 @@ bounds AS (
         SELECT party, session, forever() AS start_ns FROM (
             SELECT 'widget-' || number AS party, session FROM sessions WHERE session IS NOT NULL
             UNION
-            SELECT agent, session FROM sessions WHERE agent IS NOT NULL
+            SELECT agent, session FROM holdings
         )
     )
     WINDOW earlier AS (PARTITION BY party, session ORDER BY start_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)

@@ -27,7 +27,7 @@ WITH others AS (
 )
 SELECT count(*) FROM others
 LEFT JOIN sessions ON sessions.number = try_cast(split_part(key, '.', 1) AS INTEGER)
-LEFT JOIN watched ON watched.party = if(split_part(key, '.', 2) = 'w', 'widget-' || split_part(key, '.', 1), agent)
+LEFT JOIN watched ON watched.party = if(split_part(key, '.', 2) = 'w', 'widget-' || split_part(key, '.', 1), agents[1])
 WHERE coalesce(watched.whole, recorders_whole())"""
 
 # Messages without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.

@@ -70,10 +70,12 @@ keyed AS (
 )
 SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
     CASE letter WHEN 'a' THEN 'widget-' || number WHEN 'w' THEN agent END AS recipient,
-    if(letter = 'w', assumed_ns, opened_ns) AS held_ns,
+    if(letter = 'w', holdings.from_ns, opened_ns) AS held_ns,
     coalesce(accepted_ns, sent_ns) AS base_ns, coalesce(accepted_ns, resent_ns) AS emitted_by_ns,
     coalesce(accepted_ns, greatest(unanswered_ns, refused_ns), sent_ns) AS answered_ns
-FROM keyed LEFT JOIN sessions USING (number)"""
+FROM keyed LEFT JOIN sessions USING (number)
+ASOF LEFT JOIN holdings
+    ON holdings.number = keyed.number AND coalesce(accepted_ns, sent_ns, due_ns, 0) < holdings.until_ns"""
 
 # One row per message, party and page of it that saw the message in any way but the audit's.
 SIGHTINGS = """

@@ -60,7 +60,7 @@ NOT_OWED = (
     Reason(
         "never_assumed",
         "",
-        "No agent ever held the session, so that there was nobody to show it to.",
+        "No agent held the session, then or later, so that there was nobody to show it to.",
         "recipient IS NULL AND NOT recipient_cut",
     ),
     Reason(

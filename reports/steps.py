@@ -81,6 +81,7 @@ PLAIN = MappingProxyType(
         "session_opened": "opened the session",
         "escalated": "asked for a human",
         "assumed": "took the session",
+        "transferred": "handed the session over",
         "closed": "left the session",
         "server_ready": "the server was ready",
         "server_started": "the server started",

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 STAGES = ("sent", "accepted", "stored", "published", "received", "displayed")
 SERVER_STAGES = ("stored", "published")  # seen in the server's journal only
 AROUND = (
-    "session_opened", "escalated", "assumed", "connecting", "connected", "upgraded", "connect_failed", "disconnected",
-    "frozen", "join_sent", "joined", "join_failed", "history_read", "closed", "withdrawn", "server_ended",
-    "server_ready",
+    "session_opened", "escalated", "assumed", "transferred", "connecting", "connected", "upgraded", "connect_failed",
+    "disconnected", "frozen", "join_sent", "joined", "join_failed", "history_read", "closed", "withdrawn",
+    "server_ended", "server_ready",
 )  # fmt: skip
 CONNECTION = ("connecting", "connected", "connect_failed", "disconnected", "joined")
 OF_SID = ("sid_disconnected", "room_entered", "unknown_event", "queue")  # what the journal says of the recipient's

@@ -87,7 +87,7 @@ owned AS (
 leaked AS (
     SELECT mid, party, session, t FROM owned JOIN sessions USING (number)
     WHERE party <> 'widget-' || number
-        AND if(starts_with(party, 'widget-'), true, coalesce(party <> agent, recorders_whole()))
+        AND if(starts_with(party, 'widget-'), true, coalesce(NOT list_contains(agents, party), recorders_whole()))
 ),
 asked AS (SELECT party, session, min(sent_ns) AS asked_ns FROM joins GROUP BY ALL)
 SELECT mid, 1 AS n, coalesce(asked_ns <= t, false) AS asked FROM leaked LEFT JOIN asked USING (party, session)"""

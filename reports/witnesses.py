@@ -28,20 +28,38 @@ FROM (
     FROM events SEMI JOIN recorders USING (source) WHERE party IS NOT NULL GROUP BY party
 ) JOIN recorders USING (source)"""
 
-# One row per session of the plan, by its number there (the index, else the widget's). An agent holds it from
-# `assumed_ns`.
+# Every session of the server's, by its number in the plan: the index, else the widget's.
+NUMBERS = """
+CREATE TABLE numbers AS
+SELECT session, min(t) FILTER (kind = 'session_opened') AS opened_ns,
+    coalesce(max("index"),
+        max(try_cast(split_part(party, '-', 2) AS INTEGER)) FILTER (starts_with(party, 'widget-'))) AS number
+FROM events WHERE kind IN ('session_opened', 'escalated', 'join_sent', 'joined', 'assumed') AND session IS NOT NULL
+GROUP BY session HAVING number IS NOT NULL"""
+
+# Which agent holds a session from when until when: from the assume until it is handed over, and again from the next
+# assume. What comes in between is for the next one. A hand-over counts from its asking: what was accepted before that
+# the agent's room has seen, and what is accepted while it is on its way the next one reads at the assume.
+HOLDINGS = """
+CREATE TABLE holdings AS
+WITH turns AS (
+    SELECT number, session, party, kind, coalesce(asked_ns, t) AS t FROM events JOIN numbers USING (session)
+    WHERE kind IN ('assumed', 'transferred')
+),
+told AS (
+    SELECT *, lag(kind) OVER turns AS before, min(if(kind = 'transferred', t, NULL)) OVER (
+        PARTITION BY number ORDER BY t ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS until_ns
+    FROM turns WINDOW turns AS (PARTITION BY number ORDER BY t)
+)
+SELECT number, session, party AS agent, t AS from_ns, coalesce(until_ns, forever()) AS until_ns
+FROM told WHERE kind = 'assumed' AND before IS DISTINCT FROM 'assumed'"""
+
+# One row per session of the plan.
 SESSIONS = """
 CREATE TABLE sessions AS
-SELECT number, any_value(session) AS session, min(opened_ns) AS opened_ns, min(assumed_ns) AS assumed_ns,
-    arg_min(agent, assumed_ns) AS agent
-FROM (
-    SELECT session, min(t) FILTER (kind = 'session_opened') AS opened_ns,
-        coalesce(max("index"),
-            max(try_cast(split_part(party, '-', 2) AS INTEGER)) FILTER (starts_with(party, 'widget-'))) AS number,
-        min(t) FILTER (kind = 'assumed') AS assumed_ns, arg_min(party, t) FILTER (kind = 'assumed') AS agent
-    FROM events WHERE kind IN ('session_opened', 'escalated', 'join_sent', 'joined', 'assumed') AND session IS NOT NULL
-    GROUP BY session
-) WHERE number IS NOT NULL GROUP BY number"""
+SELECT number, any_value(numbers.session) AS session, min(opened_ns) AS opened_ns,
+    list(DISTINCT agent ORDER BY agent) FILTER (agent IS NOT NULL) AS agents
+FROM numbers LEFT JOIN holdings USING (number) GROUP BY number"""
 
 # When a party was done with a session; what is stored later is not owed to it.
 FAREWELLS = """
@@ -150,11 +168,24 @@ CREATE TABLE stalls AS
 SELECT t - CAST(lag_ms * 1e6 AS BIGINT) AS start_ns, max(t) AS end_ns
 FROM events WHERE kind = 'loop_lag' AND lag_ms * 1e6 > ping_timeout_ns() GROUP BY ALL"""
 
-STEPS = (RECORDERS, RECORDERS_WHOLE, PARTIES, SESSIONS, FAREWELLS, BOOTS, OUTAGES, FAULTS, FREEZES, STALLS)
+STEPS = (
+    RECORDERS,
+    RECORDERS_WHOLE,
+    PARTIES,
+    NUMBERS,
+    HOLDINGS,
+    SESSIONS,
+    FAREWELLS,
+    BOOTS,
+    OUTAGES,
+    FAULTS,
+    FREEZES,
+    STALLS,
+)
 
 
 def create_witnesses(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
-    """Tables recorders, watched, sessions, farewells, boots, outages, faults, freezes, stalls. `info` is run.json's."""
+    """Tables recorders, watched, numbers, holdings, sessions, farewells, boots, outages, faults, freezes, stalls."""
     con.execute(PLANNED_FAULTS, [json.dumps(info.get("fault_windows") or [])])
     for step in STEPS:
         con.execute(step)

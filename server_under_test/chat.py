@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Role = Literal["widget", "agent"]
 Status = Literal["open", "waiting", "assumed", "closed"]
-Verb = Literal["escalate", "assume", "close"]
+Verb = Literal["escalate", "assume", "transfer", "close"]
 
 
 class Refused(Exception):
@@ -62,15 +62,27 @@ class Session:
         if self.status == "closed":
             raise Refused(409, f"The session {self.id} is closed.")
 
-    def after(self, verb: Verb, bearer: Bearer) -> "Session":
-        """The session as the verb leaves it; asking twice changes nothing, so that a retry is safe. Raises Refused."""
+    def after(self, verb: Verb, bearer: Bearer, to: str | None = None) -> "Session":
+        """The session as the verb leaves it; asking twice changes nothing, so that a retry is safe. Raises Refused.
+
+        A transfer is `to` another agent, for whom alone it waits from then on.
+        """
         if verb == "assume":
             return self._assumed_by(bearer)
+        if verb == "transfer" and to == self.agent and bearer.role == "agent":
+            return self
         self.check_access(bearer)
         if verb == "close":
             return dataclasses.replace(self, status="closed")
         self.check_open()
+        if verb == "transfer":
+            return self._transferred(bearer, to)
         return dataclasses.replace(self, status="waiting") if self.status == "open" else self
+
+    def _transferred(self, bearer: Bearer, to: str | None) -> "Session":
+        if bearer.role != "agent":
+            raise Refused(403, "Only an agent's token can transfer a session.")
+        return dataclasses.replace(self, status="waiting", agent=to)
 
     def _assumed_by(self, bearer: Bearer) -> "Session":
         if bearer.role != "agent":
@@ -114,6 +126,7 @@ class Step:
     session_id: str
     verb: Verb
     bearer: Bearer
+    to: str | None = None  # of a transfer: the agent's name
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,11 @@ class Conversations:
         await self._commit(session)
         return session
 
-    async def step(self, session_id: str, verb: Verb, bearer: Bearer) -> Session:
-        """Escalate, assume or close. The agents hear of every session that waits."""
-        session = await self._commit(Step(session_id, verb, bearer))
+    async def step(self, session_id: str, verb: Verb, bearer: Bearer, to: str | None = None) -> Session:
+        """Escalate, assume, transfer or close. The agents hear of every session that waits."""
+        session = await self._commit(Step(session_id, verb, bearer, to))
         assert isinstance(session, Session)
-        if verb == "escalate" and session.status == "waiting":
+        if verb in ("escalate", "transfer") and session.status == "waiting":
             await self._publisher.announce(session)
         return session
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from server_under_test.body_limit import BodyLimit
 from server_under_test.chat import Bearer, Draft, Refused, Status, Verb
 from server_under_test.conversations import Conversations, Unanswered
-from server_under_test.shapes import Login, NewMessage, NewSession, Seq, sentence
+from server_under_test.shapes import Login, NewMessage, NewSession, Seq, Transfer, sentence
 from server_under_test.tokens import Tokens, check_agent_secret
 
 SESSION = "/api/chat/sessions/{session_id}"
@@ -30,6 +30,7 @@ class Rest:
         app.add_api_route("/api/agents/token", self.log_in, methods=["POST"])
         app.add_api_route("/api/chat/sessions", self.open, methods=["POST"], status_code=201)
         app.add_api_route("/api/chat/sessions", self.sessions, methods=["GET"])
+        app.add_api_route(f"{SESSION}/transfer", self.transfer, methods=["POST"])
         app.add_api_route(SESSION + "/{verb}", self.step, methods=["POST"])
         app.add_middleware(BodyLimit)
         app.add_exception_handler(Refused, _refused)
@@ -60,6 +61,11 @@ class Rest:
     async def step(self, session_id: str, verb: Verb, request: Request) -> Response:
         """Escalate, assume or close."""
         session = await self._conversations.step(session_id, verb, self._bearer(request))
+        return _answer(200, {"session": session.as_json()})
+
+    async def transfer(self, session_id: str, wanted: Transfer, request: Request) -> Response:
+        """Hand the session over to the agent of that name, who is to assume it."""
+        session = await self._conversations.step(session_id, "transfer", self._bearer(request), wanted.agent)
         return _answer(200, {"session": session.as_json()})
 
     async def history(self, session_id: str, request: Request, after: Annotated[Seq, Query()] = 0) -> Response:

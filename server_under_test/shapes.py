@@ -50,6 +50,10 @@ class SocketMessage(NewMessage):
     session_id: str = Field(alias="sessionId")
 
 
+class Transfer(_Shape):
+    agent: str = Field(min_length=1, max_length=200)
+
+
 class Login(_Shape):
     name: str = Field(min_length=1, max_length=200)
     secret: str

@@ -133,7 +133,7 @@ class Storage:
             changed = change
         else:
             try:
-                changed = _found(touched, change.session_id).after(change.verb, change.bearer)
+                changed = _found(touched, change.session_id).after(change.verb, change.bearer, change.to)
             except Refused as refusal:
                 return refusal
             new = {"status": changed.status, "agent": changed.agent}

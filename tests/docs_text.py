@@ -23,7 +23,8 @@ A run may also be written by hand, or by another load generator. It needs
 - `events/` with any number of `.jsonl` files of any names, their lines in any order: who wrote a line is known by its
   kind, a server's boots by `server_started`;
 - for a message a `sent` (or `unsent`) with its `mid`: the KEY says who is to see it. An agent holds a session from
-  `assumed` on; what widgets say in a session that nobody assumed is owed to nobody;
+  `assumed` until `transferred`; what widgets say in between is for the next one who takes it, and what they say in a
+  session that nobody takes is owed to nobody;
 - `session` on whatever is about one, and `conn` on connections, joins and frames. A frame is known by its `mid`, else
   by `id`, else by `session` and `seq`. To speak of a connection, a journal needs its `sid` on `connected`;
 - for an audit `history_read` with `audit` and `count`, and a `received` with `via` = `audit` for each message of it;
@@ -134,8 +135,8 @@ The laws, which tests hold for any stream of events:
 - live miss = (recovered + lost) / owed, and permanent loss = lost / owed.
 
 **Owed** are the messages that were accepted, and those refused or unanswered that somebody saw all the same: to the
-widget from the session's opening until it leaves, to the agent from the assume. What the customer wrote before the
-assume is owed from there; reading it from the history then is as good as live.
+widget from the session's opening until it leaves, to the agent from the assume until it hands the session over. What
+the customer wrote before the assume is owed from there; reading it from the history then is as good as live.
 
 ## Outcomes
 

@@ -24,8 +24,8 @@ class Party:
     session_id: str
     token: str
 
-    def step(self, verb: str) -> httpx.Response:
-        return self.rest.call("POST", f"/{self.session_id}/{verb}", self.token)
+    def step(self, verb: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        return self.rest.call("POST", f"/{self.session_id}/{verb}", self.token, body)
 
     def send(self, client_id: str, text: str = "hello") -> httpx.Response:
         return self.rest.call("POST", f"/{self.session_id}/messages", self.token, {"text": text, "clientId": client_id})

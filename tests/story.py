@@ -27,7 +27,7 @@ WORDS = {
     "A0": "id=ca69788965716531",
     "A1": "id=0b51c9a2d7f3e846",
     "W0": "id=5be2f7c01d9a4438",
-    "so-far": "asked=2 connected=1 joined=0 sent=0 accepted=0 displayed=0",
+    "so-far": "asked=2 connected=1 joined=0 sent=0 accepted=0 displayed=0 caught_up=0",
 }
 
 # KEY -> (sender's view, outcome, missed_because)
@@ -117,6 +117,7 @@ TOLD = """
 4790.001 received widget a0 A0 via=audit
 4790.001 received widget w0 W0 via=audit
 4790.001 received widget a1 A1 via=audit
+4790.050 transferred agent S asked_ns=4790047000000
 4790.100 closed widget S
 4790.200 withdrawn agent S reason=stopped
 4790.300 sentinel
@@ -145,6 +146,8 @@ def _value(kind: str, name: str, text: str) -> Any:
     if name not in own and name not in ENVELOPE:
         raise ValueError(f"{kind} has no field {name!r}")
     column = FIELDS[name].type if name in own else ENVELOPE[name]
+    if column == "DOUBLE[]":
+        return [float(number) for number in text.split(",")]
     read = {"BIGINT": int, "INTEGER": int, "DOUBLE": float, "BOOLEAN": lambda said: said == "true"}
     if column == "VARCHAR[]":
         return text.split(",")

@@ -19,6 +19,18 @@ from tests.server_process import ServerProcess, running
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCUSTFILE = ROOT / "loadtests" / "locustfile.py"
+OURS = "from loadtests.locustfile import Agent, Widget\n"
+MINE = f"""{OURS}
+from locust import LoadTestShape
+
+class Guest(Widget):
+    host = HOST
+
+class Waves(LoadTestShape):
+    def tick(self):
+        at_s = self.get_run_time()
+        return None if at_s > 11 else (6 if at_s < 4 else 11 if at_s < 8 else 9, 20)
+"""
 BY_LOCUST = ("widgets", "agents", "run_time_s", "arrivals_per_s")  # what -u, -t and -r say
 BRISK: dict[str, Any] = {
     **{name: value for name, value in SMALL.items() if name not in BY_LOCUST},
@@ -42,9 +54,9 @@ def brisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def locust(cwd: Path, *options: str, processes: int = 1, **variables: str) -> Play:
+def locust(cwd: Path, *options: str, processes: int = 1, file: Path = LOCUSTFILE, **variables: str) -> Play:
     cwd.mkdir(exist_ok=True)
-    command = [sys.executable, "-P", "-m", "locust", "-f", str(LOCUSTFILE), *options]
+    command = [sys.executable, "-P", "-m", "locust", "-f", str(file), *options]
     if processes > 1:
         port = free_port()
         command += ["--processes", str(processes), "--master-port", port, "--master-bind-port", port]
@@ -143,7 +155,18 @@ def interrupted(played: Play, number: signal.Signals) -> Play:
     return run
 
 
+def with_a_shape(folder: Path, server: ServerProcess, brisk: Path) -> Play:
+    """A locustfile of one's own, beside the folder that it is played in."""
+    (folder / "mine.py").write_text(MINE.replace("HOST", repr(server.url)))
+    options = ("--headless", "--csv", "figures", "--html", "figures.html", "--exit-code-on-error", "0")
+    variables = {"ENTREGA_SCENARIO": str(brisk), "ENTREGA_SEED": "12", "ENTREGA_SET": "late_after_s=1.5 text=Moin"}
+    return locust(folder / "mine", *options, file=folder / "mine.py", **variables)
+
+
 BAD: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
+    "class picker": ({}, ("--class-picker",), "--class-picker would leave out widgets or agents"),
+    "nobody to answer": ({}, ("Widget",), "Widget: there must be one class of Agent"),
+    "no such field": ({"ENTREGA_SET": "colour=blue"}, (), "no field 'colour' in a scenario"),
     "no scenario": ({"ENTREGA_SCENARIO": "nothing"}, (), "no scenario 'nothing'"),
     "no target": ({"ENTREGA_TARGET": "nothing"}, (), "no target 'nothing'"),
     "not this machine": ({}, ("-H", "http://192.0.2.1"), "192.0.2.1 is not this machine"),
@@ -162,6 +185,7 @@ def done(
     plays = {
         "empty": headless(folder / "empty", server, brisk),
         "own": headless(folder / "own", server, brisk, processes=2),
+        "shape": with_a_shape(folder, server, brisk),
         "SIGINT": headless(folder / "int", server, brisk, *long, processes=2),
         "SIGTERM": headless(folder / "term", server, brisk, *long),
     }
@@ -205,6 +229,26 @@ def test_headless(done: Any, name: str, workers: int) -> None:
     assert "Traceback" not in played.stderr()
     assert_all_came(run.folder, widgets=10)
     played.assert_nothing_left()
+
+
+def test_a_locustfile_of_ones_own_with_a_shape(done: Any) -> None:
+    """Its Guest plays instead of Widget; whom the shape asks for later talks, too, and who is one too many leaves."""
+    played, status = done("shape")
+    assert status == 0, played.stderr()
+    run = latest(played)
+    assert '{"Guest": 10, "Agent": 1}' in played.stderr() or '{"Agent": 1, "Guest": 10}' in played.stderr()
+    scenario = run.info()["scenario"]
+    assert (scenario["seed"], scenario["late_after_s"], scenario["text"]) == (12, 1.5, "Moin")
+    assert (scenario["widgets"], scenario["agents"]) == (5, 1)
+    ledger = open_ledger(run.folder)
+    assert (ledger.summary.lost, ledger.summary.end.state) == (0, "complete")
+    talked = ledger.deliveries.query("outcome == 'live'")["recipient"]
+    assert {f"widget-{index}" for index in range(10)} <= set(talked)
+    assert ledger.query("SELECT * FROM events WHERE kind = 'withdrawn'").empty
+    left = ledger.query("SELECT t FROM events WHERE kind = 'closed' AND party LIKE 'widget-%' ORDER BY t")["t"]
+    assert left[1] + 10**9 < left[2]  # two of ten, before the end
+    files = {path.name for path in played.folder.iterdir()}
+    assert {"figures_stats.csv", "figures_failures.csv", "figures.html", "runs"} <= files
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

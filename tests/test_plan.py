@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests import run_info
+from loadtests.arrivals import SHAPES, arrives_s
 from loadtests.plan import SessionPlan, agent_strikes, plan, server_strikes
 from loadtests.scenario import Scenario, load, shipped
 from loadtests.target_file import load as load_target
@@ -64,11 +65,11 @@ def test_the_same_in_another_process() -> None:
     assert said == {f"{plan(load('bad-day'), 3)}\n"}
 
 
-@given(index=st.integers(0, 500), widgets=st.integers(1, 500), run_time_s=st.floats(10, 100))
-def test_a_session_begins_the_same_in_a_longer_or_larger_run(index: int, widgets: int, run_time_s: float) -> None:
+@given(index=st.integers(0, 500), more=st.integers(1, 500), run_time_s=st.floats(10, 100))
+def test_a_session_begins_the_same_in_a_longer_or_larger_run(index: int, more: int, run_time_s: float) -> None:
     base = load("short-drop", {"arrivals_per_s": 1e5})
-    other = plan(dataclasses.replace(base, widgets=widgets, run_time_s=run_time_s), index)
-    whole = plan(dataclasses.replace(base, run_time_s=200.0), index)
+    other = plan(dataclasses.replace(base, widgets=index + more, run_time_s=run_time_s), index)
+    whole = plan(dataclasses.replace(base, widgets=2000, run_time_s=200.0), index)
     for field in dataclasses.fields(SessionPlan):
         ours, theirs = getattr(other, field.name), getattr(whole, field.name)
         if field.name == "widget_dues_s":
@@ -136,7 +137,7 @@ def test_dues_ascend_and_end_with_the_sending(seed: int, index: int) -> None:
 
 
 def test_a_session_that_opens_after_the_end_says_nothing() -> None:
-    late = plan(load("steady", SMALL), 10_000)
+    late = plan(load("steady", {**SMALL, "widgets": 10_001}), 10_000)
     assert late.widget_dues_s == late.agent_dues_s == late.strikes == ()
 
 
@@ -193,6 +194,50 @@ def test_who_is_struck_is_said() -> None:
     for who, widgets, agents in (("widget", 1, 0), ("agent", 0, 1), ("both", 1, 1)):
         scenario = played("reload", **{"faults.reload.who": who})
         assert (len(plan(scenario, 0).strikes), len(agent_strikes(scenario, 0))) == (widgets, agents)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(sessions=st.integers(1, 300), per_s=st.floats(0.1, 100))
+def test_arrivals_keep_their_number_and_their_time(shape: str, sessions: int, per_s: float) -> None:
+    """In whatever shape: as many as planned in as long as planned, none before Locust has started its user."""
+    times = [arrives_s(shape, per_s, sessions, index) for index in range(sessions)]
+    assert times == sorted(times)
+    assert all(index / per_s <= time_s + 1e-6 < sessions / per_s + 2e-6 for index, time_s in enumerate(times))
+    assert arrives_s(shape, per_s, sessions, sessions) == 0  # one more than planned, asked for at the web UI
+
+
+def test_arrivals_have_the_shape_that_is_said() -> None:
+    def within(shape: str, from_s: float, to_s: float) -> int:
+        return sum(from_s <= arrives_s(shape, 10, 1000, index) < to_s for index in range(1000))
+
+    assert [within("constant", at_s, at_s + 25) for at_s in (0, 25, 50, 75)] == [250] * 4
+    assert [within("ramp", at_s, at_s + 25) for at_s in (0, 25, 50, 75)] == [63, 187, 313, 437]
+    assert [within("steps", at_s, at_s + 25) for at_s in (0, 25, 50, 75)] == [100, 200, 300, 400]
+    assert [within("spike", 0, 95), within("spike", 95, 100)] == [500, 500]
+
+
+@given(seed=SEEDS, index=INDICES)
+def test_a_session_is_handed_over_to_another_agent_who_goes_on(seed: int, index: int) -> None:
+    scenario = played("transfer", seed=seed, agents=3)
+    session = plan(scenario, index)
+    kept = plan(dataclasses.replace(scenario, transfer_after_s=(0.0, 0.0)), index)
+    assert session.hand_over is not None
+    assert kept.hand_over is None
+    assert session.hand_over.agent != session.agent
+    assert 5 <= session.hand_over.at_s <= 8
+    assert session.agent_dues_s == tuple(due_s for due_s in kept.agent_dues_s if due_s < session.hand_over.at_s)
+    assert session.widget_dues_s == kept.widget_dues_s
+    assert session.of_agents == len(session.agent_dues_s) + len(session.hand_over.agent_dues_s)
+    began_s = session.opens_s + session.changes_hands_s + session.hand_over.assume_after_s
+    assert began_s + session.hand_over.agent_dues_s[-1] < session.sending_ends_s + ROUNDED_S
+
+
+@given(seed=SEEDS, index=INDICES)
+def test_a_session_that_is_to_end_says_nothing_later(seed: int, index: int) -> None:
+    session = plan(played("bad-day", seed=seed, session_s=[10, 20]), index)
+    assert max(session.widget_dues_s) < 20
+    assert session.escalates_s + session.assume_after_s + max(session.agent_dues_s) < 20
+    assert all(strike.end_s <= 20 + ROUNDED_S for strike in session.strikes)
 
 
 def test_agents_share_the_sessions() -> None:

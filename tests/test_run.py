@@ -30,10 +30,16 @@ SECRET = "a-word-that-nobody-else-knows"
 TOKEN = re.compile(r"(widget|agent)\.[\w=-]+\.[0-9a-f]{64}")  # as the bundled server issues them
 BUSY_S = 0.5  # by which a machine with other things to do may be late
 
+# Two agents with two places each for six customers, who come at once, write much, and go soon.
+DESK = {"widgets": 6, "run_time_s": 14.0, "session_s": [5.0, 6.0], "transfer_after_s": [2.0, 2.5]}
+DESK |= {"agent_first_s": [0.3, 0.5], "agent_every_s": [0.4, 0.6], "widget_first_s": 1.0}
+DESK |= {"sessions_per_agent": 2, "arrivals": "spike", "text": "Olá! ", "text_chars": [300, 400]}
+
 RUNS: dict[str, tuple[str, tuple[str, ...], Mapping[str, Any], Mapping[str, str]]] = {
     "early": ("early-reply", ("--defect", "server.no-history"), SMALL, {"ENTREGA_AGENT_SECRET": SECRET}),
     "split": ("steady", ("--processes", "2"), SMALL, {}),
     "dropped": ("steady", ("--defect", "server.drop-emit=0.2"), {**SMALL, "agent_sends": "socket"}, {}),
+    "desk": ("transfer", (), {**SMALL, **DESK}, {}),
     "away": ("short-drop", ("--defect", "widget.no-rejoin"), {**SMALL, **TIMES["short-drop"]}, {}),
 }
 
@@ -79,7 +85,7 @@ def test_rows_are_what_was_planned(ledgers: dict[str, Ledger], name: str) -> Non
     for index in range(scenario.widgets):
         each = plan(scenario, index)
         planned |= {f"{index}.w.{number}" for number in range(len(each.widget_dues_s))}
-        planned |= {f"{index}.a.{number}" for number in range(len(each.agent_dues_s))}
+        planned |= {f"{index}.a.{number}" for number in range(each.of_agents)}
     assert sorted(ledger.deliveries["key"]) == sorted(planned)
     assert len(planned) == ledger.run.info["planned"]["messages"]
     answered = ledger.deliveries[ledger.deliveries["sender_view"] == "accepted"]
@@ -120,6 +126,27 @@ def test_two_load_processes_are_one_run(ledgers: dict[str, Ledger]) -> None:
     assert split.deliveries["mid"].is_unique
     assert split.summary.live > 0
     assert split.summary.lost == 0
+
+
+def test_an_agent_holds_so_many_sessions_at_a_time_and_each_is_handed_over(ledgers: dict[str, Ledger]) -> None:
+    desk = ledgers["desk"]
+    held = desk.query("""
+        WITH steps AS (
+            SELECT party, min(t) AS t, 1 AS n FROM events WHERE kind = 'assumed' GROUP BY party, session
+            UNION ALL
+            SELECT party, min(t), -1 FROM events
+            WHERE kind IN ('transferred', 'closed') AND party LIKE 'agent-%' GROUP BY party, session
+        )
+        SELECT max(n) AS most, count(DISTINCT party) AS agents
+        FROM (SELECT party, sum(n) OVER (PARTITION BY party ORDER BY t) AS n FROM steps)""").iloc[0]
+    assert (held["most"], held["agents"]) == (2, 2)
+    between = desk.deliveries[["sender", "recipient"]].drop_duplicates()
+    by_agents = between["sender"].str.startswith("agent")
+    assert dict(between[by_agents]["recipient"].value_counts()) == {f"widget-{index}": 2 for index in range(6)}
+    assert (~by_agents).sum() > 6  # what some customers wrote was for the one, and later for the other
+    sizes = desk.query("SELECT min(size) AS least FROM events WHERE kind = 'received' AND via = 'live'")
+    assert sizes["least"].item() > 300
+    assert desk.summary.lost == 0
 
 
 def test_early_replies_come_within_two_seconds_of_the_join(ledgers: dict[str, Ledger]) -> None:

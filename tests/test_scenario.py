@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from loadtests import run_info, scenario
 from loadtests import target_file as targets
+from loadtests.bad_input import BadInput
 from loadtests.faults import FAULTS, Fault, fields_of
 from loadtests.order import order
 from loadtests.scenario import Scenario, ScenarioError, from_table, load, parse_setting, parse_time_s
@@ -160,6 +162,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"faults.drop": {"at_s": 1, "for_s": [1, 3], "every_s": [2, 5]}},
         "faults.drop.every_s must be longer than its for_s, or 0 for once",
     ),
+    "another shape": ({"arrivals": "wave"}, "arrivals is constant, ramp, steps or spike, not 'wave'"),
+    "nobody to hand over to": ({"transfer_after_s": 3, "agents": 1}, "needs a second agent .*raise agents"),
+    "nothing to repeat": ({"text": "", "text_chars": 5}, "text_chars needs a text"),
     "another transport": ({"transport": "pigeon"}, "transport is websocket, polling or upgrade, not 'pigeon'"),
     "another back-off": ({"backoff": "none"}, "backoff is js, python or full-jitter, not 'none'"),
     "more than all": ({"faults.drop": {"at_s": 1, "for_s": 1, "share": 2}}, "faults.drop.share is a share"),
@@ -238,9 +243,26 @@ def test_the_listing_can_be_copied_into_a_file() -> None:
     assert ["widgets", "=", "20"] in listed
 
 
+def test_the_listing_says_the_default_where_a_scenario_has_another_value() -> None:
+    (late,) = [line for line in scenario.described(load("early-reply")) if line.startswith("agent_first_s")]
+    assert late.startswith("agent_first_s = [2.0, 2.0] s  # ")
+    assert late.endswith("[default: [2.0, 3.0]]")
+    assert "default" not in "".join(scenario.described(load("early-reply"))[2:4])
+
+
 def test_users_are_shared_out_in_the_scenarios_ratio() -> None:
     for users, parties in ((2, (1, 1)), (11, (10, 1)), (44, (40, 4))):
         ordered = order("steady", {"arrivals_per_s": 100}, users=users).scenario
         assert (ordered.widgets, ordered.agents) == parties
     ordered = order("steady", {"widgets": 60, "agents": 6, "arrivals_per_s": 100}, users=11).scenario
     assert (ordered.widgets, ordered.agents) == (10, 1)
+
+
+@pytest.mark.parametrize("line", ['agent = "agent"', 'event_agent = "session.agent"', r"\[transfer\]\npath = .*"])
+def test_a_hand_over_needs_a_target_that_can(line: str, tmp_path: Path) -> None:
+    without, n = re.subn(f"^{line}$", "", targets.shipped()["bundled"].read_text(), flags=re.MULTILINE)
+    assert n == 1
+    (tmp_path / "mine.toml").write_text(without)
+    with pytest.raises(BadInput, match=r"the target mine has no way to hand a session over; give \[transfer\] path"):
+        order("transfer", {}, target=str(tmp_path / "mine.toml"))
+    assert order("steady", {}, target=str(tmp_path / "mine.toml")).target.name == "mine"

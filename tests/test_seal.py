@@ -164,6 +164,7 @@ VALUES = {
     "DOUBLE": st.floats(allow_nan=False, allow_infinity=False),
     "VARCHAR": st.text(),
     "VARCHAR[]": st.lists(st.text()),
+    "DOUBLE[]": st.lists(st.floats(allow_nan=False, allow_infinity=False)),
     "BOOLEAN": st.booleans(),
 }
 KEYS = {name: kind for name, kind in columns().items() if name not in ("source", "line", "t", "kind")}

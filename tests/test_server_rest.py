@@ -77,6 +77,23 @@ def test_only_one_agent_takes_a_session(rest: Rest) -> None:
     assert "taken" in answer.json()["error"]
 
 
+def test_a_session_is_handed_over_to_one_agent_only(rest: Rest) -> None:
+    widget = rest.widget()
+    first = rest.agent(widget, "rui")
+    second, third = (Party(rest, widget.session_id, rest.agent_token(name)) for name in ("eva", "ada"))
+    assert second.step("transfer", {"agent": "eva"}).status_code == 403  # it is not hers to give
+    assert widget.step("transfer", {"agent": "eva"}).status_code == 403
+    assert first.step("transfer", {}).status_code == 422
+    handed = first.step("transfer", {"agent": "eva"}).json()["session"]
+    assert (handed["status"], handed["agent"]) == ("waiting", "eva")
+    assert first.step("transfer", {"agent": "eva"}).status_code == 200  # its answer may have been lost
+    refused = [first.send("r:9.a.0"), first.step("assume"), third.step("assume"), first.step("close")]
+    assert [answer.status_code for answer in refused] == [403, 409, 409, 403]
+    assert second.step("assume").json()["session"]["status"] == "assumed"
+    assert first.step("transfer", {"agent": "eva"}).json()["session"]["status"] == "assumed"
+    assert second.send("r:9.a.0").status_code == 201
+
+
 def test_both_sides_send_and_seq_counts_the_session(rest: Rest) -> None:
     widget = rest.widget()
     agent = rest.agent(widget)

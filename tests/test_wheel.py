@@ -7,6 +7,7 @@ there in editable form stays out of sight (one test looks).
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.server_process import running
+
 ROOT = Path(__file__).resolve().parent.parent
+FROM_LOCUST = ROOT / "docs" / "from-locust.md"
 HOUSES = ("loadtests", "reports", "server_under_test")
 PARTS = ("pyproject.toml", "README.md", "LICENSE", "entrega.py", "entrega_options.py", "tests", "notebooks", *HOUSES)
 IGNORED = shutil.ignore_patterns("__pycache__", "node_modules", ".ipynb_checkpoints")
@@ -120,6 +124,21 @@ def test_commands_answer_from_the_wheel(fresh: Path, elsewhere: Path) -> None:
     assert "report" in run(fresh / "entrega", "--help", cwd=elsewhere).stdout
     assert "early-reply" in run(fresh / "entrega", "list", "scenarios", cwd=elsewhere).stdout
     assert "early-reply" in run(fresh / "python", "-m", "entrega", "list", "scenarios", cwd=elsewhere).stdout
+
+
+def test_a_locustfile_of_ones_own_needs_the_wheel_only(
+    fresh: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The first example of docs/from-locust.md, as it stands, in a folder that is empty otherwise."""
+    example = re.search(r"^```python\n(.*?)^```$", FROM_LOCUST.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert example is not None
+    (tmp_path / "locustfile.py").write_text(example[1], encoding="utf-8")
+    with running(tmp_path_factory.mktemp("server")) as server:
+        options = ["--headless", "-u", "2", "-r", "5", "-t", "6s", "-H", server.url, "--only-summary"]
+        said = run(fresh / "python", "-m", "locust", *options, cwd=tmp_path)
+    assert '"Shopper": 1' in said.stderr
+    (folder,) = said.stdout.splitlines()[-1:]
+    assert json.loads((tmp_path / folder / "run.json").read_text(encoding="utf-8"))["end"]["state"] == "complete"
 
 
 def test_a_run_from_the_wheel_is_played_and_reported(fresh: Path, elsewhere: Path) -> None:

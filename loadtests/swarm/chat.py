@@ -3,7 +3,7 @@
 import dataclasses
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -115,9 +115,9 @@ class Party:
 
     # -- a place in a conversation
 
-    def sit(self, plan: SessionPlan, session: str, other: str, awaited: int, own: int) -> Seat:
-        """Take one's place in a conversation in which `other` is to send `awaited` messages, and this party `own`."""
-        mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in range(awaited)}
+    def sit(self, plan: SessionPlan, session: str, other: str, awaited: Iterable[int], own: int) -> Seat:
+        """Take one's place where `other` is to send the messages with the numbers `awaited`, and this party `own`."""
+        mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in awaited}
         seat = self.seats[session] = Seat(session, plan.index, mids, own)
         self._sessions[str(plan.index)] = session
         for page in self.pages:
@@ -132,12 +132,15 @@ class Party:
             if page.client.connected:
                 page.join(page.panes[seat.session])
 
-    def has_seen(self, pane: Pane, mid: str | None) -> None:
-        """A page shows it."""
-        seat = pane.seat
+    def has_seen(self, pane: Pane, mid: str | None, via: str, late_ms: float | None) -> None:
+        """A page shows it, so long after its due."""
+        seat, counts = pane.seat, self.stage.counts
         if mid in seat.awaited:
             seat.awaited.discard(mid)
-            self.stage.counts.displayed += 1
+            counts.displayed += 1
+            if late_ms is not None and (via, self.letter) != ("history", AGENT):  # read at the assume, owed from there
+                counts.caught_up += via != "live"
+                counts.latencies_ms.append(round(late_ms, 3))
         pane.awaited.discard(mid or "")
         seat.check()
 
@@ -158,7 +161,9 @@ class Party:
             return
         mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
         pane = self.pages[0].panes[seat.session]
-        draft = Draft(pane, mid, due_ns, self._way(via), text_of(mid, due_ns), self.stage.scenario.retries)
+        draft = Draft(
+            pane, mid, due_ns, self._way(via), text_of(mid, due_ns, self.stage.words(mid)), self.stage.scenario.retries
+        )
         sent_ns = self._send(draft)
         counts = self.stage.counts
         counts.sent += 1

@@ -6,7 +6,6 @@ to play.
 """
 
 import contextlib
-import dataclasses
 import gc
 import os
 import select
@@ -18,20 +17,17 @@ from typing import Any
 
 import gevent
 from locust.env import Environment
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, Runner, WorkerRunner
-from locust.user.users import User
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, MasterRunner, Runner, WorkerRunner
 
 from loadtests import run_folder, run_info
 from loadtests import scenario as scenarios
 from loadtests import target_file as targets
-from loadtests.address import CA_VARIABLE, check_url
 from loadtests.bad_input import BadInput
-from loadtests.defects import check as check_defects
 from loadtests.defects import widget_values
 from loadtests.events import Recorder
-from loadtests.order import allow_files, check_plays_without_us
-from loadtests.reach import check_answers
 from loadtests.scenario import Scenario
+from loadtests.swarm.asked import asked_defects, asked_play, cast
+from loadtests.swarm.delivery_tab import DeliveryTab
 from loadtests.swarm.rig import Rig
 from loadtests.swarm.stage import Stage
 
@@ -44,11 +40,15 @@ LAST_WORDS_S = 3.0
 class Director:
     """One process of Locust: local, master or worker."""
 
-    def __init__(self, environment: Environment, runner: Runner, agent: type[User]) -> None:
+    def __init__(self, environment: Environment, runner: Runner) -> None:
+        """Exits with status 2 where these users cannot play."""
         self.environment = environment
         self.runner = runner
         self._options: Any = environment.parsed_options
-        self._agent = agent  # the user class whose number the scenario fixes
+        try:
+            self._agent = cast(environment)  # the user class whose number the scenario fixes
+        except BadInput as error:
+            sys.exit(_told(error))
         self._handed = os.environ.get("ENTREGA_RUN")
         environment.events.test_start.add_listener(self._test_start)
         environment.events.spawning_complete.add_listener(self._spawned)
@@ -58,6 +58,7 @@ class Director:
         self._end: tuple[str, str | None] = ("complete", None)
         self._refused = False
         self._folder: Path | None = None  # of the run that this process began
+        self._tab = DeliveryTab(environment.web_ui) if environment.web_ui is not None else None
         gevent.spawn(self._watch_lifeline, os.environ.get("ENTREGA_LIFELINE"))
         if isinstance(runner, WorkerRunner):
             runner.register_message("entrega", lambda msg, **_: self._play(**msg.data))
@@ -72,7 +73,7 @@ class Director:
     def _take_over_run_time(self) -> None:
         """-t is the end of sending, not of the test: parties leave after the quiet phase, and with them the test."""
         self._run_time_s: float | None = self._options.run_time
-        if self._options.headless:
+        if self._options.headless or self._handed:
             self._options.run_time = None
 
     def _test_start(self, **_: Any) -> None:
@@ -80,7 +81,7 @@ class Director:
             try:
                 self._begin(*(self._prepared() if self._handed else self._prepare()))
             except (BadInput, OSError) as error:
-                self._refuse(str(error))
+                self._refuse(error)
 
     def _begin(self, folder: Path, scenario: Scenario) -> None:
         self._agent.fixed_count = scenario.agents
@@ -88,35 +89,31 @@ class Director:
         t0_ns = time.monotonic_ns()
         run_folder.update(folder, **run_info.begun(scenario, t0_ns))
         self._folder = folder
-        limit = scenario.widgets if self._options.headless else None
+        if self._tab is not None:
+            self._tab.follow(folder, scenario.late_after_s)
+        limit = None if self._open_end else scenario.widgets
         call: dict[str, Any] = {"folder": str(folder), "t0_ns": t0_ns, "limit": limit}
         if isinstance(self.runner, MasterRunner):
             self.runner.send_message("entrega", call)
         else:
             self._play(**call)
-        if limit is not None:
+        if limit is not None or self._handed:
             gevent.spawn(self._quit_when_all_have_left, scenario)
 
     def _prepared(self) -> tuple[Path, Scenario]:
         folder = Path(str(self._handed))
         return folder, scenarios.from_table(run_folder.read_info(folder)["scenario"])
 
+    @property
+    def _open_end(self) -> bool:
+        """Somebody at the web UI, or a shape, may ask for more users than at first, and will stop."""
+        return not self._options.headless or self.environment.shape_class is not None
+
     def _prepare(self) -> tuple[Path, Scenario]:
-        target = targets.load(os.environ.get("ENTREGA_TARGET", "bundled"))
-        scenario = scenarios.load(os.environ.get("ENTREGA_SCENARIO", "steady"))
-        check_defects(_asked_defects(), target)
-        check_plays_without_us(scenario)
-        url = check_url(self.environment.host or target.url)
-        check_answers(url, ca=os.environ.get(CA_VARIABLE))
-        users = self.runner.target_user_count
-        allow_files(users)
-        agents = max(1, round(users * scenario.agents / (scenario.agents + scenario.widgets)))
-        scenario = dataclasses.replace(
-            scenario,
-            agents=agents,
-            widgets=max(1, users - agents),
-            arrivals_per_s=float(getattr(self.runner, "spawn_rate", None) or self._options.spawn_rate or 1.0),
-            run_time_s=float(self._run_time_s or scenario.run_time_s),
+        rate = float(getattr(self.runner, "spawn_rate", None) or self._options.spawn_rate or 1.0)
+        run_time_s = self._options.run_time or self._run_time_s
+        scenario, target, url = asked_play(
+            self.environment, self.runner.target_user_count, rate, run_time_s, self._open_end
         )
         info = run_info.describe(scenario, target, url, self._workers())
         folder = run_folder.new_path(Path("runs"), scenario.name, scenario.seed)
@@ -139,7 +136,7 @@ class Director:
             target=targets.from_table(info["target"]),
             t0_ns=t0_ns,
             limit=limit,
-            defects=widget_values(_asked_defects()),
+            defects=widget_values(asked_defects()),
             recorder=Recorder(Path(folder) / "events" / f"swarm-{number}.jsonl"),
             row=self._row,
         )
@@ -163,12 +160,15 @@ class Director:
     # -- the end
 
     def _quit_when_all_have_left(self, scenario: Scenario) -> None:
-        latest_s = scenario.run_time_s + scenario.quiet_phase_s + LAST_READ_S
-        deadline_s = time.monotonic() + latest_s
-        gevent.sleep(min(scenario.run_time_s, latest_s))
-        while self.runner.user_count and time.monotonic() < deadline_s:
+        ends_s = time.monotonic() + scenario.run_time_s
+        latest_s = ends_s + scenario.quiet_phase_s + LAST_READ_S
+        while (time.monotonic() < ends_s or self.runner.user_count) and time.monotonic() < latest_s:
             gevent.sleep(0.2)
+            if self.runner.state == STATE_STOPPED:
+                break  # by somebody at the web UI
         self.runner.quit()
+        if self.environment.web_ui is not None:
+            self.environment.web_ui.stop()  # whose end Locust waits for
 
     def _test_stopping(self, **_: Any) -> None:
         if self.rig is not None:
@@ -218,10 +218,10 @@ class Director:
             print(f"entrega: {self._end[1]}", file=sys.stderr, flush=True)
         run_folder.end(folder, *self._end)
 
-    def _refuse(self, why: str) -> None:
-        print(f"entrega: {why}", file=sys.stderr, flush=True)
+    def _refuse(self, error: Exception) -> None:
+        status = _told(error)
         if self._options.headless:
-            self.environment.process_exit_code = 2
+            self.environment.process_exit_code = status
             gevent.spawn(self.runner.quit)
         else:
             self._refused = True
@@ -233,5 +233,7 @@ class Director:
             gevent.spawn(self.runner.stop)
 
 
-def _asked_defects() -> tuple[str, ...]:
-    return tuple(filter(None, os.environ.get("ENTREGA_DEFECT", "").split(",")))
+def _told(error: Exception) -> int:
+    """Say what is wrong with what was asked; the exit status of that."""
+    print(f"entrega: {error}", file=sys.stderr, flush=True)
+    return 2

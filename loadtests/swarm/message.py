@@ -30,9 +30,9 @@ class Message(NamedTuple):
         return self.id or self.mid
 
 
-def text_of(mid: str, due_ns: int) -> str:
-    """A text that carries mid and due, so that any server which relays text can be measured."""
-    return f"How can I help you today? [{mid} {due_ns}]"
+def text_of(mid: str, due_ns: int, words: str = "Hello.") -> str:
+    """Those words in a text that carries mid and due, so that any server which relays text can be measured."""
+    return f"{words} [{mid} {due_ns}]"
 
 
 class Reader:

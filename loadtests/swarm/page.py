@@ -303,9 +303,10 @@ class Page:
             if again and self._broken("no-dedupe"):
                 self._did("no-dedupe", "mid", session=message.session, mid=message.mid)
             t_ns = self.record("displayed", via=via, session=message.session, mid=message.mid, seq=message.seq)
-            if message.due_ns is not None:
-                self._stage.row("SIO", "deliver", (t_ns - message.due_ns) / 1e6, None)
-            self.party.has_seen(pane, message.mid)
+            late_ms = (t_ns - message.due_ns) / 1e6 if message.due_ns is not None else None
+            if late_ms is not None:
+                self._stage.row("SIO", "deliver", late_ms, None)
+            self.party.has_seen(pane, message.mid, via, late_ms)
 
     def _not_displayed(self, message: Message, why: str) -> None:
         about = {"session": message.session or self.party.session, "mid": message.mid, "seq": message.seq}

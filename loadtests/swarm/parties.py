@@ -1,6 +1,7 @@
 """The two kinds of party, and what only one of them can do."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from loadtests.swarm.badge import Badge
 from loadtests.swarm.chat import AGENT, WIDGET, Party
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
+from loadtests.swarm.talk import path
 from loadtests.target import Client
 
 NAME = re.compile(r"entrega-([0-9a-z]+)-(\d+)")  # of a session, so that a team can find and purge them
@@ -35,7 +37,7 @@ class Customer(Party):
         customer.open_page()
         customer.record("session_opened", session=customer.session, index=plan.index)
         session = opened[0]
-        return customer, customer.sit(plan, session, AGENT, len(plan.agent_dues_s), len(plan.widget_dues_s))
+        return customer, customer.sit(plan, session, AGENT, range(plan.of_agents), len(plan.widget_dues_s))
 
     def __init__(self, stage: Stage, index: int, session: str, badge: Badge, before: tuple[str, Badge] | None) -> None:
         """`before`: a session that the customer had before, and that the page's socket still has."""
@@ -96,14 +98,15 @@ class Desk(Party):
 
     letter = AGENT
 
-    def __init__(self, stage: Stage, number: int, badge: Badge, waiting: Callable[[str, int], None]) -> None:
+    def __init__(self, stage: Stage, number: int, badge: Badge, waiting: Callable[[str, int, bool], None]) -> None:
+        """`waiting` is told of a session for this agent: its id, its index, and whether it was handed over."""
         super().__init__(stage, f"agent-{number}", badge, stage.agent_talk, stage.agent_dial, None)
         self._number = number
         self._waiting = waiting
         self._known: set[str] = set()
         self._tells = tells = stage.target.waiting
-        self._event = getter(tells.event_session), getter(tells.event_name)
-        self._listed = getter(tells.list), getter(tells.session), getter(tells.name)
+        self._event = getter(tells.event_session), getter(tells.event_name), getter(tells.event_agent)
+        self._listed = getter(tells.list), getter(tells.session), getter(tells.name), getter(tells.agent)
         if tells.event:
             self.also_hears = {tells.event: self._hears}
         self.open_page()
@@ -113,20 +116,20 @@ class Desk(Party):
             gevent.spawn(self.look_for_waiting)
 
     def _hears(self, payload: Any) -> None:
-        session, name = (get(payload) for get in self._event)
-        self._notice(session, name)
+        session, name, agent = (get(payload) for get in self._event)
+        self._notice(session, name, agent)
 
     def look_for_waiting(self) -> None:
         """Read the list of waiting sessions: what was announced while nobody listened."""
-        for session, name in self.read_waiting():
-            self._notice(session, name)
+        for session, name, agent in self.read_waiting():
+            self._notice(session, name, agent)
 
-    def read_waiting(self) -> list[tuple[Any, Any]]:
-        """Id and name of the sessions in the list; none where it cannot be read."""
+    def read_waiting(self) -> list[tuple[Any, Any, Any]]:
+        """Id, name and agent of the sessions in the list; none where it cannot be read."""
         answer = self.stage.insist("waiting", "GET", self._tells.path, None, self.badge)
-        listed, session, name = self._listed
+        listed, session, name, agent = self._listed
         waiting = listed(answer.body)
-        return [(session(each), name(each)) for each in waiting] if isinstance(waiting, list) else []
+        return [(session(each), name(each), agent(each)) for each in waiting] if isinstance(waiting, list) else []
 
     def watch_told(self) -> None:
         """Where the server tells agents nothing, the run's own customers do."""
@@ -134,23 +137,41 @@ class Desk(Party):
         while not self.stage.over.wait(LOOK_S):
             for index, session in self.stage.told_waiting(heard):
                 heard += 1
-                self._attend_to(index, session)
+                self._attend_to(index, session, None)
 
-    def assume(self, plan: SessionPlan, session: str) -> Seat | None:
+    def assume(self, plan: SessionPlan, session: str, handed_over: bool) -> Seat | None:
         """Take the session; None when somebody else has it or the server would not."""
         if not self.takes_step("assume", session):
             return None
         self.record("assumed", session=session, index=plan.index)
-        return self.sit(plan, session, WIDGET, len(plan.widget_dues_s), len(plan.agent_dues_s))
+        mine = [(due_s < plan.changes_hands_s) is not handed_over for due_s in plan.widget_dues_s]
+        own = plan.of_agents - len(plan.agent_dues_s) if handed_over else len(plan.agent_dues_s)
+        return self.sit(plan, session, WIDGET, (number for number, awaited in enumerate(mine) if awaited), own)
 
-    def _notice(self, session: Any, name: Any) -> None:
+    def transfer(self, seat: Seat, agent: int) -> bool:
+        """Hand the session over, once all that was said is answered and the page is not cut off; whether that was."""
+        while seat.unanswered or not seat.joined:
+            if self.stage.stopping.wait(LOOK_S):
+                return False
+        transfer, asked_ns = self.stage.target.transfer, time.monotonic_ns()
+        asked = body(transfer.extra, transfer.agent)(self.stage.account(agent))
+        where = path(transfer.path, seat.session)
+        if not self.stage.insist("transfer", transfer.method, where, asked, self.badge).good:
+            return False
+        self.record("transferred", session=seat.session, asked_ns=asked_ns)
+        return True
+
+    def _notice(self, session: Any, name: Any, agent: Any) -> None:
         """Hear of a waiting customer; those of this run are known by the session's name."""
         ours = NAME.fullmatch(name) if isinstance(name, str) else None
         if ours and ours[1] == self.stage.run:
-            self._attend_to(int(ours[2]), str(session))
+            self._attend_to(int(ours[2]), str(session), agent)
 
-    def _attend_to(self, index: int, session: str) -> None:
-        """Once, if the plan gives it to this agent."""
-        if index % self.stage.scenario.agents == self._number and session not in self._known:
+    def _attend_to(self, index: int, session: str, agent: Any) -> None:
+        """Once, if the plan gives it to this agent, or another `agent` did."""
+        handed_over = bool(agent)
+        number = self._number
+        mine = agent == self.stage.account(number) if handed_over else index % self.stage.scenario.agents == number
+        if mine and session not in self._known:
             self._known.add(session)
-            self._waiting(session, index)
+            self._waiting(session, index, handed_over)

@@ -23,7 +23,7 @@ from loadtests.target import Target
 
 WITHIN_S = 4.0
 AWAY_S = 0.3
-PLAN = SessionPlan(0, 0, 0.0, 0.0, 0.0, 0.0, (0.0,), (0.0, 0.0), (), 0.0, 0.0)  # one message there, two back
+PLAN = SessionPlan(0, 0, 0.0, 0.0, 0.0, 0.0, (0.0,), (0.0, 0.0), None, (), 0.0, 0.0)  # one message there, two back
 
 
 class Failed(Exception):
@@ -140,7 +140,7 @@ class Steps:
             self.refuse("the agent could not log in", "login")
         self.tape.wears(badge)
         self.told: list[str] = []
-        self.desk = Desk(self.stage, 0, badge, lambda session, _: self.told.append(session))
+        self.desk = Desk(self.stage, 0, badge, lambda session, *_: self.told.append(session))
         self.listen(self.desk)
         has = [f"{len(badge.cookies)} cookie(s)"] * bool(badge.cookies) + ["a token"] * bool(badge.token)
         return f"with {' and '.join(has) or 'nothing'}"
@@ -155,7 +155,7 @@ class Steps:
             raise Failed(
                 f"no {waiting.event!r} came that names {self.name}", "[waiting]", "event, event_session, event_name"
             )
-        if waiting.path and (self.seat.session, self.name) not in self.desk.read_waiting():
+        if waiting.path and (self.seat.session, self.name, None) not in self.desk.read_waiting():
             if not self.stage.last.good:
                 self.refuse("the list of waiting sessions cannot be read", "waiting")
             raise Failed(f"{self.name} is not in the list", "[waiting]", "path, list, session, name: see what came")
@@ -166,7 +166,7 @@ class Steps:
         return f"entrega-{self.stage.run}-{PLAN.index}"
 
     def assume(self) -> str:
-        seat = self.desk.assume(PLAN, self.seat.session)
+        seat = self.desk.assume(PLAN, self.seat.session, False)
         if seat is None:
             self.refuse("the agent could not take the session", "assume")
         self.desk_seat: Seat = seat

@@ -12,6 +12,7 @@ from loadtests.swarm.disk import STALLED_S, Disk
 from loadtests.swarm.stage import Stage
 
 TICKS_S = (0.07, 0.13, 0.09, 0.11, 0.1)  # then it reports and saves; uneven, or what keeps their pace would not show
+SAMPLE = 100  # latencies that one report holds at most
 LAST_WORDS_S = 3.0  # for the disk, when a signal wants everybody gone
 
 
@@ -58,6 +59,7 @@ class Rig:
     def _report(self, lag_ms: float, cpu: float, taken: dict[str, float | None]) -> None:
         counts = self.stage.counts
         slip_ns, counts.slip_ns = counts.slip_ns, 0
+        latencies_ms, counts.latencies_ms = counts.latencies_ms, []
         self.stage.recorder.append(
             "rig",
             lag_ms=round(lag_ms, 3),
@@ -70,6 +72,8 @@ class Rig:
             sent=counts.sent,
             accepted=counts.accepted,
             displayed=counts.displayed,
+            caught_up=counts.caught_up,
+            latencies_ms=latencies_ms[:: len(latencies_ms) // SAMPLE + 1] or None,
         )
 
 

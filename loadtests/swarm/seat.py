@@ -35,6 +35,10 @@ class Seat:
         """The quiet phase is over."""
         self.done.set()
 
+    @property
+    def joined(self) -> bool:
+        return any(pane.joined for pane in self.panes)
+
     def check(self) -> None:
         if not self.awaited and not self.unanswered and not any(pane.awaited for pane in self.panes):
             self.done.set()

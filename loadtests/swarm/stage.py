@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import random
 import ssl
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from gevent.event import Event
 from loadtests.address import CA_VARIABLE, trust
 from loadtests.events import Recorder
 from loadtests.payload import body, getter
+from loadtests.plan import plan
 from loadtests.scenario import Scenario
 from loadtests.swarm.badge import Badge
 from loadtests.swarm.dial import Dial
@@ -43,7 +45,9 @@ class Counts:
     sent: int = 0
     accepted: int = 0
     displayed: int = 0
+    caught_up: int = 0
     slip_ns: int = 0  # the largest since the rig last looked
+    latencies_ms: list[float] = field(default_factory=list)  # since then, too
 
 
 @dataclass(slots=True)
@@ -95,6 +99,14 @@ class Stage:
             tickets.write(b".")
             return tickets.tell() - 1
 
+    def words(self, mid: str) -> str:
+        """What the message says; as long in every run of the seed."""
+        text, (least, most) = self.scenario.text, self.scenario.text_chars
+        if not most:
+            return text
+        chars = random.Random(f"{self.scenario.seed}:text:{mid.rpartition(':')[2]}").randint(round(least), round(most))
+        return (text * (chars // len(text) + 1))[:chars]
+
     def at_ns(self, seconds: float) -> int:
         """The monotonic time that is so many seconds after the run's start."""
         return self.t0_ns + round(seconds * 1e9)
@@ -119,8 +131,14 @@ class Stage:
         return (ended_ns - time.monotonic_ns()) / 1e9 + self.scenario.quiet_phase_s
 
     def sessions_of(self, agent: int) -> int:
-        """How many sessions the plan has for that agent; -1 where nobody knows."""
-        return -1 if self.limit is None else len(range(agent, self.limit, self.scenario.agents))
+        """How many sessions the plan has for that agent, handed over ones among them; -1 where nobody knows."""
+        if self.limit is None:
+            return -1
+        agents = self.scenario.agents
+        handed = range((agent - 1) % agents, self.limit, agents) if self.scenario.transfer_after_s[1] else ()
+        return len(range(agent, self.limit, agents)) + sum(
+            plan(self.scenario, index).hand_over is not None for index in handed
+        )
 
     @property
     def tells_waiting(self) -> bool:
@@ -179,12 +197,16 @@ class Stage:
             answer = ask()
         return answer
 
+    def account(self, number: int | None) -> str:
+        """The name by which the server knows agent `number`, or the auditor."""
+        accounts = self.target.login.accounts
+        if accounts:
+            return accounts[(number or 0) % len(accounts)]
+        return "auditor" if number is None else f"agent-{number}"
+
     def log_in(self, number: int | None) -> Badge | None:
         """Agent `number`, or the auditor."""
-        login, secret = self.target.login, self.target.secret
-        name = "auditor" if number is None else f"agent-{number}"
-        if login.accounts:
-            name = login.accounts[(number or 0) % len(login.accounts)]
+        login, secret, name = self.target.login, self.target.secret, self.account(number)
         badge = Badge(self.target.agent.auth, secret)
         if self.code.has("open_agent"):
             answer = self.insist_on(lambda: self.ask_own("open_agent", badge, name, secret))

@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore, DummySemaphore
 from gevent.pool import Group
 from locust import User, task
+from locust.env import Environment
 from locust.exception import StopUser
 
-from loadtests.plan import SessionPlan, Strike, agent_strikes, plan
+from loadtests.plan import HandOver, SessionPlan, Strike, agent_strikes, plan
 from loadtests.swarm.chat import Party
 from loadtests.swarm.parties import Customer, Desk
 from loadtests.swarm.rig import Rig
@@ -25,6 +29,19 @@ class Player(User):
 
     abstract = True
 
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.leaving = Event()  # it says no more: sending ends, or there are to be fewer users
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust wants this user gone: it ends as at the end of a run, which Locust waits for."""
+        self.leaving.set()
+        return bool(super().stop(force))
+
+    @property
+    def leaves_early(self) -> bool:
+        return self.leaving.is_set() and not self.stage.stopping.is_set()
+
     def on_start(self) -> None:
         self.party: Party | None = None
         self.beside = Group()  # what a person does at the same time
@@ -33,6 +50,7 @@ class Player(User):
             raise gevent.GreenletExit  # the director refused to play and said why; of StopUser Locust would log more
         self.rig = rig
         self.stage: Stage = rig.stage
+        self.stage.stopping.rawlink(lambda _: self.leaving.set())
 
     def on_stop(self) -> None:
         """Also when Locust ends the user in the middle: then what is owed to it is unjudged from here on."""
@@ -46,16 +64,19 @@ class Player(User):
         self.party = party
         self.rig.parties.add(party)
 
-    def says(self, party: Party, seat: Seat, from_ns: int, dues_s: tuple[float, ...], via: str) -> Iterator[Line]:
-        """The script's lines of a plan's dues."""
-        for number, due_s in enumerate(dues_s):
+    def says(
+        self, party: Party, seat: Seat, from_ns: int, dues_s: tuple[float, ...], via: str, first: int = 0
+    ) -> Iterator[Line]:
+        """The script's lines of a plan's dues; the first one's number is `first`."""
+        for number, due_s in enumerate(dues_s, first):
             due_ns = from_ns + round(due_s * 1e9)
             say = partial(party.say, seat, number, due_ns, via)
             yield Line(due_ns, say, partial(party.never_say, seat, number, due_ns, "stopped"))
 
     def linger(self, seat: Seat) -> None:
         """Stay until all that was planned has come, and then for late copies; at most the quiet phase."""
-        seat.done.wait()
+        if not self.leaves_early:
+            seat.done.wait()
         if not self.stage.over.wait(0):
             self.stage.over.wait(self.stage.scenario.late_after_s)
 
@@ -70,8 +91,8 @@ class Widget(Player):
         index = self.stage.claim("widget")
         if self.stage.limit is None or index < self.stage.limit:
             session_plan = plan(self.stage.scenario, index)
-            self.stage.wait_until(self.stage.at_ns(session_plan.opens_s))
-            opened = Customer.open(self.stage, session_plan)
+            self.leaving.wait(max(0.0, (self.stage.at_ns(session_plan.opens_s) - time.monotonic_ns()) / 1e9))
+            opened = Customer.open(self.stage, session_plan) if not self.leaves_early else None
             if opened is not None:
                 self.talk(*opened, session_plan)
         raise StopUser
@@ -89,7 +110,7 @@ class Widget(Player):
             *(at(planned.at_s, partial(strike, customer, planned)) for planned in session_plan.strikes),
         ]
         messages = self.says(customer, seat, opened_ns, session_plan.widget_dues_s, customer.sends)
-        Script(self.stage.stopping, sorted(steps, key=lambda line: line.at_ns), messages).follow()
+        Script(self.leaving, sorted(steps, key=lambda line: line.at_ns), messages).follow()
         self.linger(seat)
         customer.audit(seat)
         customer.leave(seat)
@@ -108,6 +129,8 @@ class Agent(Player):
         if badge is not None:
             self.over = Event()
             self.to_come = self.stage.sessions_of(number)
+            most = self.stage.scenario.sessions_per_agent
+            self.places: Any = BoundedSemaphore(most) if most else DummySemaphore()
             self.desk = Desk(self.stage, number, badge, self.notice)
             self.takes_part(self.desk)
             self.desk.connect()
@@ -123,22 +146,36 @@ class Agent(Player):
     def struck(self, planned: Strike) -> Line:
         return Line(self.stage.at_ns(planned.at_s), partial(strike, self.desk, planned))
 
-    def notice(self, session: str, index: int) -> None:
-        self.beside.spawn(self.attend, session, plan(self.stage.scenario, index))
+    def notice(self, session: str, index: int, handed_over: bool) -> None:
+        self.beside.spawn(self.attend, session, plan(self.stage.scenario, index), handed_over)
 
-    def attend(self, session: str, session_plan: SessionPlan) -> None:
-        gevent.sleep(session_plan.assume_after_s)
-        seat = self.desk.assume(session_plan, session)
-        if seat is not None:
-            assumed_ns = time.monotonic_ns()
-            for page in self.desk.pages:
-                page.read_history(seat)
-            self.desk.enter(seat)
-            sends = self.stage.scenario.agent_sends
-            messages = self.says(self.desk, seat, assumed_ns, session_plan.agent_dues_s, sends)
-            Script(self.stage.stopping, messages).follow()
-            self.linger(seat)
-            self.desk.leave(seat)
+    def attend(self, session: str, session_plan: SessionPlan, handed_over: bool) -> None:
+        taken_over = session_plan.hand_over if handed_over else None
+        gevent.sleep(taken_over.assume_after_s if taken_over else session_plan.assume_after_s)
+        with ExitStack() as place:
+            place.enter_context(self.places)
+            seat = self.desk.assume(session_plan, session, handed_over)
+            if seat is not None:
+                assumed_ns = time.monotonic_ns()
+                for page in self.desk.pages:
+                    page.read_history(seat)
+                self.desk.enter(seat)
+                if self.serve(seat, session_plan, taken_over, assumed_ns):
+                    place.close()
+                self.linger(seat)
+                self.desk.leave(seat)
         self.to_come -= 1
         if not self.to_come:
             self.over.set()
+
+    def serve(self, seat: Seat, session_plan: SessionPlan, taken_over: HandOver | None, assumed_ns: int) -> bool:
+        """Say what the plan has for this agent. True: then the session was handed over."""
+        first, dues_s = 0, session_plan.agent_dues_s
+        if taken_over:
+            first, dues_s = len(dues_s), taken_over.agent_dues_s
+        messages = self.says(self.desk, seat, assumed_ns, dues_s, self.stage.scenario.agent_sends, first)
+        Script(self.stage.stopping, messages).follow()
+        to_come = session_plan.hand_over if not taken_over else None
+        if to_come is None or not self.stage.wait_until(assumed_ns + round(to_come.at_s * 1e9)):
+            return False
+        return self.desk.transfer(seat, to_come.agent)

@@ -100,7 +100,7 @@ def _moved(event: dict[str, Any], number: int) -> dict[str, Any]:
 
     text = re.sub(rf'({RUN}:|widget-|agent-|\bs)(\d+)(?=["\w.]*)', plus, json.dumps(event))
     moved: dict[str, Any] = json.loads(text)
-    for name in ("t", "due_ns", "last_frame_ns"):
+    for name in ("t", "due_ns", "last_frame_ns", "asked_ns"):
         if name in moved:
             moved[name] += round(number * APART_S * 1e9)
     if "index" in moved:
