@@ -7,7 +7,10 @@ import os
 import struct
 from collections.abc import Callable
 
-from websockets.frames import apply_mask
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a platform for which the library is not compiled
+    from websockets.utils import apply_mask
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 KINDS = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})

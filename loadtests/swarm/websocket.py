@@ -33,7 +33,8 @@ class WebSocket:
         self.carrier = carrier
         self._closing: Any = None  # gevent's timer: from the first close frame to the end of the connection
         self._reader = Reader(LONGEST_MESSAGE, self._message)
-        handshake = self._handshake = Handshake(dial, query)
+        handshake = Handshake(dial, query)
+        self._handshake: Handshake | None = handshake  # until the server has agreed
         link.send(handshake.request)
         link.listen(self._arrived, self._ended)
         try:
