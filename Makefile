@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-histories test-software check bench lab selftest docs constraints clean
+.PHONY: help setup demo test check bench lab selftest docs constraints clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -15,15 +15,9 @@ setup: $(READY) ## make .venv with everything in it
 demo: $(READY) ## play early replies against a broken server and a healthy one, and show what was lost
 	@$(BIN)/entrega demo
 
+# Three processes for two cores, since most tests wait for what they have started.
 test: $(READY) ## run the tests
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=recurse test-histories test-software
-
-# Two processes, since half of the tests compute and the other half mostly wait for what they have started.
-test-histories:
-	@$(BIN)/python -m pytest -q --durations=5 -o cache_dir=.pytest_cache/histories tests/written
-
-test-software:
-	@$(BIN)/python -m pytest -q --durations=10 --ignore=tests/written
+	@$(BIN)/python -m pytest -q --durations=10 --numprocesses=3 --dist=loadfile
 
 check: $(READY) ## format, lint, types, who imports whom, lines per house
 	@$(BIN)/ruff format --check --quiet . || { echo 'mend it: $(BIN)/ruff format .' >&2; exit 1; }

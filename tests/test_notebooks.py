@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 
 from entrega import open_ledger
 from reports.confusion import SMALL
+from reports.steps import AGENT, WIDGET
 from reports.trace import Step, Trace
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
@@ -76,9 +77,11 @@ def test_the_first_run_plays_and_shows_what_the_ledger_says(played: Notebook, fo
 
 def test_what_people_type_is_text_in_a_timeline() -> None:
     typed = "<img src=x>"
-    found = Trace(typed, typed, typed, typed, typed, None, (Step(None, None, typed, typed),), (typed,))
+    step = Step(None, None, WIDGET, typed, "message", {})
+    lanes = {WIDGET: typed, AGENT: typed}
+    found = Trace(typed, typed, typed, typed, typed, lanes, typed, None, (step,), (typed,))
     assert "<img" not in found._repr_html_()
-    assert found._repr_html_().count("&lt;img src=x&gt;") == 8
+    assert found._repr_html_().count("&lt;img src=x&gt;") == 10
 
 
 def test_progress_leaves_one_line_of_text_and_no_widget(played: Notebook) -> None:

@@ -213,7 +213,7 @@ def test_a_box_takes_the_answer_to_a_poll_along(
     server: server_process.ServerProcess, rest: Rest, clients: Players
 ) -> None:
     talk = Talk(server, rest, clients, transports=("polling",))
-    talk.client.do(hurt("cut_polls", for_s=0.5))
+    talk.client.do(hurt("cut_polls", for_s=3.0))
     talk.says("r:0.w.0")
     assert talk.client.hear("disconnected")["reason"] == "transport error"
     talk.client.hear("connected")

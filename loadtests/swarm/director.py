@@ -140,6 +140,7 @@ class Director:
             recorder=Recorder(Path(folder) / "events" / f"swarm-{number}.jsonl"),
             row=self._row,
         )
+        gevent.config.track_greenlet_tree = False  # where each was spawned: half a kilobyte a party
         # What is there now stays; the collector need not look at it again, with a pause of the loop each time.
         gc.collect()
         gc.freeze()
