@@ -31,7 +31,7 @@ class Engine:
         self._message = message
         self._closed: Callable[[str], None] | None = None
         self._transport: WebSocket | Polling | None = None
-        self._handshake: dict[str, Any] | None = None
+        self._handshake: dict[str, Any] | None = None  # what the server said; empty once it was heeded
         self._opened = Event()
         self._ended = ""
         self._held: list[str | bytes] | None = None  # what is sent while polling gives way to the websocket
@@ -64,9 +64,10 @@ class Engine:
             self.close()
             raise ConnectFailed(_words(error)) from error
         self._closed = closed
-        upgrades = self._handshake.get("upgrades")
+        handshake, self._handshake = self._handshake, {}
+        upgrades = handshake.get("upgrades")
         if "websocket" in self._dial.transports[1:] and isinstance(upgrades, list) and "websocket" in upgrades:
-            gevent.spawn(self._upgrade, deadline_s, upgraded)
+            gevent.spawn(self._upgrade, str(handshake.get("sid")), deadline_s, upgraded)
 
     def send(self, message: str | bytes) -> None:
         self._send(message if isinstance(message, bytes) else MESSAGE + message)
@@ -151,16 +152,14 @@ class Engine:
 
     # -- the upgrade
 
-    def _upgrade(self, deadline_s: float, upgraded: Callable[[str], None]) -> None:
+    def _upgrade(self, sid: str, deadline_s: float, upgraded: Callable[[str], None]) -> None:
         """Probe a websocket beside the polling; on it goes when the probe is answered, else polling goes on."""
         polling, probe = self._transport, _Probe()
         assert isinstance(polling, Polling)
-        assert self._handshake is not None
         websocket = None
         try:
             with gevent.Timeout(deadline_s, ConnectFailed("timeout")):
-                query = {"sid": str(self._handshake.get("sid"))}
-                websocket = WebSocket(self._wire.connect(deadline_s), self._dial, query, probe)
+                websocket = WebSocket(self._wire.connect(deadline_s), self._dial, {"sid": sid}, probe)
                 websocket.send([PING + PROBE])
                 probe.answered.wait()
                 if probe.packet != PONG + PROBE:

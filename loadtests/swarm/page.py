@@ -4,7 +4,6 @@ The widget's defects stand here: wrong code of a page, a line or two each.
 """
 
 import time
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ class Page:
         self._connecting_ns = 0
         self._talk = talk = party.talk
         self._message_event = talk.side.message.event
-        self._joins: deque[partial[None]] = deque()  # what waits for its answer, where that is an event
+        self._joins: list[partial[None]] = []  # what waits for its answer, where that is an event
         self._handlers = 0 if self._broken("late-listener") or self._broken("handler-per-connect") else 1
         scenario = stage.scenario
         seed = f"{scenario.seed}:backoff:{party.name}:{view}"
@@ -125,7 +124,7 @@ class Page:
             self.party.also_hears[name](payload)
             return
         if self._joins and name == self._talk.side.join.answer_event:
-            self._joins.popleft()(arguments, None)
+            self._joins.pop(0)(arguments, None)
             return
         via = "live" if self._is_up else "replay"  # what comes before the answer to CONNECT was not emitted just now
         raw = self._talk.live(payload) if name == self._message_event else payload

@@ -14,6 +14,7 @@ class Mark(NamedTuple):
 
 
 NOTHING = Mark(0, None)
+NONE: frozenset[int] = frozenset()
 
 
 class Screen:
@@ -25,7 +26,7 @@ class Screen:
         self._dedupe = dedupe
         self._counts = counts
         self._shown: dict[str, str | None] = {}  # mid by the server's id
-        self._ahead: set[int] = set()
+        self._ahead = NONE  # seen, while something below is missing
         self.after = 0  # the highest seq below which nothing is missing, or else the highest that was shown
         self._place: Any = None  # the same as the server wrote it, where it does not count
 
@@ -66,7 +67,10 @@ class Screen:
         """Count a seq as seen: by a display, or as the answer to one's own message."""
         if seq is None or seq <= self.after or not self._counts:
             return
-        self._ahead.add(seq)
-        while self.after + 1 in self._ahead:
+        if seq == self.after + 1 and not self._ahead:
+            self.after = seq
+            return
+        ahead = self._ahead | {seq}
+        while self.after + 1 in ahead:
             self.after += 1
-            self._ahead.remove(self.after)
+        self._ahead = frozenset(each for each in ahead if each > self.after)

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import gevent
+from gevent import Greenlet
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore, DummySemaphore
-from gevent.pool import Group
 from locust import User, task
 from locust.env import Environment
 from locust.exception import StopUser
@@ -44,21 +44,30 @@ class Player(User):
 
     def on_start(self) -> None:
         self.party: Party | None = None
-        self.beside = Group()  # what a person does at the same time
+        self.beside: list[Greenlet] = []  # what a person does at the same time
         rig: Rig | None = getattr(self.environment, "entrega", None)
         if rig is None:
             raise gevent.GreenletExit  # the director refused to play and said why; of StopUser Locust would log more
         self.rig = rig
         self.stage: Stage = rig.stage
-        self.stage.stopping.rawlink(lambda _: self.leaving.set())
+        self.stage.stopping.rawlink(self._sending_ends)
 
     def on_stop(self) -> None:
         """Also when Locust ends the user in the middle: then what is owed to it is unjudged from here on."""
-        self.beside.kill()
+        self.stage.stopping.unlink(self._sending_ends)
+        gevent.killall(self.beside)
         if self.party is not None:
             self.party.withdraw("stopped")
             self.party.go()
             self.rig.parties.discard(self.party)
+
+    def _sending_ends(self, _: Event) -> None:
+        self.leaving.set()
+
+    def meanwhile(self, act: Callable[..., object], *about: object) -> None:
+        """Do it beside all else; it ends with the user."""
+        self.beside = [each for each in self.beside if not each.dead]
+        self.beside.append(gevent.spawn(act, *about))
 
     def takes_part(self, party: Party) -> None:
         self.party = party
@@ -99,6 +108,14 @@ class Widget(Player):
 
     def talk(self, customer: Customer, seat: Seat, session_plan: SessionPlan) -> None:
         self.takes_part(customer)
+        self.script(customer, seat, session_plan).follow()
+        self.linger(seat)
+        customer.audit(seat)
+        customer.leave(seat)
+        customer.close_session(seat)
+
+    def script(self, customer: Customer, seat: Seat, session_plan: SessionPlan) -> Script:
+        """All that the plan has for this customer, from now on."""
         opened_ns = time.monotonic_ns()
 
         def at(offset_s: float, act: Callable[[], object]) -> Line:
@@ -106,15 +123,11 @@ class Widget(Player):
 
         steps = [
             at(session_plan.connects_s, customer.connect),
-            at(session_plan.escalates_s, lambda: self.beside.spawn(customer.escalate, seat)),
+            at(session_plan.escalates_s, partial(self.meanwhile, customer.escalate, seat)),
             *(at(planned.at_s, partial(strike, customer, planned)) for planned in session_plan.strikes),
         ]
         messages = self.says(customer, seat, opened_ns, session_plan.widget_dues_s, customer.sends)
-        Script(self.leaving, sorted(steps, key=lambda line: line.at_ns), messages).follow()
-        self.linger(seat)
-        customer.audit(seat)
-        customer.leave(seat)
-        customer.close_session(seat)
+        return Script(self.leaving, sorted(steps, key=lambda line: line.at_ns), messages)
 
 
 class Agent(Player):
@@ -135,7 +148,7 @@ class Agent(Player):
             self.takes_part(self.desk)
             self.desk.connect()
             if self.stage.tells_waiting:
-                self.beside.spawn(self.desk.watch_told)
+                self.meanwhile(self.desk.watch_told)
             strikes = agent_strikes(self.stage.scenario, number)
             Script(self.stage.stopping, (self.struck(planned) for planned in strikes))
             self.stage.over.rawlink(lambda _: self.over.set())
@@ -147,7 +160,7 @@ class Agent(Player):
         return Line(self.stage.at_ns(planned.at_s), partial(strike, self.desk, planned))
 
     def notice(self, session: str, index: int, handed_over: bool) -> None:
-        self.beside.spawn(self.attend, session, plan(self.stage.scenario, index), handed_over)
+        self.meanwhile(self.attend, session, plan(self.stage.scenario, index), handed_over)
 
     def attend(self, session: str, session_plan: SessionPlan, handed_over: bool) -> None:
         taken_over = session_plan.hand_over if handed_over else None
