@@ -6,9 +6,8 @@ to another. Ours is a run with all its recording; Node's script writes the same 
 its own statistics. CPU is user and system time of the load's whole process tree in a steady window. A delivery is a
 message shown to its recipient in that window; the server counts what it emits as a witness.
 
-At the common rate, of which Locust's client is two thirds busy, the other two sleep most of the time, and what wakes a
-process costs more than the message. `busy_*` is what they cost at BUSY times that rate, where they are half busy, too.
-`python -m tests.bench.client`
+The rate is the highest of TIMES that Locust's client can bear: what wakes a process that sleeps costs more than the
+message, and a load core is bought to be busy. `python -m tests.bench.client`
 """
 
 import os
@@ -33,7 +32,7 @@ TALK, IDLE = HERE / "talk.toml", HERE / "idle.toml"
 LOADS: tuple[type[Load], ...] = (Ours, Locust, Node)
 ROUNDS = 3
 TRIES = 2  # of a window that did not hold its plan
-BUSY = 5
+TIMES = (2.5, 2.0, 1.5, 1.0)  # what talk.toml plays, 1,200 deliveries a second
 STEADY_AFTER_S = 1.5  # from the last join
 WINDOW_S = 5.0
 FEW, MANY = 500, 2500
@@ -69,16 +68,14 @@ def measure() -> dict[str, float | None]:
     """CPU per delivered message (us), ours as a share of the others', memory per connection (kB), one event (us)."""
     node()
     allow_files(MANY)
-    rounds = [_round(number) for number in range(ROUNDS)]
+    times = _bearable()
+    rounds = [_round(number, times) for number in range(ROUNDS)]
     return {
         **{f"cpu_us_{kind.name}": middle(rounds, kind.name) for kind in LOADS},
         **{f"ratio_{name}": middle(rounds, "ours", name) for name in ("locust", "node")},
         **{f"kb_{kind.name}": _kb(kind) for kind in LOADS},
         "record_us": recorder.measure()["append_and_flush_us_per_event"],
-        **{f"busy_cpu_us_{name}": middle(rounds, f"busy {name}") for name in ("ours", "node")},
-        "busy_ratio_locust": middle(rounds, "busy ours", "locust"),
-        "busy_ratio_node": middle(rounds, "busy ours", "busy node"),
-        **{f"wss_cpu_us_{kind.name}": _wss_cpu_us(kind) for kind in LOADS},
+        **{f"wss_cpu_us_{kind.name}": _wss_cpu_us(kind, times) for kind in LOADS},
     }
 
 
@@ -95,14 +92,18 @@ def middle(rounds: list[Costs], name: str, share_of: str | None = None) -> float
     return median(found) if found else None
 
 
-def _round(number: int) -> Costs:
-    """Each load at the common rate, and the busy ones. Who comes first changes."""
+def _bearable() -> float:
+    """The first of TIMES at which Locust's client holds its plan; the last, if it holds none."""
+    return next((times for times in TIMES if _talk(Locust, times).held), TIMES[-1])
+
+
+def _round(number: int, times: float) -> Costs:
+    """Each load once. Who comes first changes."""
     order = LOADS[number % len(LOADS) :] + LOADS[: number % len(LOADS)]
-    common = {kind.name: _cpu_us(kind) for kind in order}
-    return common | {f"busy {kind.name}": _cpu_us(kind, BUSY) for kind in order if kind is not Locust}
+    return {kind.name: _cpu_us(kind, times) for kind in order}
 
 
-def _cpu_us(kind: type[Load], times: int = 1, tls: Certificate | None = None) -> float | None:
+def _cpu_us(kind: type[Load], times: float, tls: Certificate | None = None) -> float | None:
     """Of the first window in which it held its plan: a load that falls behind costs something else."""
     windows = (_talk(kind, times, tls) for _ in range(TRIES))
     return next((window.cpu_us for window in windows if window.held), None)
@@ -116,8 +117,8 @@ def _cores() -> tuple[int, int]:
     return cores[0], cores[1]
 
 
-def _talk(kind: type[Load], times: int = 1, tls: Certificate | None = None) -> Window:
-    """One window of one load, at so many times the common rate."""
+def _talk(kind: type[Load], times: float, tls: Certificate | None = None) -> Window:
+    """One window of one load, at so many times the rate of talk.toml."""
     load_core, server_core = _cores()
     talk = scenarios.load(str(TALK))
     every = {name: [bound / times for bound in getattr(talk, name)] for name in ("agent_every_s", "widget_every_s")}
@@ -151,11 +152,11 @@ def _say(who: str, window: Window) -> None:
     print(f"  {who} {window.cpu_us:>5.0f} us a delivery, {rate}; {cores}", flush=True)
 
 
-def _wss_cpu_us(kind: type[Load]) -> float | None:
+def _wss_cpu_us(kind: type[Load], times: float) -> float | None:
     """None where the client cannot do it yet."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return _cpu_us(kind, tls=certificate.make(Path(folder)))
+            return _cpu_us(kind, times, certificate.make(Path(folder)))
         except NotPlayedError as refusal:
             print(f"  wss {kind.name:<6} not measured: {refusal}", flush=True)
             return None
