@@ -22,7 +22,8 @@ from reports.witnesses import create_witnesses
 ASSUMED = {"ping_interval_s": 5.0, "ping_timeout_s": 4.0, "backoff_s": 1.0}
 
 # The moment of publishing [lo_ns, hi_ns], how long the message may take, and the recipient's absence at that moment.
-# The journal speaks of a message that it shows published, or that the server outlived.
+# The journal speaks of a message that it shows published, or that the server outlived. What lasts until the next of its
+# kind is found by its span, in a hash join: an ASOF join would sort all messages, and each has few to choose from.
 MOMENTS = """
 CREATE TABLE moments AS
 WITH told AS (
@@ -30,25 +31,21 @@ WITH told AS (
         coalesce(published_ns, sent_ns) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
-    FROM messages ASOF LEFT JOIN boots ON boots.start_ns <= coalesce(stored_ns, sent_ns)
+    FROM messages LEFT JOIN boots
+        ON boots.start_ns <= coalesce(stored_ns, sent_ns) AND coalesce(stored_ns, sent_ns) < boots.next_ns
 )
 SELECT told.*,
     greatest(counts_from_ns, coalesce(faults.end_ns, 0)) + horizon_ns() AS horizon_ns,
-    coalesce(gaps.end_ns > lo_ns, false) AS absent,
+    gaps.party IS NOT NULL AS absent,
     if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
-    if(absent, gaps.start_ns, NULL) AS gap_start_ns,
-    if(absent, gaps.dropped_ns, NULL) AS dropped_ns,
-    if(absent, gaps.end_ns, NULL) AS back_ns,
-    if(absent, gaps.root, NULL) AS gap_root,
-    if(absent, gaps.cause_ms, NULL) AS cause_ms,
-    coalesce(absent AND gaps.dead_ns <= hi_ns, false) AS server_died,
-    if(server_died, gaps.ready_ns, NULL) AS ready_ns,
-    absent AND gaps.join_refused AS join_refused,
-    if(absent, gaps.join_timeouts, 0) AS join_timeouts
+    gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
+    coalesce(gaps.dead_ns <= hi_ns, false) AS server_died, if(server_died, gaps.ready_ns, NULL) AS ready_ns,
+    gaps.join_refused, gaps.join_timeouts
 FROM told
-ASOF LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.counts_from_ns + horizon_ns()
-ASOF LEFT JOIN gaps
-    ON gaps.party = told.recipient AND gaps.session = told.session AND gaps.start_ns <= told.hi_ns"""
+LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.counts_from_ns + horizon_ns()
+    AND told.counts_from_ns + horizon_ns() <= faults.next_ns
+LEFT JOIN gaps ON gaps.party = told.recipient AND gaps.session = told.session AND gaps.start_ns <= told.hi_ns
+    AND told.hi_ns < gaps.next_ns AND told.lo_ns < gaps.end_ns"""
 
 # What the recipient's connection was doing at that moment; looked up for those who were absent or missed something.
 STATES = """
@@ -99,7 +96,7 @@ def kinds_of(writer: str) -> list[str]:
 
 
 def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
-    """Table facts from view events, and the tables it stands on. `info` is run.json's."""
+    """View facts from view events, and the tables it stands on. `info` is run.json's."""
     con.execute(_macros(info))
     for writer in ("server", "swarm"):
         con.execute(f"CREATE TABLE {writer}_kinds AS SELECT unnest(?) AS kind", [kinds_of(writer)])
@@ -114,7 +111,7 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
     create_membership(con)
     create_aftermath(con)
     columns = ", ".join(f"{column.sql} AS {column.name}" for column in FACTS)
-    con.execute(f"CREATE TABLE facts AS SELECT {columns} FROM {SOURCES}")
+    con.execute(f"CREATE VIEW facts AS SELECT {columns} FROM {SOURCES}")
 
 
 def _macros(info: dict[str, Any]) -> str:

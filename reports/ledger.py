@@ -15,7 +15,7 @@ import pandas as pd
 
 from loadtests.run_folder import RunFolder, open_run
 from reports.causes import missed_because, not_recovered_because
-from reports.counters import contradictions, count
+from reports.counters import COUNTED_BY, contradictions, count
 from reports.facts import create_facts, kinds_of
 from reports.outcomes import JUDGED
 from reports.schema import LEDGER
@@ -83,7 +83,7 @@ def build_ledger(run_path: Path | str, *, journal: bool = True) -> Ledger:
 
 
 def reconcile(con: duckdb.DuckDBPyConnection, run: RunFolder, *, journal: bool) -> None:
-    """Table judged, from a run's evidence: a row per message with its facts and its outcome, and no cause yet."""
+    """View judged, from a run's evidence: a row per message with its facts and its outcome, and no cause yet."""
     _view_events(con, run, journal)
     create_facts(con, run.info)
     con.execute(JUDGED)
@@ -94,16 +94,16 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
     file.parent.mkdir(exist_ok=True)
     with duckdb.connect() as con:
         reconcile(con, run, journal=journal)
+        con.execute(_macro_promises(run))
         con.execute(_caused())
         counters, contradicted = count(con, run.info), contradictions(con)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
-        con.execute(_macro_promises(run))
         _write(con, file, {"counters": counters, "attributed": made_by, "contradictions": contradicted}, run)
     return Ledger(run, file, journal, counters, made_by, contradicted)
 
 
 def _write(con: duckdb.DuckDBPyConnection, file: Path, found: dict[str, Any], run: RunFolder) -> None:
-    columns = ", ".join(f"CAST({column.sql} AS {column.type}) AS {column.name}" for column in LEDGER)
+    columns = ", ".join(column.name for column in LEDGER)
     said = json.dumps({"made_of": _fingerprint(run), **found})
     draft = file.with_suffix(".draft")
     con.execute(
@@ -114,12 +114,17 @@ def _write(con: duckdb.DuckDBPyConnection, file: Path, found: dict[str, Any], ru
 
 
 def _caused() -> str:
+    """The only table that is as wide as it is long, so that it holds what is written and counted and nothing else."""
+    columns = [f"CAST({column.sql} AS {column.type}) AS {column.name}" for column in LEDGER]
     return f"""
         CREATE TABLE caused AS
-        SELECT *,
-            CASE WHEN outcome IN ('recovered', 'lost') THEN {missed_because()} END AS missed_because,
-            CASE WHEN outcome = 'lost' THEN {not_recovered_because()} END AS not_recovered_because
-        FROM judged"""
+        SELECT {", ".join([*columns, *COUNTED_BY])}
+        FROM (
+            SELECT *,
+                CASE WHEN outcome IN ('recovered', 'lost') THEN {missed_because()} END AS missed_because,
+                CASE WHEN outcome = 'lost' THEN {not_recovered_because()} END AS not_recovered_because
+            FROM judged
+        )"""
 
 
 def _macro_promises(run: RunFolder) -> str:

@@ -94,7 +94,7 @@ SELECT mid, 1 AS n, coalesce(asked_ns <= t, false) AS asked FROM leaked LEFT JOI
 # Accepted or displayed, absent from what is stored.
 PHANTOMS = """
 CREATE TABLE phantoms AS
-SELECT mid, 1 AS n, seen_ns IS NOT NULL OR published_ns IS NOT NULL AS emitted FROM judged
+SELECT mid, 1 AS n, seen_ns IS NOT NULL OR published_ns IS NOT NULL AS emitted FROM caused
 WHERE stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)"""
 
 VIOLATIONS: Mapping[str, str] = MappingProxyType(
@@ -196,7 +196,7 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = MappingProxyType(
 
 
 def create_violations(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables duplicates, reorders, leaks, phantoms; needs those of reports.facts and reports.outcomes."""
+    """Tables duplicates, reorders, leaks, phantoms; needs those of reports.facts, and caused of reports.ledger."""
     for step in VIOLATIONS.values():
         con.execute(step)
 
