@@ -21,13 +21,10 @@ FROM caused"""
 # A mid of this run that a party saw and nobody sent. What a cut recorder of its sender may have lost is not held
 # against the server.
 UNEXPECTED = """
-WITH others AS (
-    SELECT DISTINCT mid, split_part(mid, ':', -1) AS key FROM frames ANTI JOIN messages USING (mid)
-    WHERE starts_with(mid, run_prefix()) AND kind IN (SELECT kind FROM swarm_kinds)
-)
+WITH others AS (SELECT key, number, letter FROM mids WHERE seen AND NOT planned AND starts_with(mid, run_prefix()))
 SELECT count(*) FROM others
-LEFT JOIN sessions ON sessions.number = try_cast(split_part(key, '.', 1) AS INTEGER)
-LEFT JOIN watched ON watched.party = if(split_part(key, '.', 2) = 'w', 'widget-' || split_part(key, '.', 1), agent)
+LEFT JOIN sessions USING (number)
+LEFT JOIN watched ON watched.party = if(letter = 'w', 'widget-' || split_part(key, '.', 1), agent)
 WHERE coalesce(watched.whole, recorders_whole())"""
 
 # Messages without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.
