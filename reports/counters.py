@@ -54,7 +54,8 @@ FROM fresh JOIN connections USING (party)"""
 
 # The facts that are counted by beside what the ledger has.
 COUNTED_BY = (
-    "seen_ns", "received_ns", "kept_ns", "stored_ns", "in_audit", "journal_speaks", "left_ns", "withdrawn_ns", "watched_ns",
+    "seen_ns", "received_ns", "kept_ns", "stored_ns", "in_audit", "journal_speaks", "left_ns", "withdrawn_ns",
+    "watched_ns",
 )  # fmt: skip
 
 COUNTERS = {

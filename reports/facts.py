@@ -27,7 +27,8 @@ ASSUMED = {"ping_interval_s": 5.0, "ping_timeout_s": 4.0, "backoff_s": 1.0}
 MOMENTS = """
 CREATE TABLE moments AS
 WITH told AS (
-    SELECT messages.*, shown.* EXCLUDE (mid), coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns, false) AS journal_speaks,
+    SELECT messages.*, shown.* EXCLUDE (mid),
+        coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns, false) AS journal_speaks,
         coalesce(published_ns, sent_ns) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
@@ -81,17 +82,19 @@ LEFT JOIN connections ON connections.party = looked_at.recipient AND connections
 ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns
 WHERE absent OR live_ns IS NULL"""
 
-# What stands at a message, at its session and at its two parties: joins that every message goes through, so they are few.
+# What belongs to a message, to its session and to its two parties. Every message goes through each of these joins.
 SOURCES = """
 moments
 LEFT JOIN (states LEFT JOIN membership USING (mid) FULL JOIN recovery USING (mid)) USING (mid)
 LEFT JOIN missed_views USING (mid) LEFT JOIN unheard USING (mid) LEFT JOIN bursts USING (mid)
 LEFT JOIN audits ON audits.session = moments.session
 LEFT JOIN (
-    (SELECT party, session, min(acked_ns) AS acked_ns FROM joins GROUP BY ALL) FULL JOIN farewells USING (party, session)
+    (SELECT party, session, min(acked_ns) AS acked_ns FROM joins GROUP BY ALL)
+    FULL JOIN farewells USING (party, session)
 ) AS seats ON seats.party = moments.recipient AND seats.session = moments.session
 LEFT JOIN (
-    watched FULL JOIN (SELECT party, bool_or(acked_ns IS NOT NULL) AS ever_joined FROM joins GROUP BY party) USING (party)
+    (SELECT party, bool_or(acked_ns IS NOT NULL) AS ever_joined FROM joins GROUP BY party)
+    FULL JOIN watched USING (party)
 ) AS recipients ON recipients.party = moments.recipient
 LEFT JOIN watched AS senders ON senders.party = moments.sender"""
 

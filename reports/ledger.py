@@ -5,6 +5,7 @@ report/ledger.parquet is derived: it is made anew when the evidence, run.json or
 
 import hashlib
 import json
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,12 +31,14 @@ WORDED = (
     "sender_view", "outcome", "stored", "missed_because", "not_recovered_because", "reason", "conn_state", "gap_root",
     "evidence",
 )  # fmt: skip
-SAID = (
-    "unsent accepted refused unanswered live late recovered lost unjudged yes no never connecting connected_unjoined "
-    "joining joined down journal swarm"
-).split()
-NAMED = (*CAUSES, *NOT_RECOVERED, *NOT_ACCEPTED, *NOT_OWED, *UNJUDGED)
-WORDS = tuple(dict.fromkeys([*SAID, "not known", *(each.name for each in NAMED)]))
+WORDS = (
+    "unsent", "accepted", "unanswered", "live", "late", "recovered", "lost", "unjudged", "yes", "no", "not known",
+    "never", "connecting", "connected_unjoined", "joining", "joined", "down", "journal", "swarm",
+    *sorted({each.name for each in (*CAUSES, *NOT_RECOVERED, *NOT_ACCEPTED, *NOT_OWED, *UNJUDGED)} - {"unsent"}),
+)  # fmt: skip
+
+# What does not fit goes to disk for a while; DuckDB by itself would take four fifths of the machine.
+ALLOWED = "least(parse_formatted_bytes(current_setting('memory_limit')), 5_000_000_000)::BIGINT"
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,14 @@ def reconcile(con: duckdb.DuckDBPyConnection, run: RunFolder, *, journal: bool) 
 def _build(run: RunFolder, journal: bool) -> Ledger:
     file = _file(run, journal)
     file.parent.mkdir(exist_ok=True)
-    with duckdb.connect() as con:
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=file.parent) as scratch, duckdb.connect() as con:
+        con.execute("SET temp_directory = ?", [scratch])
+        con.execute(f"SET memory_limit = format_bytes({ALLOWED})")
         reconcile(con, run, journal=journal)
         con.execute(_macro_promises(run))
         con.execute(f"CREATE TYPE word AS ENUM {WORDS}")
         con.execute(_caused())
+        con.execute("DROP TABLE moments")  # as large, and looked at no more
         counters, contradicted = count(con, run.info), contradictions(con)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
         _write(con, file, {"counters": counters, "attributed": made_by, "contradictions": contradicted}, run)
@@ -122,7 +128,7 @@ def _write(con: duckdb.DuckDBPyConnection, file: Path, found: dict[str, Any], ru
     draft = file.with_suffix(".draft")
     con.execute(
         f"COPY (SELECT {columns} FROM caused ORDER BY due_ns, mid) TO {_quoted(draft)} "
-        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{entrega: {_quoted(said)}}})"
+        f"(FORMAT parquet, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 1000, KV_METADATA {{entrega: {_quoted(said)}}})"
     )
     draft.replace(file)
 

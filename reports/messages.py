@@ -31,15 +31,15 @@ by_number AS (
 )
 FROM by_id UNION ALL FROM by_number"""
 
-FRAMES = """
-CREATE VIEW frames AS
-SELECT * FROM events WHERE mid IS NOT NULL
+FRAMES = "CREATE VIEW frames AS SELECT * FROM events WHERE mid IS NOT NULL"
+FRAMES_NAMED = f"""
+{FRAMES}
 UNION ALL
 SELECT events.* REPLACE (named.mid AS mid) FROM events JOIN named USING (source, line)"""
 
-# One row per mid that anybody wrote down: what its sender and the server's journal say. `planned`: a message of the plan;
-# others were only `seen`. `sender_view`: the best of its attempts. What few have is gathered apart, since every column
-# of the widest grouping costs on every message.
+# One row per mid that anybody wrote down: what its sender and the server's journal say. `planned`: it is a message of
+# the plan; others were only `seen`. `sender_view`: the best of its attempts. What few have is gathered apart: each
+# column of the widest grouping costs on every message.
 MIDS = """
 CREATE TABLE mids AS
 WITH told AS (
@@ -129,19 +129,21 @@ SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS rec
     min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
     min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
     arg_min(via, displayed_ns) AS via,
-    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) AS why,
+    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL) AS why,
     max(if(displays > 0, greatest(displays - removals, 1), 0)) AS copies,
     bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0) AS wiped
 FROM pages GROUP BY mid"""
 
-SAID = (NAMED, FRAMES, MIDS, MESSAGES)
 SEEN = (SIGHTINGS, SHOWN)
 
 
 def create_messages(con: duckdb.DuckDBPyConnection) -> None:
     """Table mids, views messages and frames; needs those of reports.witnesses."""
-    for step in SAID:
-        con.execute(step)
+    con.execute(NAMED)
+    nameless = con.execute("SELECT count(*) FROM named").fetchone()
+    con.execute(FRAMES if nameless == (0,) else FRAMES_NAMED)
+    con.execute(MIDS)
+    con.execute(MESSAGES)
 
 
 def create_sightings(con: duckdb.DuckDBPyConnection) -> None:
