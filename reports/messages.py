@@ -51,7 +51,8 @@ WITH told AS (
         count(*) FILTER (kind = 'sent') AS attempts,
         min(t) FILTER (kind = 'accepted') AS accepted_ns,
         coalesce(max(seq) FILTER (kind = 'accepted'), max(seq) FILTER (
-            kind IN ('sent', 'unsent', 'unanswered', 'refused', 'stored', 'published') OR via = 'audit')) AS seq,
+            kind IN ('sent', 'unsent', 'unanswered', 'refused', 'stored', 'published')
+            OR kind = 'received' AND via = 'audit')) AS seq,
         bool_or(kind = 'received' AND via = 'audit') AS in_audit
     FROM frames GROUP BY mid
 ),
