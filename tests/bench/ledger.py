@@ -92,7 +92,7 @@ def write(folder: Path, messages: int) -> None:
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(info))
     fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
-    with duckdb.connect(config={"memory_limit": "6GB", "temp_directory": str(folder / "scratch")}) as con:
+    with duckdb.connect(config={"memory_limit": "4GB", "temp_directory": str(folder / "scratch")}) as con:
         con.execute(f"CREATE TABLE evidence ({fields})")
         con.execute(
             f"COPY (FROM evidence UNION ALL BY NAME ({EVIDENCE})) TO '{folder / 'events.parquet'}' "
