@@ -7,9 +7,8 @@ import duckdb
 RECOVERY = """
 CREATE TABLE recovery AS
 WITH lacking AS (
-    SELECT mid, recipient, session, seq, hi_ns, at_ns, gap_start_ns, moments.horizon_ns
-    FROM moments LEFT JOIN shown USING (mid)
-    WHERE kept_ns IS NULL OR kept_ns > moments.horizon_ns
+    SELECT mid, recipient, session, seq, hi_ns, at_ns, gap_start_ns, horizon_ns
+    FROM looked_at WHERE kept_ns IS NULL OR kept_ns > horizon_ns
 ),
 acks AS (SELECT party, session, acked_ns FROM joins WHERE acked_ns IS NOT NULL),
 fetches AS (
@@ -25,7 +24,7 @@ asked AS (
         AND asks.t > hi_ns AND asks.t <= horizon_ns AND asks."after" < coalesce(seq, forever())
 ),
 handed_over AS (
-    SELECT recipient, session, max(kept_ns) AS last_ns FROM moments JOIN shown USING (mid)
+    SELECT recipient, session, max(kept_ns) AS last_ns FROM looked_at
     WHERE live_ns IS NULL AND kept_ns IS NOT NULL GROUP BY ALL
 )
 SELECT lacking.mid, coalesce(acks.acked_ns <= horizon_ns, false) AS joined_after, asked.mid IS NOT NULL AS asked_after,
@@ -47,7 +46,7 @@ WITH pages AS (
     GROUP BY party, view
 )
 SELECT moments.mid, count(*) AS view_misses
-FROM moments JOIN shown USING (mid)
+FROM moments
 JOIN pages ON pages.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns AND pages.pages > 1
 ANTI JOIN (SELECT * FROM sightings WHERE displays > 0) AS held
     ON held.mid = moments.mid AND held.party = pages.party AND held.view = pages.view
@@ -98,6 +97,6 @@ STEPS = (RECOVERY, VIEW_MISSES, AUDITS, UNHEARD, BURSTS)
 
 
 def create_aftermath(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables recovery, missed_views, audits, unheard, bursts; needs moments of reports.facts."""
+    """Tables recovery, missed_views, audits, unheard, bursts; needs moments and looked_at of reports.facts."""
     for step in STEPS:
         con.execute(step)

@@ -16,18 +16,15 @@ LEAKS = "SELECT coalesce(sum(n), 0)::BIGINT FROM leaks"
 # Only where it is known of some message whether it is stored.
 PHANTOMS = """
 SELECT if(bool_or(stored <> 'not known') FILTER (sent_ns IS NOT NULL), (SELECT coalesce(sum(n), 0) FROM phantoms), NULL)
-FROM judged"""
+FROM caused"""
 
 # A mid of this run that a party saw and nobody sent. What a cut recorder of its sender may have lost is not held
 # against the server.
 UNEXPECTED = """
-WITH others AS (
-    SELECT DISTINCT mid, split_part(mid, ':', -1) AS key FROM frames ANTI JOIN messages USING (mid)
-    WHERE starts_with(mid, run_prefix()) AND kind IN (SELECT kind FROM swarm_kinds)
-)
+WITH others AS (SELECT key, number, letter FROM mids WHERE seen AND NOT planned AND starts_with(mid, run_prefix()))
 SELECT count(*) FROM others
-LEFT JOIN sessions ON sessions.number = try_cast(split_part(key, '.', 1) AS INTEGER)
-LEFT JOIN watched ON watched.party = if(split_part(key, '.', 2) = 'w', 'widget-' || split_part(key, '.', 1), agents[1])
+LEFT JOIN sessions USING (number)
+LEFT JOIN watched ON watched.party = if(letter = 'w', 'widget-' || split_part(key, '.', 1), agents[1])
 WHERE coalesce(watched.whole, recorders_whole())"""
 
 # Messages without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.
@@ -36,14 +33,14 @@ SELECT count(DISTINCT coalesce(events.id, events.source || ':' || events.line))
 FROM events ANTI JOIN named USING (source, line)
 WHERE kind = 'received' AND mid IS NULL AND via IS DISTINCT FROM 'audit'"""
 
-VIEW_MISSES = "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM judged WHERE owed"
+VIEW_MISSES = "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM caused WHERE owed"
 
 # Seconds in which a widget was connected while a message accepted more than late_after_s ago was not shown.
 FALSE_CONNECTED = """
 WITH owing AS (
     SELECT recipient AS party, accepted_ns + late_after_ns() AS from_ns,
         least(coalesce(kept_ns, forever()), coalesce(left_ns, withdrawn_ns, watched_ns, forever())) AS to_ns
-    FROM judged WHERE owed AND accepted_ns IS NOT NULL AND starts_with(recipient, 'widget-')
+    FROM caused WHERE owed AND accepted_ns IS NOT NULL AND starts_with(recipient, 'widget-')
 ),
 ordered AS (
     SELECT *, max(to_ns) OVER (
@@ -54,6 +51,12 @@ fresh AS (SELECT party, greatest(from_ns, coalesce(until_ns, from_ns)) AS from_n
 SELECT if((SELECT count(*) FROM connections) = 0, NULL,
     coalesce(sum(greatest(0, least(to_ns, ended_ns) - greatest(from_ns, connected_ns))), 0) / 1e9)
 FROM fresh JOIN connections USING (party)"""
+
+# The facts that are counted by beside what the ledger has.
+COUNTED_BY = (
+    "seen_ns", "received_ns", "kept_ns", "stored_ns", "in_audit", "journal_speaks", "left_ns", "withdrawn_ns",
+    "watched_ns",
+)  # fmt: skip
 
 COUNTERS = {
     "duplicates": DUPLICATES,
@@ -69,11 +72,11 @@ COUNTERS = {
 # What the swarm saw although the journal says it cannot have been.
 CONTRADICTIONS = """
 SELECT if(EXISTS (FROM boots), count(*) FILTER (journal_speaks AND (
-    received_ns IS NOT NULL AND published_ns IS NULL OR in_audit AND stored_ns IS NULL)), NULL) FROM judged"""
+    received_ns IS NOT NULL AND published_ns IS NULL OR in_audit AND stored_ns IS NULL)), NULL) FROM caused"""
 
 
 def count(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> dict[str, float | None]:
-    """Every counter by name; needs the tables of reports.facts and reports.outcomes. `info` is run.json's."""
+    """Every counter by name; needs those of reports.facts, and caused of reports.ledger. `info` is run.json's."""
     prefix = str(info["run"]).replace("'", "''")
     con.execute(f"CREATE MACRO run_prefix() AS '{prefix}:'")
     create_violations(con)

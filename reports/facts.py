@@ -22,42 +22,43 @@ from reports.witnesses import create_witnesses
 ASSUMED = {"ping_interval_s": 5.0, "ping_timeout_s": 4.0, "backoff_s": 1.0}
 
 # The moment of publishing [lo_ns, hi_ns], how long the message may take, and the recipient's absence at that moment.
-# The journal speaks of a message that it shows published, or that the server outlived.
+# The journal speaks of a message that it shows published, or that the server outlived. What lasts until the next of its
+# kind is found by its span, in a hash join: an ASOF join would sort all messages, and each has few to choose from.
 MOMENTS = """
 CREATE TABLE moments AS
 WITH told AS (
-    SELECT messages.*, coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns, false) AS journal_speaks,
+    SELECT messages.*, shown.* EXCLUDE (mid),
+        coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns, false) AS journal_speaks,
         coalesce(published_ns, sent_ns) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
-    FROM messages ASOF LEFT JOIN boots ON boots.start_ns <= coalesce(stored_ns, sent_ns)
+    FROM messages LEFT JOIN shown USING (mid) LEFT JOIN boots
+        ON boots.start_ns <= coalesce(stored_ns, sent_ns) AND coalesce(stored_ns, sent_ns) < boots.next_ns
 )
 SELECT told.*,
     greatest(counts_from_ns, coalesce(faults.end_ns, 0)) + horizon_ns() AS horizon_ns,
-    coalesce(gaps.end_ns > lo_ns, false) AS absent,
+    gaps.party IS NOT NULL AS absent,
     if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
-    if(absent, gaps.start_ns, NULL) AS gap_start_ns,
-    if(absent, gaps.dropped_ns, NULL) AS dropped_ns,
-    if(absent, gaps.end_ns, NULL) AS back_ns,
-    if(absent, gaps.root, NULL) AS gap_root,
-    if(absent, gaps.cause_ms, NULL) AS cause_ms,
-    coalesce(absent AND gaps.dead_ns <= hi_ns, false) AS server_died,
-    if(server_died, gaps.ready_ns, NULL) AS ready_ns,
-    absent AND gaps.join_refused AS join_refused,
-    if(absent, gaps.join_timeouts, 0) AS join_timeouts
+    gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
+    coalesce(gaps.dead_ns <= hi_ns, false) AS server_died, if(server_died, gaps.ready_ns, NULL) AS ready_ns,
+    gaps.join_refused, gaps.join_timeouts
 FROM told
-ASOF LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.counts_from_ns + horizon_ns()
-ASOF LEFT JOIN gaps
-    ON gaps.party = told.recipient AND gaps.session = told.session AND gaps.start_ns <= told.hi_ns"""
+LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.counts_from_ns + horizon_ns()
+    AND told.counts_from_ns + horizon_ns() <= faults.next_ns
+LEFT JOIN gaps ON gaps.party = told.recipient AND gaps.session = told.session AND gaps.start_ns <= told.hi_ns
+    AND told.hi_ns < gaps.next_ns AND told.lo_ns < gaps.end_ns"""
 
-# What the recipient's connection was doing at that moment; looked up for those who were absent or missed something.
+# The few that are looked at more closely: those whose recipient was absent, and those that were missed.
+LOOKED_AT = """
+CREATE TABLE looked_at AS
+SELECT mid, recipient, letter, session, seq, room, members, hi_ns, at_ns, absent, gap_start_ns, horizon_ns,
+    kept_ns, live_ns
+FROM moments WHERE absent OR live_ns IS NULL OR kept_ns > horizon_ns"""
+
+# What the recipient's connection was doing at that moment.
 STATES = """
 CREATE TABLE states AS
-WITH rejoins AS (SELECT party, session, conn, min(sent_ns) AS rejoin_ns FROM joins GROUP BY ALL),
-looked_at AS (
-    SELECT moments.mid, moments.recipient, moments.session, at_ns, absent
-    FROM moments LEFT JOIN shown USING (mid) WHERE absent OR live_ns IS NULL
-)
+WITH rejoins AS (SELECT party, session, conn, min(sent_ns) AS rejoin_ns FROM joins GROUP BY ALL)
 SELECT looked_at.mid, line.conn, line.refusal, line.refused_with,
     CASE WHEN NOT absent THEN 'joined'  -- by one of its pages, whatever the others do
         WHEN line.kind IS NULL THEN 'never'
@@ -78,19 +79,24 @@ ASOF LEFT JOIN joins
 LEFT JOIN rejoins
     ON rejoins.party = looked_at.recipient AND rejoins.session = looked_at.session AND rejoins.conn = line.conn
 LEFT JOIN connections ON connections.party = looked_at.recipient AND connections.conn = line.conn
-ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns"""
+ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns
+WHERE absent OR live_ns IS NULL"""
 
+# What belongs to a message, to its session and to its two parties. Every message goes through each of these joins.
 SOURCES = """
-moments LEFT JOIN shown USING (mid) LEFT JOIN states USING (mid) LEFT JOIN membership USING (mid)
-LEFT JOIN recovery USING (mid) LEFT JOIN missed_views USING (mid) LEFT JOIN unheard USING (mid)
-LEFT JOIN bursts USING (mid)
+moments
+LEFT JOIN (states LEFT JOIN membership USING (mid) FULL JOIN recovery USING (mid)) USING (mid)
+LEFT JOIN missed_views USING (mid) LEFT JOIN unheard USING (mid) LEFT JOIN bursts USING (mid)
 LEFT JOIN audits ON audits.session = moments.session
-LEFT JOIN (SELECT party, session, min(acked_ns) AS acked_ns FROM joins GROUP BY ALL) AS first_acks
-    ON first_acks.party = moments.recipient AND first_acks.session = moments.session
-LEFT JOIN (SELECT DISTINCT party FROM joins WHERE acked_ns IS NOT NULL) AS joiners ON joiners.party = moments.recipient
-LEFT JOIN watched AS recipients ON recipients.party = moments.recipient
-LEFT JOIN watched AS senders ON senders.party = moments.sender
-LEFT JOIN farewells ON farewells.party = moments.recipient AND farewells.session = moments.session"""
+LEFT JOIN (
+    (SELECT party, session, min(acked_ns) AS acked_ns FROM joins GROUP BY ALL)
+    FULL JOIN farewells USING (party, session)
+) AS seats ON seats.party = moments.recipient AND seats.session = moments.session
+LEFT JOIN (
+    (SELECT party, bool_or(acked_ns IS NOT NULL) AS ever_joined FROM joins GROUP BY party)
+    FULL JOIN watched USING (party)
+) AS recipients ON recipients.party = moments.recipient
+LEFT JOIN watched AS senders ON senders.party = moments.sender"""
 
 
 def kinds_of(writer: str) -> list[str]:
@@ -99,7 +105,7 @@ def kinds_of(writer: str) -> list[str]:
 
 
 def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
-    """Table facts from view events, and the tables it stands on. `info` is run.json's."""
+    """View facts from view events, and the tables it stands on. `info` is run.json's."""
     con.execute(_macros(info))
     for writer in ("server", "swarm"):
         con.execute(f"CREATE TABLE {writer}_kinds AS SELECT unnest(?) AS kind", [kinds_of(writer)])
@@ -110,11 +116,12 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
     create_absences(con)
     create_sightings(con)
     con.execute(MOMENTS)
+    con.execute(LOOKED_AT)
     con.execute(STATES)
     create_membership(con)
     create_aftermath(con)
     columns = ", ".join(f"{column.sql} AS {column.name}" for column in FACTS)
-    con.execute(f"CREATE TABLE facts AS SELECT {columns} FROM {SOURCES}")
+    con.execute(f"CREATE VIEW facts AS SELECT {columns} FROM {SOURCES}")
 
 
 def _macros(info: dict[str, Any]) -> str:

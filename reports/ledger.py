@@ -5,6 +5,7 @@ report/ledger.parquet is derived: it is made anew when the evidence, run.json or
 
 import hashlib
 import json
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +15,30 @@ import duckdb
 import pandas as pd
 
 from loadtests.run_folder import RunFolder, open_run
-from reports.causes import missed_because, not_recovered_because
-from reports.counters import contradictions, count
+from reports.causes import CAUSES, NOT_RECOVERED, missed_because, not_recovered_because
+from reports.counters import COUNTED_BY, contradictions, count
 from reports.facts import create_facts, kinds_of
-from reports.outcomes import JUDGED
+from reports.outcomes import JUDGED, NOT_ACCEPTED, NOT_OWED, UNJUDGED
 from reports.schema import LEDGER
 from reports.violations import VIOLATIONS, attributed
 
 if TYPE_CHECKING:
     from reports.summary import Summary
+
+
+# Columns whose words are known beforehand are kept as numbers until they are read: that is smaller, and sorts faster.
+WORDED = (
+    "sender_view", "outcome", "stored", "missed_because", "not_recovered_because", "reason", "conn_state", "gap_root",
+    "evidence",
+)  # fmt: skip
+WORDS = (
+    "unsent", "accepted", "unanswered", "live", "late", "recovered", "lost", "unjudged", "yes", "no", "not known",
+    "never", "connecting", "connected_unjoined", "joining", "joined", "down", "journal", "swarm",
+    *sorted({each.name for each in (*CAUSES, *NOT_RECOVERED, *NOT_ACCEPTED, *NOT_OWED, *UNJUDGED)} - {"unsent"}),
+)  # fmt: skip
+
+# What does not fit goes to disk for a while; DuckDB by itself would take four fifths of the machine.
+ALLOWED = "least(parse_formatted_bytes(current_setting('memory_limit')), 5_000_000_000)::BIGINT"
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,7 @@ def build_ledger(run_path: Path | str, *, journal: bool = True) -> Ledger:
 
 
 def reconcile(con: duckdb.DuckDBPyConnection, run: RunFolder, *, journal: bool) -> None:
-    """Table judged, from a run's evidence: a row per message with its facts and its outcome, and no cause yet."""
+    """View judged, from a run's evidence: a row per message with its facts and its outcome, and no cause yet."""
     _view_events(con, run, journal)
     create_facts(con, run.info)
     con.execute(JUDGED)
@@ -92,34 +108,46 @@ def reconcile(con: duckdb.DuckDBPyConnection, run: RunFolder, *, journal: bool) 
 def _build(run: RunFolder, journal: bool) -> Ledger:
     file = _file(run, journal)
     file.parent.mkdir(exist_ok=True)
-    with duckdb.connect() as con:
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=file.parent) as scratch, duckdb.connect() as con:
+        con.execute("SET temp_directory = ?", [scratch])
+        con.execute(f"SET memory_limit = format_bytes({ALLOWED})")
         reconcile(con, run, journal=journal)
+        con.execute(_macro_promises(run))
+        con.execute(f"CREATE TYPE word AS ENUM {WORDS}")
         con.execute(_caused())
+        con.execute("DROP TABLE moments")  # as large, and looked at no more
         counters, contradicted = count(con, run.info), contradictions(con)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
-        con.execute(_macro_promises(run))
         _write(con, file, {"counters": counters, "attributed": made_by, "contradictions": contradicted}, run)
     return Ledger(run, file, journal, counters, made_by, contradicted)
 
 
 def _write(con: duckdb.DuckDBPyConnection, file: Path, found: dict[str, Any], run: RunFolder) -> None:
-    columns = ", ".join(f"CAST({column.sql} AS {column.type}) AS {column.name}" for column in LEDGER)
+    columns = ", ".join(column.name for column in LEDGER)
     said = json.dumps({"made_of": _fingerprint(run), **found})
     draft = file.with_suffix(".draft")
     con.execute(
         f"COPY (SELECT {columns} FROM caused ORDER BY due_ns, mid) TO {_quoted(draft)} "
-        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{entrega: {_quoted(said)}}})"
+        f"(FORMAT parquet, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 1000, KV_METADATA {{entrega: {_quoted(said)}}})"
     )
     draft.replace(file)
 
 
 def _caused() -> str:
+    """The only table that is as wide as it is long, so that it holds what is written and counted and nothing else."""
+    columns = [
+        f"CAST({column.sql} AS {'word' if column.name in WORDED else column.type}) AS {column.name}"
+        for column in LEDGER
+    ]
     return f"""
         CREATE TABLE caused AS
-        SELECT *,
-            CASE WHEN outcome IN ('recovered', 'lost') THEN {missed_because()} END AS missed_because,
-            CASE WHEN outcome = 'lost' THEN {not_recovered_because()} END AS not_recovered_because
-        FROM judged"""
+        SELECT {", ".join([*columns, *COUNTED_BY])}
+        FROM (
+            SELECT *,
+                CASE WHEN outcome IN ('recovered', 'lost') THEN {missed_because()} END AS missed_because,
+                CASE WHEN outcome = 'lost' THEN {not_recovered_because()} END AS not_recovered_because
+            FROM judged
+        )"""
 
 
 def _macro_promises(run: RunFolder) -> str:

@@ -26,9 +26,9 @@ WITH emitted AS (
 ),
 reached AS (
     SELECT emitted.mid, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
-    FROM emitted JOIN moments USING (mid) JOIN connections USING (sid)
+    FROM emitted JOIN looked_at USING (mid) JOIN connections USING (sid)
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
-    WHERE connections.party = moments.recipient
+    WHERE connections.party = looked_at.recipient
 ),
 queues AS (SELECT sid, t, upgrading FROM events WHERE kind = 'queue')
 SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading
@@ -48,15 +48,15 @@ owners AS (
     WHERE events.kind = 'sid_connected'
 )
 SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why)) AS not_enqueued
-FROM refused JOIN owners USING (sid) JOIN moments USING (mid) WHERE owners.party = moments.recipient GROUP BY mid"""
+FROM refused JOIN owners USING (sid) JOIN looked_at USING (mid) WHERE owners.party = looked_at.recipient GROUP BY mid"""
 
 # In which room its connection was instead: the session's, else, for a widget, whatever session's.
 ENTERED = """
 CREATE TABLE entered AS
 WITH matched AS (
-    SELECT states.mid, entries.*, coalesce(entries.session = moments.session, entries.room = joined_room, true) AS own
-    FROM states JOIN moments USING (mid)
-    JOIN entries ON entries.party = moments.recipient AND entries.conn = states.conn AND entries.t <= moments.at_ns
+    SELECT states.mid, entries.*, coalesce(entries.session = looked_at.session, entries.room = joined_room, true) AS own
+    FROM states JOIN looked_at USING (mid)
+    JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.conn AND entries.t <= looked_at.at_ns
     WHERE own OR letter = 'a' AND entries.session IS NOT NULL
 )
 SELECT mid, bool_or(own) AS own, max(t) FILTER (own OR NOT any_own) AS entered_ns,
@@ -68,8 +68,8 @@ FROM (SELECT *, bool_or(own) OVER (PARTITION BY mid) AS any_own FROM matched) GR
 STALE = """
 CREATE TABLE stale_rooms AS
 WITH elsewhere AS (
-    SELECT mid, moments.session, recipient, moments.room, entered.room AS entered_room, entered_ns, own
-    FROM entered JOIN moments USING (mid) WHERE entered.room <> moments.room
+    SELECT mid, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
+    FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room
 ),
 escalations AS (SELECT session, max(t) AS escalated_ns FROM events WHERE kind = 'escalated' GROUP BY session),
 moved AS (FROM elsewhere JOIN escalations USING (session) WHERE escalated_ns > entered_ns)
@@ -86,8 +86,8 @@ MEMBERSHIP = """
 CREATE TABLE membership AS
 WITH written AS (
     SELECT frames.mid, min(frames.t) AS written_ns
-    FROM frames SEMI JOIN states USING (mid) JOIN moments USING (mid) JOIN connections USING (sid)
-    WHERE frames.kind = 'written' AND connections.party = moments.recipient GROUP BY frames.mid
+    FROM frames SEMI JOIN states USING (mid) JOIN looked_at USING (mid) JOIN connections USING (sid)
+    WHERE frames.kind = 'written' AND connections.party = looked_at.recipient GROUP BY frames.mid
 ),
 listed AS (SELECT DISTINCT mid FROM frames WHERE kind = 'published' AND sids IS NOT NULL)
 SELECT states.mid,
@@ -95,7 +95,7 @@ SELECT states.mid,
         WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
     coalesce(in_flight, false) AS in_flight, written_ns, not_enqueued, coalesce(upgrading, false) AS upgrading,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale
-FROM states JOIN moments USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
+FROM states JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
 LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid) LEFT JOIN stale_rooms USING (mid)
 LEFT JOIN listed USING (mid)"""
 
@@ -103,6 +103,6 @@ STEPS = (ENTRIES, EMITTED, REFUSED, ENTERED, STALE, MEMBERSHIP)
 
 
 def create_membership(con: duckdb.DuckDBPyConnection) -> None:
-    """Table membership; needs moments and states of reports.facts and all that they stand on."""
+    """Table membership; needs looked_at and states of reports.facts and all that they stand on."""
     for step in STEPS:
         con.execute(step)

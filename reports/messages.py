@@ -31,42 +31,50 @@ by_number AS (
 )
 FROM by_id UNION ALL FROM by_number"""
 
-FRAMES = """
-CREATE VIEW frames AS
-SELECT * FROM events WHERE mid IS NOT NULL
+FRAMES = "CREATE VIEW frames AS SELECT * FROM events WHERE mid IS NOT NULL"
+FRAMES_NAMED = f"""
+{FRAMES}
 UNION ALL
 SELECT events.* REPLACE (named.mid AS mid) FROM events JOIN named USING (source, line)"""
 
-# One row per planned message: what its sender and the server's journal say. `sender_view`: the best of its attempts.
-MESSAGES = """
-CREATE TABLE messages AS
+# One row per mid that anybody wrote down: what its sender and the server's journal say. `planned`: it is a message of
+# the plan; others were only `seen`. `sender_view`: the best of its attempts. What few have is gathered apart: each
+# column of the widest grouping costs on every message.
+MIDS = """
+CREATE TABLE mids AS
 WITH told AS (
-    SELECT mid, any_value(session) FILTER (kind IN ('sent', 'unsent')) AS session,
+    SELECT mid, bool_or(kind IN ('sent', 'unsent')) AS planned, bool_or(kind IN (SELECT kind FROM swarm_kinds)) AS seen,
+        any_value(session) FILTER (kind IN ('sent', 'unsent')) AS session,
         arg_min(party, t) FILTER (kind IN ('sent', 'unsent')) AS sender,
         min(due_ns) FILTER (kind IN ('sent', 'unsent')) AS due_ns,
         min(t) FILTER (kind = 'sent') AS sent_ns, max(t) FILTER (kind = 'sent') AS resent_ns,
         count(*) FILTER (kind = 'sent') AS attempts,
         min(t) FILTER (kind = 'accepted') AS accepted_ns,
-        max(t) FILTER (kind = 'unanswered') AS unanswered_ns, max(t) FILTER (kind = 'refused') AS refused_ns,
-        arg_max(status, t) FILTER (kind IN ('unanswered', 'refused')) AS status,
-        arg_max(reason, t) FILTER (kind IN ('unsent', 'unanswered', 'refused')) AS said,
-        coalesce(max(seq) FILTER (kind = 'accepted'), max(seq)) AS seq,
-        min(t) FILTER (kind = 'stored') AS stored_ns,
+        coalesce(max(seq) FILTER (kind = 'accepted'), max(seq) FILTER (
+            kind IN ('sent', 'unsent', 'unanswered', 'refused', 'stored', 'published')
+            OR kind = 'received' AND via = 'audit')) AS seq,
+        bool_or(kind = 'received' AND via = 'audit') AS in_audit
+    FROM frames GROUP BY mid
+),
+denied AS (
+    SELECT mid, max(t) FILTER (kind = 'unanswered') AS unanswered_ns, max(t) FILTER (kind = 'refused') AS refused_ns,
+        arg_max(status, t) FILTER (kind <> 'unsent') AS status, arg_max(reason, t) AS said
+    FROM frames WHERE kind IN ('unsent', 'unanswered', 'refused') GROUP BY mid
+),
+journal AS (
+    SELECT mid, min(t) FILTER (kind = 'stored') AS stored_ns,
         min(t) FILTER (kind = 'published') AS published_ns, arg_min(room, t) FILTER (kind = 'published') AS room,
         arg_min(namespace, t) FILTER (kind = 'published') AS namespace,
-        arg_min(coalesce(members, len(sids)), t) FILTER (kind = 'published') AS members,
-        bool_or(kind = 'received' AND via = 'audit') AS in_audit
-    FROM frames
-    WHERE kind IN ('sent', 'unsent', 'accepted', 'unanswered', 'refused', 'stored', 'published')
-        OR kind = 'received' AND via = 'audit'
-    GROUP BY mid HAVING bool_or(kind IN ('sent', 'unsent'))
+        arg_min(coalesce(members, len(sids)), t) FILTER (kind = 'published') AS members
+    FROM frames WHERE kind IN ('stored', 'published') GROUP BY mid
 ),
 keyed AS (
-    SELECT *, split_part(mid, ':', -1) AS key, try_cast(split_part(key, '.', 1) AS INTEGER) AS number,
+    SELECT told.*, denied.* EXCLUDE (mid), journal.* EXCLUDE (mid),
+        split_part(mid, ':', -1) AS key, try_cast(split_part(key, '.', 1) AS INTEGER) AS number,
         split_part(key, '.', 2) AS letter,
         CASE WHEN accepted_ns IS NOT NULL THEN 'accepted' WHEN sent_ns IS NULL THEN 'unsent'
             WHEN unanswered_ns IS NOT NULL OR refused_ns IS NULL THEN 'unanswered' ELSE 'refused' END AS sender_view
-    FROM told
+    FROM told LEFT JOIN denied USING (mid) LEFT JOIN journal USING (mid)
 )
 SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
     CASE letter WHEN 'a' THEN 'widget-' || number WHEN 'w' THEN agent END AS recipient,
@@ -76,6 +84,8 @@ SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
 FROM keyed LEFT JOIN sessions USING (number)
 ASOF LEFT JOIN holdings
     ON holdings.number = keyed.number AND coalesce(accepted_ns, sent_ns, due_ns, 0) < holdings.until_ns"""
+
+MESSAGES = "CREATE VIEW messages AS SELECT * EXCLUDE (planned, seen) FROM mids WHERE planned"
 
 # One row per message, party and page of it that saw the message in any way but the audit's.
 SIGHTINGS = """
@@ -92,7 +102,7 @@ SELECT mid, party, coalesce(view, 0) AS view,
     count(*) FILTER (kind = 'displayed') AS displays,
     count(*) FILTER (kind = 'removed') AS removals,
     coalesce(max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed'), false) AS wiped,
-    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) AS why
+    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL) AS why
 FROM (SELECT * REPLACE (if(kind = 'received', coalesce(via, 'live'), via) AS via) FROM frames)
 WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via IS DISTINCT FROM 'audit'
     AND party IS NOT NULL
@@ -122,19 +132,21 @@ SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS rec
     min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
     min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
     arg_min(via, displayed_ns) AS via,
-    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) AS why,
+    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL) AS why,
     max(if(displays > 0, greatest(displays - removals, 1), 0)) AS copies,
     bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0) AS wiped
 FROM pages GROUP BY mid"""
 
-SAID = (NAMED, FRAMES, MESSAGES)
 SEEN = (SIGHTINGS, SHOWN)
 
 
 def create_messages(con: duckdb.DuckDBPyConnection) -> None:
-    """Table messages and view frames; needs those of reports.witnesses."""
-    for step in SAID:
-        con.execute(step)
+    """Table mids, views messages and frames; needs those of reports.witnesses."""
+    con.execute(NAMED)
+    nameless = con.execute("SELECT count(*) FROM named").fetchone()
+    con.execute(FRAMES if nameless == (0,) else FRAMES_NAMED)
+    con.execute(MIDS)
+    con.execute(MESSAGES)
 
 
 def create_sightings(con: duckdb.DuckDBPyConnection) -> None:

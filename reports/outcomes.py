@@ -90,7 +90,7 @@ def case(reasons: tuple[Reason, ...]) -> str:
 
 
 JUDGED = f"""
-CREATE TABLE judged AS
+CREATE VIEW judged AS
 WITH owing AS (
     SELECT *, in_audit OR seen_ns IS NOT NULL AS seen, {case(NOT_ACCEPTED)} AS not_accepted,
         {case(NOT_OWED)} AS not_owed, {case(UNJUDGED)} AS unjudged

@@ -126,9 +126,9 @@ FACTS = _columns(
      "entered_namespace"),
     ("stale", "BOOLEAN", "", "that room was the session's once, or is another session's", "never",
      "coalesce(stale, false)"),
-    ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "first_acks.acked_ns"),
+    ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "seats.acked_ns"),
     ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",
-     "joiners.party IS NOT NULL"),
+     "coalesce(ever_joined, false)"),
     # afterwards, for those that were not displayed within the horizon
     ("joined_after", "BOOLEAN", "", "a join succeeded after it", "not looked up", "joined_after"),
     ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up", "asked_after"),

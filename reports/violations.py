@@ -47,12 +47,21 @@ SELECT copied.mid, displays - removals - 1 AS n, displays, coalesce(frames, 0) A
 FROM copied LEFT JOIN by_page USING (mid, party, "view") LEFT JOIN kept USING (mid)"""
 
 # At receipt: live frames of one connection whose seq is below one that had come on it before; copies are duplicates.
-# At display: a page put the message where its list did not ascend, though it had come in order.
+# At display: a page put the message where its list did not ascend, though it had come in order. A connection that all
+# frames came over in ascending order needs no closer look.
 REORDERS = """
 CREATE TABLE reorders AS
-WITH firsts AS (
-    SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS said FROM frames
-    WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND conn IS NOT NULL GROUP BY ALL
+WITH live AS (
+    SELECT party, session, conn, mid, t, seq FROM frames
+    WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND conn IS NOT NULL
+),
+suspects AS (
+    SELECT party, conn FROM live GROUP BY party, conn
+    HAVING count(seq) < count(*) OR list(seq ORDER BY t) <> list_sort(list(seq))
+),
+firsts AS (
+    SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS said
+    FROM live SEMI JOIN suspects USING (party, conn) GROUP BY ALL
 ),
 numbered AS (
     SELECT mid, party, conn, t, coalesce(messages.session, firsts.session) AS session,
@@ -76,8 +85,9 @@ LEAKS = """
 CREATE TABLE leaks AS
 WITH came AS (FROM events WHERE kind = 'received' AND via IS DISTINCT FROM 'audit' AND party IS NOT NULL),
 owned AS (
-    SELECT party, mid, t, try_cast(split_part(split_part(mid, ':', -1), '.', 1) AS INTEGER) AS number
-    FROM came WHERE starts_with(mid, run_prefix())
+    SELECT party, mid, t, try_cast(index AS INTEGER) AS number
+    FROM (SELECT party, mid, t, split_part(split_part(mid, ':', -1), '.', 1) AS index FROM came)
+    WHERE starts_with(mid, run_prefix()) AND party <> 'widget-' || index  -- most are where they belong
     UNION ALL
     SELECT party, named.mid, t,
         coalesce(try_cast(split_part(split_part(named.mid, ':', -1), '.', 1) AS INTEGER), sessions.number)
@@ -95,7 +105,7 @@ SELECT mid, 1 AS n, coalesce(asked_ns <= t, false) AS asked FROM leaked LEFT JOI
 # Accepted or displayed, absent from what is stored.
 PHANTOMS = """
 CREATE TABLE phantoms AS
-SELECT mid, 1 AS n, seen_ns IS NOT NULL OR published_ns IS NOT NULL AS emitted FROM judged
+SELECT mid, 1 AS n, seen_ns IS NOT NULL OR published_ns IS NOT NULL AS emitted FROM caused
 WHERE stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)"""
 
 VIOLATIONS: Mapping[str, str] = MappingProxyType(
@@ -198,7 +208,7 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = MappingProxyType(
 
 
 def create_violations(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables duplicates, reorders, leaks, phantoms; needs those of reports.facts and reports.outcomes."""
+    """Tables duplicates, reorders, leaks, phantoms; needs those of reports.facts, and caused of reports.ledger."""
     for step in VIOLATIONS.values():
         con.execute(step)
 

@@ -84,9 +84,9 @@ lives AS (
 ),
 killed AS (SELECT max(t) AS t FROM events WHERE kind = 'server_ended' AND status IS DISTINCT FROM 0),
 written AS (SELECT count(*) > 0 AS messages FROM events WHERE kind IN ('stored', 'published'))
-SELECT source, start_ns, last_ns,
+SELECT source, start_ns, last_ns, lead(start_ns, 1, forever()) OVER (ORDER BY start_ns) AS next_ns,
     CASE WHEN NOT messages THEN start_ns
-        WHEN lead(start_ns) OVER (ORDER BY start_ns) IS NULL AND coalesce(killed.t < last_ns, true) THEN forever()
+        WHEN next_ns = forever() AND coalesce(killed.t < last_ns, true) THEN forever()
         ELSE last_ns END AS speaks_ns
 FROM lives, killed, written"""
 
@@ -155,7 +155,9 @@ spaced AS (
 numbered AS (
     SELECT *, count(*) FILTER (apart) OVER (PARTITION BY party ORDER BY start_ns, end_ns) AS cluster FROM spaced
 )
-SELECT party, min(start_ns) AS start_ns, max(end_ns) AS end_ns FROM numbered GROUP BY party, cluster"""
+SELECT party, min(start_ns) AS start_ns, max(end_ns) AS end_ns,
+    lead(min(start_ns), 1, forever()) OVER (PARTITION BY party ORDER BY min(start_ns)) AS next_ns
+FROM numbered GROUP BY party, cluster"""
 
 # When a page's timers stood still, as it noticed itself when they ran again.
 FREEZES = """

@@ -25,7 +25,7 @@ BENCHES: dict[str, tuple[str, Callable[[], Figures]]] = {
     ),
     "target": ("one message said, answered and read, by different descriptions of a server", described.measure),
     "recorder": ("one event, recorded", recorder.measure),
-    "ledger": ("the ledger of 100,000 messages, a fifth of them missed", ledger.measure),
+    "ledger": ("the ledger of 0.1, 1 and 10 million messages, a fifth of them missed", ledger.measure),
     "truth": ("what is known beforehand beside what runs say of it; five minutes", truth.measure),
     "10k": ("ten thousand widgets joined at once, the bundled server beside them; ten minutes and more", many.measure),
 }

@@ -1,148 +1,146 @@
-"""Measure the ledger of 100,000 messages: seconds to seal, to build and to summarise it, and the memory at its peak.
+"""Measure the ledger at growing size: seconds and memory, and how many scans of the same evidence it costs.
 
-The evidence is written here in the real format, as of a run of 1,000 sessions with a journal: every message is sent,
-accepted, stored, published, written, received, displayed and audited, but for the first fifth of each session, which
-comes before the widget joins. Every second widget is handed those with the join; the others lose them.
-`python -m tests.bench.ledger`
+The evidence is that of sessions of 100 messages, each sent, accepted, received and displayed; but a fifth of them come
+before the widget has joined, and every second widget is never handed those. A scan is `sum(hash(COLUMNS(*)))` over the
+same file: all that is in it, looked at once. Two threads, warm; a scan is the median of 5, and so is a ledger that
+takes no longer than a few seconds. `python -m tests.bench.ledger`
 """
 
 import json
+import math
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from statistics import median
 
+import duckdb
 import orjson
 
-from loadtests.events import FORMAT, KINDS
+from loadtests.events import FORMAT, columns
 from loadtests.seal import seal
-from reports.ledger import build_ledger
+from reports.ledger import Ledger, build_ledger
 
-SESSIONS, MESSAGES, EARLY, AGENTS = 1000, 100, 20, 50
+SIZES = {"100k": 100_000, "1m": 1_000_000, "10m": 10_000_000}
+SEALED = "100k"
+PER_SESSION, EARLY, AGENTS = 100, 20, 50
 ROOT = Path(__file__).resolve().parent.parent.parent
-WITHIN_S = 300
-T0_NS, MS, SECOND = 10**12, 10**6, 10**9
-RUN = "8abe6356"
-Event = dict[str, Any]
+WITHIN_S = 1800
+T0_NS = 10**12
+
+# The order is made of numbers, before they become the words of events.
+EVIDENCE = f"""
+WITH happened AS (
+    SELECT i, NULL::BIGINT AS n, i * 20 + unnest([0, 500, 10_741, 10_749, 10_750, 10_754]) AS ms,
+        unnest(['session_opened', 'assumed', 'connecting', 'connected', 'join_sent', 'joined']) AS kind
+    FROM range($sessions) AS sessions(i)
+    UNION ALL
+    SELECT i, n, i * 20 + 1_000 + n * 500 + unnest([0, 7]), unnest(['sent', 'accepted'])
+    FROM range($sessions) AS sessions(i), range({PER_SESSION}) AS messages(n)
+    UNION ALL
+    SELECT i, n, i * 20 + if(n < {EARLY}, 10_755, 1_008 + n * 500) + unnest([0, 1]), unnest(['received', 'displayed'])
+    FROM range($sessions) AS sessions(i), range({PER_SESSION}) AS messages(n) WHERE n >= {EARLY} OR i % 2 = 1
+    UNION ALL
+    SELECT NULL, NULL, $sessions * 20 + 200_000, 'sentinel'
+)
+SELECT 'swarm-1' AS source, row_number() OVER () AS line, {T0_NS} + ms * 1_000_000 AS t, kind,
+    if(kind IN ('assumed', 'sent', 'accepted'), 'agent-' || i % {AGENTS}, 'widget-' || i) AS party,
+    if(i IS NULL, NULL, 1) AS view, printf('s%015x', i) AS session,
+    if(kind IN ('session_opened', 'assumed', 'sent', 'accepted'), NULL, view) AS conn,
+    '8abe6356:' || i || '.a.' || n AS mid, n + 1 AS seq,
+    if(kind IN ('session_opened', 'assumed'), i, NULL) AS "index",
+    if(kind IN ('accepted', 'received'), 'm' || i || '-' || n, NULL) AS id,
+    CASE WHEN kind = 'sent' THEN 'rest' WHEN kind IN ('received', 'displayed') THEN if(n < {EARLY}, 'join', 'live')
+        END AS via,
+    if(kind = 'sent', t - 1_000_000, NULL) AS due_ns, if(kind = 'accepted', 201, NULL) AS status,
+    if(kind IN ('join_sent', 'joined'), 'chat:' || session, NULL) AS room,
+    if(kind IN ('join_sent', 'joined'), 0, NULL) AS "after",
+    if(kind = 'joined', if(i % 2 = 1, {EARLY}, 0), NULL) AS "count"
+FROM (FROM happened ORDER BY ms, n, kind)"""
 
 
 def measure() -> dict[str, float]:
-    """In a process of its own, so that the memory is the ledger's."""
-    with tempfile.TemporaryDirectory() as folder:
-        events = write(Path(folder))
-        command = [sys.executable, "-m", "tests.bench.ledger", folder]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-    return {"messages": SESSIONS * MESSAGES, "events": events, **json.loads(done.stdout)}
+    """Every size in a process of its own, so that the memory is that ledger's."""
+    measured: dict[str, float] = {}
+    for size, messages in SIZES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder), messages)
+            command = [sys.executable, "-m", "tests.bench.ledger", folder]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+            if done.returncode:
+                raise RuntimeError(done.stderr)
+            measured |= {f"{name}_{size}": value for name, value in json.loads(done.stdout).items()}
+            if size == SEALED:
+                measured[f"seal_s_{size}"] = _seal(Path(folder))
+    first, last = SIZES
+    growth = measured[f"ledger_s_{last}"] / measured[f"ledger_s_{first}"]
+    return {**measured, "exponent": math.log(growth) / math.log(SIZES[last] / SIZES[first])}
 
 
-def write(folder: Path) -> int:
-    """A run folder of such a run, not yet sealed; how many events it has."""
-    (folder / "events").mkdir()
+def write(folder: Path, messages: int) -> None:
+    """A sealed run folder with so many messages."""
     info = {
-        "format": FORMAT, "run": RUN, "seed": 7, "scenario": {"name": "bench", "goals": {}}, "t0_ns": T0_NS,
+        "format": FORMAT, "run": "8abe6356", "seed": 7, "scenario": {"name": "bench", "goals": {}}, "t0_ns": T0_NS,
         "target": {"promises": {"ack": True, "history": True, "order": True}, "widget": {"join": {"event": "join"}}},
         "horizon_s": 22.0, "late_after_s": 2.0, "warm_up_s": 0.0, "workers": 1, "fault_windows": [],
-        "planned": {"widgets": SESSIONS, "agents": AGENTS, "messages": SESSIONS * MESSAGES},
+        "planned": {"widgets": messages // PER_SESSION, "agents": AGENTS, "messages": messages},
         "clocks": [{"process": "start", "monotonic_ns": T0_NS, "utc": "2025-11-22T12:00:00+00:00"}],
         "end": {"state": "complete", "reason": None},
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(info))
-    written = 0
-    with (folder / "events/swarm-1.jsonl").open("wb") as swarm, (folder / "events/journal-1.jsonl").open("wb") as own:
-        for event in _run():
-            file = own if KINDS[event["kind"]].writer == "server" else swarm
-            file.write(orjson.dumps(event) + b"\n")
-            written += 1
-    return written
+    fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
+    with duckdb.connect(config={"memory_limit": "4GB", "temp_directory": str(folder / "scratch")}) as con:
+        con.execute(f"CREATE TABLE evidence ({fields})")
+        con.execute(
+            f"COPY (FROM evidence UNION ALL BY NAME ({EVIDENCE})) TO '{folder / 'events.parquet'}' "
+            "(FORMAT parquet, COMPRESSION zstd)",
+            {"sessions": messages // PER_SESSION},
+        )
 
 
-def _run() -> Iterator[Event]:
-    yield {"t": T0_NS, "kind": "server_started", "boot": "1"}
-    for number in range(AGENTS):
-        about = {"party": f"agent-{number}", "view": 1, "conn": 1}
-        yield {"t": T0_NS, "kind": "connecting", **about}
-        yield {"t": T0_NS + MS, "kind": "connected", "sid": f"desk-{number}", **about}
-    for index in range(SESSIONS):
-        yield from _session(index, T0_NS + SECOND + index * 20 * MS)
-    end_ns = T0_NS + 200 * SECOND
-    yield {"t": end_ns, "kind": "loop_lag", "lag_ms": 1.0}
-    yield {"t": end_ns, "kind": "sentinel"}
-
-
-def _session(index: int, from_ns: int) -> Iterator[Event]:
-    """Messages come every 500 ms from the assume on; the widget joins between the last early one and the next."""
-    session, room = f"s{index:015x}", f"chat:s{index:015x}"
-    widget = {"party": f"widget-{index}", "view": 1, "session": session}
-    agent = {"party": f"agent-{index % AGENTS}", "view": 1, "session": session}
-    yield {"t": from_ns, "kind": "session_opened", "index": index, **widget}
-    yield {"t": from_ns + 500 * MS, "kind": "assumed", "index": index, **agent}
-    yield from _join(agent, f"desk-{index % AGENTS}", room, from_ns + 501 * MS, 0)
-    first_ns = from_ns + SECOND
-    joins_ns = first_ns + EARLY * 500 * MS - 250 * MS
-    yield {"t": joins_ns - 9 * MS, "kind": "connecting", "conn": 1, **widget}
-    yield {"t": joins_ns - MS, "kind": "connected", "conn": 1, "sid": f"page-{index}", **widget}
-    offered = EARLY if index % 2 else 0
-    yield from _join(widget, f"page-{index}", room, joins_ns, offered)
-    for number in range(MESSAGES):
-        at_ns, early = first_ns + number * 500 * MS, number < EARLY
-        about = {"session": session, "mid": f"{RUN}:{index}.a.{number}", "seq": number + 1}
-        yield from _message(about, f"m{index}-{number}", index, room, at_ns, early)
-        if not early or offered:
-            seen = {"conn": 1, **widget, **about, "via": "join" if early else "live"}
-            seen_ns = joins_ns + 5 * MS if early else at_ns + 8 * MS
-            yield {"t": seen_ns, "kind": "received", "id": f"m{index}-{number}", **seen}
-            yield {"t": seen_ns + 1, "kind": "displayed", **seen}
-    yield from _audit(widget, index)
-
-
-def _join(party: Event, sid: str, room: str, at_ns: int, count: int) -> Iterator[Event]:
-    yield {"t": at_ns, "kind": "join_sent", "conn": 1, "room": room, "after": 0, **party}
-    yield {"t": at_ns + MS, "kind": "room_entered", "sid": sid, "room": room, "session": party["session"]}
-    yield {"t": at_ns + 4 * MS, "kind": "joined", "conn": 1, "room": room, "after": 0, "count": count, **party}
-
-
-def _message(about: Event, id: str, index: int, room: str, at_ns: int, early: bool) -> Iterator[Event]:
-    """What agent and server write down of one message."""
-    sender = {"party": f"agent-{index % AGENTS}", "view": 1, **about}
-    sids = [f"desk-{index % AGENTS}", *([] if early else [f"page-{index}"])]
-    yield {"t": at_ns, "kind": "sent", "due_ns": at_ns - MS, "via": "rest", **sender}
-    yield {"t": at_ns + 4 * MS, "kind": "stored", "id": id, **about}
-    published = {"room": room, "members": len(sids), "sids": sids, "id": id}
-    yield {"t": at_ns + 5 * MS, "kind": "published", **published, **about}
-    yield {"t": at_ns + 6 * MS, "kind": "written", "sid": sids[-1], "id": id, **about}
-    yield {"t": at_ns + 7 * MS, "kind": "accepted", "status": 201, "id": id, **sender}
-
-
-def _audit(widget: Event, index: int) -> Iterator[Event]:
-    at_ns = T0_NS + 190 * SECOND
-    yield {"t": at_ns, "kind": "history_read", "after": 0, "count": MESSAGES, "audit": True, **widget}
-    for number in range(MESSAGES):
-        about = {"mid": f"{RUN}:{index}.a.{number}", "seq": number + 1, "id": f"m{index}-{number}", "via": "audit"}
-        yield {"t": at_ns + 1, "kind": "received", **widget, **about}
+def _seal(folder: Path) -> float:
+    """The same events as the lines that a recorder writes; seconds to seal them."""
+    events = duckdb.sql(f"FROM '{folder / 'events.parquet'}'")
+    (folder / "events").mkdir()
+    with (folder / "events/swarm-1.jsonl").open("wb") as file:
+        for row in events.select("* EXCLUDE (source, line)").fetchall():
+            fields = {name: value for name, value in zip(events.columns[2:], row, strict=True) if value is not None}
+            file.write(orjson.dumps(fields) + b"\n")
+    (folder / "events.parquet").unlink()
+    return _seconds(lambda: seal(folder))
 
 
 def _build(folder: Path) -> dict[str, float]:
+    """In a process that has two processors, and by that two threads."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+    with duckdb.connect() as con:
+        scan = f"SELECT sum(hash(COLUMNS(*))) FROM '{folder / 'events.parquet'}'"
+        con.execute(scan)
+        scan_s = median(_seconds(lambda: con.execute(scan)) for _ in range(5))
+    ledger_s = [_seconds(lambda: _found(build_ledger(folder)))]
+    while len(ledger_s) < 5 and ledger_s[0] < 5:
+        ledger_s.append(_seconds(lambda: build_ledger(folder)))
+    peak_mb = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    return {"scan_s": scan_s, "ledger_s": median(ledger_s), "ratio": median(ledger_s) / scan_s, "peak_mb": peak_mb}
+
+
+def _found(ledger: Ledger) -> None:
+    """What the evidence holds must have been found: a wrong ledger has no speed."""
+    (found,) = ledger.query(
+        "SELECT count(*) AS n, count(*) FILTER (outcome = 'live') AS live, count(*) FILTER (outcome = 'lost') AS lost, "
+        "count(*) FILTER (missed_because = 'early_message') AS early FROM ledger"
+    ).itertuples(index=False)
+    messages, early = found.n, found.n * EARLY // PER_SESSION
+    assert (found.live, found.lost, found.early) == (messages - early, early // 2, early), found
+
+
+def _seconds(what: Callable[[], object]) -> float:
     began_s = time.perf_counter()
-    seal(folder)
-    sealed_s = time.perf_counter()
-    ledger = build_ledger(folder)
-    built_s = time.perf_counter()
-    summary = ledger.summary
-    early = SESSIONS * EARLY
-    found = (summary.live, summary.recovered, summary.lost, summary.missed_because)
-    assert found == (SESSIONS * MESSAGES - early, early // 2, early // 2, {"early_message": early}), found
-    status = Path("/proc/self/status").read_text()
-    return {
-        "seal_s": sealed_s - began_s,
-        "build_s": built_s - sealed_s,
-        "summary_s": time.perf_counter() - built_s,
-        "peak_memory_mb": int(status.partition("VmHWM:")[2].split()[0]) / 1024,
-    }
+    what()
+    return time.perf_counter() - began_s
 
 
 if __name__ == "__main__":

@@ -185,7 +185,12 @@ def test_violations_are_attributed(ledgers, tell, reading):
     assert ledger.attributed == MADE[tell]
     counted = {name: sum(found.values()) for name, found in MADE[tell].items()}
     assert {name: ledger.counters[name] for name in ATTRIBUTIONS} == {**dict.fromkeys(ATTRIBUTIONS, 0), **counted}
-    assert ledger.summary.attributed == ledger.attributed
+
+
+def test_the_summary_says_it_too(ledgers):
+    ledger = ledgers[two_tabs.__name__]["journal"]
+    made = ledgers[emitted_out_of_order.__name__]["journal"]
+    assert (ledger.summary.attributed, made.summary.attributed) == ({}, {"reorders": {"emitted_out_of_order": 1}})
 
 
 def test_every_attribution_has_a_history():
