@@ -4,6 +4,7 @@ Readable in grey: lost is dark, recovered is light and hatched. No pyplot, so th
 """
 
 import io
+import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -61,7 +62,7 @@ def with_key(figure: Figure, axes: Axes) -> Figure:
     """Each name once, however many bars carry it."""
     handles, names = axes.get_legend_handles_labels()
     once = dict(zip(names, handles, strict=True))
-    figure.legend(once.values(), once, loc="outside lower left", ncols=6, frameon=False, fontsize=9)
+    figure.legend(once.values(), once, loc="outside lower left", ncols=7, columnspacing=1.4, frameon=False, fontsize=9)
     return figure
 
 
@@ -69,3 +70,9 @@ def judged(ledger: "Ledger") -> pd.DataFrame:
     """The ledger's rows that were owed and could be judged."""
     rows: pd.DataFrame = ledger.deliveries
     return rows[rows["owed"] & (rows["outcome"] != "unjudged")]
+
+
+def round_up(value: float) -> float:
+    """To 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))

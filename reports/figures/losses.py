@@ -1,6 +1,5 @@
 """How much was missed: against the recipient's join, and by cause."""
 
-import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -8,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures.canvas import HATCHED, INK, LOST, NOTHING_OWED, PALE, judged, nothing, picture, with_key
+from reports.figures.canvas import HATCHED, INK, LOST, NOTHING_OWED, PALE, judged, nothing, picture, round_up, with_key
 from reports.intervals import rate_by_session
 from reports.words import plural
 
@@ -78,7 +77,7 @@ def _places(
     one for those whose recipient never joined.
     """
     reach_s = max([NARROWEST_S, *offset_s[missed & (offset_s <= WIDEST_S)]])
-    width = _round_up(reach_s / BINS_A_SIDE)
+    width = round_up(reach_s / BINS_A_SIDE)
     edge = width * BINS_A_SIDE
     places = offset_s.fillna(0.0) // width * width + width / 2
     before, after, never = -edge - 1.5 * width, edge + 1.5 * width, edge + 4 * width
@@ -86,12 +85,6 @@ def _places(
     ticks = {tick: f"{tick:.3g}" for tick in (-edge, -edge / 2, 0.0, edge / 2, edge)}
     extra = {before: "\nearlier", after: "\nlater", never: "\nnever\njoined"}
     return places.round(9), width, {**ticks, **{at: label for at, label in extra.items() if (places == at).any()}}
-
-
-def _round_up(value: float) -> float:
-    """To 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
 
 
 def _offset_bar(axes: Axes, place: float, width: float, rows: pd.DataFrame) -> None:
