@@ -58,11 +58,10 @@ def time_to_rejoin(ledgers: "Mapping[str, Ledger]") -> Figure:
     """
     backs = {name: absences(ledger)["back_s"] for name, ledger in ledgers.items()}
     backs = {name: back_s for name, back_s in backs.items() if len(back_s)}
-    slowest = max(backs, key=lambda name: float(backs[name].max()), default="")
+    lasts = {name: float(back_s.max()) for name, back_s in backs.items()}
+    slowest, last_s = max(lasts.items(), key=itemgetter(1), default=("", 0.0))
     figure, axes = picture(
-        f"The last to be back: {slowest}, {seconds(float(backs[slowest].max()))} after the fault was over"
-        if backs
-        else "",
+        f"The last to be back: {slowest}, {seconds(last_s)} after the fault was over",
         "share of those taken away who had joined again, by the time since the fault was over; bars: medians",
     )
     if not backs:
