@@ -1,5 +1,6 @@
 """Who was taken away by which of the plan's faults, for how long, when each was back, and what was missed meanwhile."""
 
+import json
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,29 +17,31 @@ def absences(ledger: "Ledger") -> pd.DataFrame:
     were missed, or lost for good.
     """
     windows = ledger.run.info.get("fault_windows") or []
-    given = ", ".join(
-        "('{name}', {party}, {start_ns}, {end_ns})".format(**{**each, "party": _quoted(each["party"])})
-        for each in windows
-    )
-    found = ledger.query(SQL.format(windows=f"VALUES {given}" if given else "SELECT '', NULL, 0, 0 WHERE false"))
-    return found.astype({"back_s": "Float64"})
+    return ledger.query(SQL, [json.dumps(windows)]).astype({"back_s": "Float64"})
 
 
 def due_per_s(ledger: "Ledger", parties: "pd.Series[str]") -> float:
     """How many messages were due to each of these parties a second; 0 where none had two."""
-    names = ", ".join(map(_quoted, set(parties)))
-    found = ledger.query(f"""
+    found = ledger.query(
+        """
         WITH dues AS (
             SELECT count(*) - 1 AS n, (max(due_ns) - min(due_ns)) / 1e9 AS s FROM ledger
-            WHERE recipient IN ({names}) AND due_ns IS NOT NULL GROUP BY recipient
+            WHERE list_contains(?, recipient) AND due_ns IS NOT NULL GROUP BY recipient
         )
-        SELECT coalesce(sum(n) / nullif(sum(s), 0), 0) AS rate FROM dues""")
+        SELECT coalesce(sum(n) / nullif(sum(s), 0), 0) AS rate FROM dues""",
+        [sorted(set(parties))],
+    )
     return float(found["rate"].iloc[0])
 
 
-# A fault of the server hits everybody who had joined. Whose connection outlived the fault was not taken away.
+# A fault of the server hits everybody who had joined. Whose connection outlived the fault was not taken away, and who
+# was done before it was over had nowhere to be back to.
 SQL = """
-WITH windows(fault, hit, start_ns, end_ns) AS ({windows}),
+WITH windows AS (
+    SELECT each.name AS fault, each.party AS hit, each.start_ns, each.end_ns
+    FROM (SELECT unnest(from_json(?,
+        '[{"name": "VARCHAR", "party": "VARCHAR", "start_ns": "BIGINT", "end_ns": "BIGINT"}]')) AS each)
+),
 joins AS (SELECT party, conn, min(t) AS t FROM events WHERE kind = 'joined' AND party IS NOT NULL GROUP BY party, conn),
 done AS (SELECT party, max(t) AS t FROM events WHERE kind IN ('closed', 'withdrawn') GROUP BY party),
 hits AS (
@@ -49,6 +52,7 @@ ends AS (
     SELECT hits.* FROM hits LEFT JOIN done USING (party)
     JOIN events ON events.party = hits.party AND events.conn = hits.conn AND kind = 'disconnected'
         AND events.t >= start_ns AND events.t < coalesce(done.t, events.t + 1)
+    WHERE coalesce(done.t > end_ns, true)
 ),
 backs AS (
     SELECT ends.*, min(joins.t) AS back_ns
@@ -66,7 +70,3 @@ counted AS (
 SELECT fault, party, (end_ns - start_ns) / 1e9 AS away_s, (back_ns - end_ns) / 1e9 AS back_s,
     coalesce(missed, 0)::INTEGER AS missed, coalesce(lost, 0)::INTEGER AS lost
 FROM backs LEFT JOIN counted USING (party, start_ns) ORDER BY start_ns, party"""
-
-
-def _quoted(party: str | None) -> str:
-    return "NULL" if party is None else f"'{party}'"

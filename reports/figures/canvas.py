@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 INK, PALE = "#1f2933", "#66717d"
 LIVE, LATE, PALER, LOST, SHADE = "#6b8cae", "#c77700", "#c3d0dd", "#7a1626", "#f0e4c8"
 HATCHED: dict[str, Any] = {"color": PALER, "edgecolor": PALE, "hatch": "////", "linewidth": 0.5}
+KEY_WIDTH = 125  # characters of a row, each sign counting as eight
 NOTHING_OWED = "No message was owed to anybody."
 
 
@@ -62,7 +63,9 @@ def with_key(figure: Figure, axes: Axes) -> Figure:
     """Each name once, however many bars carry it."""
     handles, names = axes.get_legend_handles_labels()
     once = dict(zip(names, handles, strict=True))
-    figure.legend(once.values(), once, loc="outside lower left", ncols=7, columnspacing=1.4, frameon=False, fontsize=9)
+    rows = math.ceil(sum(len(name) + 8 for name in once) / KEY_WIDTH)
+    ncols = math.ceil(len(once) / max(1, rows))
+    figure.legend(once.values(), once, loc="outside lower left", ncols=ncols, frameon=False, fontsize=9)
     return figure
 
 

@@ -6,17 +6,16 @@ A lane is a band that says what the party's connection was doing; a message goes
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from reports.figures.canvas import INK, LATE, LIVE, LOST, PALE, PALER, SHADE, picture, with_key
+from reports.figures.canvas import INK, LATE, LIVE, LOST, PALE, PALER, SHADE, nothing, picture, with_key
 from reports.steps import AGENT, AWAY, CONNECTED, JOINED, SERVER, WIDGET, lane
 from reports.words import plural
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reports.ledger import Ledger
 
 HEIGHTS = {WIDGET: 2.0, SERVER: 1.0, AGENT: 0.0}
@@ -33,7 +32,7 @@ WAYS: Mapping[str, tuple[str, str, str]] = {  # colour, line, marker
     "late": (LATE, "-", "arrow"),
     "recovered": (INK, "--", "D"),
     "lost": (LOST, "-", "x"),
-    REFUSED: (LOST, ":", "x"),
+    REFUSED: (PALE, ":", "X"),
     "unjudged": (PALE, ":", "$?$"),
 }
 MESSAGE = ["key", "sender", "sent_s", "emitted_s", "shown_s"]
@@ -47,9 +46,11 @@ def session_timeline(ledger: "Ledger", mid: str) -> Figure:
     row = row_of(ledger, mid)
     names = {lane({"party": party}): str(party) for party in (row["sender"], row["recipient"]) if party}
     spans = _spans(ledger, row["session"], names)
-    opened_ns = int(spans.loc[spans["kind"] == "session_opened", "from_ns"].min())
-    rows = _ways(ledger, row["session"], opened_ns)
+    opened_ns = spans.loc[spans["kind"] == "session_opened", "from_ns"].min()
+    rows = _ways(ledger, row["session"], 0 if pd.isna(opened_ns) else int(opened_ns))
     figure, axes = picture(_finding(rows, names), _causes(rows), height=4.6)
+    if pd.isna(opened_ns) or rows.empty:
+        return nothing(figure, axes, "Nothing was sent in this session.")
     end_s = float(rows[["sent_s", "shown_s"]].max().max()) + 1.0
     _bands(axes, spans, opened_ns, end_s)
     for way, of_way in rows.groupby("way", sort=False):
@@ -64,12 +65,15 @@ def session_timeline(ledger: "Ledger", mid: str) -> Figure:
 
 def _ways(ledger: "Ledger", session: str, opened_ns: int) -> "pd.DataFrame":
     """The session's messages that were sent, with their times in s from its opening."""
-    return ledger.query(f"""
+    return ledger.query(
+        f"""
         SELECT key, sender, outcome, missed_because, coalesce(outcome, '{REFUSED}') AS way,
             (sent_ns - {opened_ns}) / 1e9 AS sent_s,
             (coalesce(published_ns, accepted_ns, sent_ns) - {opened_ns}) / 1e9 AS emitted_s,
             (coalesce(displayed_ns, published_ns, accepted_ns, sent_ns) - {opened_ns}) / 1e9 AS shown_s
-        FROM ledger WHERE session = '{session}' AND sent_ns IS NOT NULL ORDER BY sent_ns, key""")
+        FROM ledger WHERE session = ? AND sent_ns IS NOT NULL ORDER BY sent_ns, key""",
+        [session],
+    )
 
 
 def _finding(rows: "pd.DataFrame", names: Mapping[str, str]) -> str:
@@ -98,11 +102,11 @@ def _spans(ledger: "Ledger", session: str, names: Mapping[str, str]) -> "pd.Data
 
     A page is joined when it has joined this session, whatever other sessions an agent has.
     """
-    parties = ", ".join(f"'{name}'" for name in names.values())
-    return ledger.query(f"""
+    return ledger.query(
+        f"""
         WITH talk AS (
-            SELECT CASE WHEN party LIKE 'agent-%' THEN '{AGENT}' ELSE '{WIDGET}' END AS lane, *
-            FROM events WHERE party IN ({parties}) AND (session = '{session}' OR session IS NULL)
+            SELECT if(party LIKE 'agent-%', '{AGENT}', '{WIDGET}') AS lane, *
+            FROM events WHERE list_contains($parties, party) AND (session = $session OR session IS NULL)
                 AND kind IN ('session_opened', 'connecting', 'connect_failed', 'disconnected', 'connected', 'joined')
             UNION ALL
             SELECT '{SERVER}', * FROM events WHERE kind IN ('server_ended', 'server_ready')
@@ -110,7 +114,9 @@ def _spans(ledger: "Ledger", session: str, names: Mapping[str, str]) -> "pd.Data
         SELECT lane, kind, t AS from_ns, lead(t) OVER (PARTITION BY lane, view ORDER BY t, source, line) AS to_ns,
             CASE WHEN kind IN ('joined', 'server_ready') THEN '{JOINED}'
                 WHEN kind = 'connected' THEN '{CONNECTED}' ELSE '{AWAY}' END AS state
-        FROM talk ORDER BY t""")
+        FROM talk ORDER BY t""",
+        {"parties": list(names.values()), "session": session},
+    )
 
 
 def _bands(axes: Axes, spans: "pd.DataFrame", opened_ns: int, end_s: float) -> None:
