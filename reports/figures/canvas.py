@@ -5,15 +5,11 @@ Readable in grey: lost is dark, recovered is light and hatched. No pyplot, so th
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-if TYPE_CHECKING:
-    from reports.ledger import Ledger
 
 INK, PALE = "#1f2933", "#66717d"
 LIVE, LATE, PALER, LOST, SHADE = "#6b8cae", "#c77700", "#c3d0dd", "#7a1626", "#f0e4c8"
@@ -67,12 +63,6 @@ def with_key(figure: Figure, axes: Axes) -> Figure:
     ncols = math.ceil(len(once) / max(1, rows))
     figure.legend(once.values(), once, loc="outside lower left", ncols=ncols, frameon=False, fontsize=9)
     return figure
-
-
-def judged(ledger: "Ledger") -> pd.DataFrame:
-    """The ledger's rows that were owed and could be judged."""
-    rows: pd.DataFrame = ledger.deliveries
-    return rows[rows["owed"] & (rows["outcome"] != "unjudged")]
 
 
 def round_up(value: float) -> float:

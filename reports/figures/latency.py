@@ -7,30 +7,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from reports.figures.canvas import INK, LATE, LIVE, LOST, PALE, PALER, SHADE, judged, nothing, picture, with_key
+from reports.figures.canvas import INK, LATE, LIVE, LOST, PALE, PALER, SHADE, nothing, picture, with_key
 from reports.words import ms, seconds
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
 
 
+DOTS = 20_000  # of an outcome; of more, every so-many-th is drawn
+MARKS = {"live": ("o", 12, LIVE), "late": ("^", 26, LATE), "recovered": ("D", 20, PALER), "lost": ("x", 26, LOST)}
+
+
 def latency_over_time(ledger: "Ledger") -> Figure:
     """Every owed message at its due: how long until it was shown, or that it was lost. Faults are shaded."""
-    rows = judged(ledger)
-    figure, axes = picture(_half_within(rows), ledger.summary.headline)
-    if rows.empty:
+    dots = _dots(ledger)
+    figure, axes = picture(_half_within(ledger), ledger.summary.headline)
+    if dots.empty:
         return nothing(figure, axes)
-    due_s = (rows["due_ns"] - ledger.run.info["t0_ns"]).astype(float) / 1e9
-    for outcome, marker, size, colour in (
-        ("live", "o", 12, LIVE),
-        ("late", "^", 26, LATE),
-        ("recovered", "D", 20, PALER),
-    ):
-        these = (rows["outcome"] == outcome) & rows["latency_ms"].notna()
-        _dots(axes, due_s[these], rows.loc[these, "latency_ms"].astype(float), outcome, marker, size, colour)
     axes.set_yscale("log")
-    lost = due_s[rows["outcome"] == "lost"]
-    _dots(axes, lost, pd.Series(0.9, index=lost.index), "lost", "x", 26, LOST, transform=axes.get_xaxis_transform())
+    for outcome in MARKS:
+        _draw(axes, outcome, dots[dots["outcome"] == outcome])
     late_ms = ledger.run.info["late_after_s"] * 1e3
     axes.axhline(late_ms, color=PALE, linewidth=0.8, linestyle=":", label=f"late after {seconds(late_ms / 1e3)}")
     low, high = axes.get_ylim()
@@ -43,19 +39,42 @@ def latency_over_time(ledger: "Ledger") -> Figure:
     return with_key(figure, axes)
 
 
-def _half_within(rows: pd.DataFrame) -> str:
-    shown, lost = rows["latency_ms"].dropna().astype(float), int((rows["outcome"] == "lost").sum())
-    half = f"Half of the messages that were shown took at most {ms(shown.median())}" if len(shown) else "None was shown"
-    return f"{half}; {lost:,} were lost" if lost else half
+def _half_within(ledger: "Ledger") -> str:
+    shown_ms, lost = ledger.query("""
+        SELECT median(latency_ms), count(*) FILTER (outcome = 'lost')
+        FROM ledger WHERE owed AND outcome <> 'unjudged'""").iloc[0]
+    half = (
+        "None was shown" if pd.isna(shown_ms) else f"Half of the messages that were shown took at most {ms(shown_ms)}"
+    )
+    return f"{half}; {lost:,.0f} were lost" if lost else half
 
 
-def _dots(axes: Axes, x: Any, y: Any, name: str, marker: str, size: int, colour: str, **more: Any) -> None:
-    if len(x):
-        edge: dict[str, Any] = (
-            {} if marker == "x" else {"edgecolors": INK if name == "recovered" else "none", "linewidths": 0.6}
+def _dots(ledger: "Ledger") -> pd.DataFrame:
+    """outcome, due_s, latency_ms of the messages that are drawn, and of how many with that outcome: `n`."""
+    return ledger.query(
+        f"""
+        WITH judged AS (
+            SELECT outcome, (due_ns - ?) / 1e9 AS due_s, latency_ms, count(*) OVER (PARTITION BY outcome) AS n,
+                row_number() OVER (PARTITION BY outcome ORDER BY due_ns, mid) AS place
+            FROM ledger WHERE owed AND outcome <> 'unjudged'
         )
-        label = f"{name} ({len(x):,})"
-        axes.scatter(x, y, s=size, c=colour, marker=marker, label=label, rasterized=True, zorder=3, **edge, **more)
+        SELECT outcome, due_s, latency_ms, n FROM judged WHERE place % greatest(1, n // {DOTS}) = 0""",
+        [ledger.run.info["t0_ns"]],
+    )
+
+
+def _draw(axes: Axes, outcome: str, dots: pd.DataFrame) -> None:
+    """The lost have no latency and stand on top."""
+    if dots.empty:
+        return
+    marker, size, colour = MARKS[outcome]
+    lost = outcome == "lost"
+    edge: dict[str, Any] = {"edgecolors": INK if outcome == "recovered" else "none", "linewidths": 0.6}
+    y: Any = [0.9] * len(dots) if lost else dots["latency_ms"]
+    n = int(dots["n"].iloc[0])
+    label = f"{outcome} ({n:,}{f', {len(dots):,} drawn' if len(dots) < n else ''})"
+    placed: dict[str, Any] = {"transform": axes.get_xaxis_transform()} if lost else edge
+    axes.scatter(dots["due_s"], y, size, c=colour, marker=marker, label=label, rasterized=True, zorder=3, **placed)
 
 
 def _shade(axes: Axes, ledger: "Ledger") -> None:

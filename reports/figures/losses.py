@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures.canvas import HATCHED, INK, LOST, NOTHING_OWED, PALE, judged, nothing, picture, round_up, with_key
+from reports.figures.canvas import HATCHED, INK, LOST, NOTHING_OWED, PALE, nothing, picture, round_up, with_key
 from reports.intervals import rate_by_session
 from reports.words import plural
 
@@ -20,19 +20,20 @@ WIDEST_S, NARROWEST_S = 30.0, 1.0
 
 def loss_by_join_offset(ledger: "Ledger") -> Figure:
     """Share of messages missed against (join ack minus emit): to the right of 0 the recipient came too late."""
-    rows = judged(ledger)
-    missed = rows["outcome"].isin(["recovered", "lost"])
-    early = ~(rows["join_offset_ms"] < 0).fillna(False).astype(bool)  # a recipient that never joined is later than any
-    title = (
-        f"Sent before the recipient's join: {missed[early].sum():,} of {early.sum():,} missed; "
-        f"after it: {missed[~early].sum():,} of {(~early).sum():,}"
+    width = round_up(_reach_s(ledger) / BINS_A_SIDE)
+    rows = _by_place(ledger, width)
+    sums = rows.groupby("early")[["n", "missed"]].sum().reindex([True, False], fill_value=0)
+    title = "Sent before the recipient's join: {:,} of {:,} missed; after it: {:,} of {:,}".format(
+        *sums.loc[True, ["missed", "n"]], *sums.loc[False, ["missed", "n"]]
     )
     figure, axes = picture(title, "share of messages missed, by how much later than the message the join was; n on top")
     if rows.empty:
         return nothing(figure, axes)
-    places, width, labels = _places(rows["join_offset_ms"].astype(float) / 1e3, missed)
-    for place in sorted(set(places)):
-        _offset_bar(axes, place, width, rows[places == place])
+    for place, of_place in rows.groupby("place"):
+        _offset_bar(axes, float(str(place)), width, of_place)
+    edge = width * BINS_A_SIDE
+    labels = {tick: f"{tick:.3g}" for tick in (-edge, -edge / 2, 0.0, edge / 2, edge)}
+    labels |= {at: said for at, said in _beyond(width).items() if (rows["place"] == at).any()}
     axes.axvline(0, color=INK, linewidth=1, linestyle=":")
     axes.set_ylim(0, 1.12)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
@@ -44,56 +45,61 @@ def loss_by_join_offset(ledger: "Ledger") -> Figure:
 
 def causes(ledger: "Ledger") -> Figure:
     """How many messages each cause made missed, split into those recovered and those lost for good."""
-    rows = judged(ledger)
-    counts = rows[rows["missed_because"].notna()].groupby(["missed_because", "outcome"]).size().unstack(fill_value=0)
-    counts = counts.reindex(columns=["recovered", "lost"], fill_value=0)
-    total = counts.sum(axis=1).sort_values(kind="stable")
-    counts, missed = counts.loc[total.index], int(total.sum())
-    most = (
-        f"Missed most often because of {total.index[-1]}: {total.iloc[-1]:,} of {missed:,}" if missed else "No misses"
-    )
-    said = f"{missed:,} of {plural(len(rows), 'message')} missed, {counts['lost'].sum():,} of them lost for good"
+    counts = ledger.query("""
+        SELECT missed_because AS cause, count(*) AS n, count(*) FILTER (outcome = 'lost') AS lost
+        FROM ledger WHERE owed AND outcome <> 'unjudged' GROUP BY cause ORDER BY n, cause""")
+    owed, counts = int(counts["n"].sum()), counts.dropna(subset=["cause"]).reset_index(drop=True)
+    missed = int(counts["n"].sum())
+    first = counts.tail(1)[["cause", "n"]].to_numpy().tolist()
+    most = "".join(f"Missed most often because of {cause}: {n:,} of {missed:,}" for cause, n in first)
+    said = f"{missed:,} of {plural(owed, 'message')} missed, {counts['lost'].sum():,} of them lost for good"
     figure, axes = picture(most, said, height=1.8 + 0.4 * max(2, len(counts)))
     if not missed:
-        return nothing(figure, axes, "No message was missed." if len(rows) else NOTHING_OWED)
-    names = [str(name) for name in counts.index]
-    axes.barh(names, counts["lost"], color=LOST, height=0.6, label="lost")
-    axes.barh(names, counts["recovered"], left=counts["lost"], label="recovered", height=0.6, **HATCHED)
-    for place, n in enumerate(total):
+        return nothing(figure, axes, "No message was missed." if owed else NOTHING_OWED)
+    axes.barh(counts["cause"], counts["lost"], color=LOST, height=0.6, label="lost")
+    recovered = counts["n"] - counts["lost"]
+    axes.barh(counts["cause"], recovered, left=counts["lost"], label="recovered", height=0.6, **HATCHED)
+    for place, n in enumerate(counts["n"]):
         axes.annotate(f"{n:,}", (n, place), xytext=(5, 0), textcoords="offset points", va="center", color=INK)
-    axes.set_xlim(0, total.max() * 1.1)
+    axes.set_xlim(0, counts["n"].max() * 1.1)
     axes.set_ylim(-0.7, max(2, len(counts)) - 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("messages")
     return with_key(figure, axes)
 
 
-def _places(
-    offset_s: "pd.Series[float]", missed: "pd.Series[bool]"
-) -> tuple["pd.Series[float]", float, dict[float, str]]:
-    """Where each message's bar stands, a bar's width, and the axis's labels.
+def _reach_s(ledger: "Ledger") -> float:
+    """As far as joins that came too late; the axis reaches there on both sides."""
+    found = ledger.query(f"""
+        SELECT max(join_offset_ms) / 1e3 AS s FROM ledger
+        WHERE owed AND outcome IN ('recovered', 'lost') AND join_offset_ms <= {WIDEST_S * 1e3}""")["s"].iloc[0]
+    return NARROWEST_S if pd.isna(found) else max(NARROWEST_S, float(found))
 
-    The axis reaches as far as joins that came too late, alike on both sides; beyond it there is one bar for all, and
-    one for those whose recipient never joined.
-    """
-    reach_s = max([NARROWEST_S, *offset_s[missed & (offset_s <= WIDEST_S)]])
-    width = round_up(reach_s / BINS_A_SIDE)
+
+def _beyond(width: float) -> dict[float, str]:
+    """Beyond the axis there is one bar for all that were earlier, one for the later, one for who never joined."""
     edge = width * BINS_A_SIDE
-    places = offset_s.fillna(0.0) // width * width + width / 2
-    before, after, never = -edge - 1.5 * width, edge + 1.5 * width, edge + 4 * width
-    places = places.mask(offset_s < -edge, before).mask(offset_s >= edge, after).mask(offset_s.isna(), never)
-    ticks = {tick: f"{tick:.3g}" for tick in (-edge, -edge / 2, 0.0, edge / 2, edge)}
-    extra = {before: "\nearlier", after: "\nlater", never: "\nnever\njoined"}
-    return places.round(9), width, {**ticks, **{at: label for at, label in extra.items() if (places == at).any()}}
+    beyond = {-edge - 1.5 * width: "\nearlier", edge + 1.5 * width: "\nlater", edge + 4 * width: "\nnever\njoined"}
+    return {round(at, 9): said for at, said in beyond.items()}
+
+
+def _by_place(ledger: "Ledger", width: float) -> pd.DataFrame:
+    """A row for each session in each bar: `place` is the bar's. A recipient that never joined is later than any."""
+    edge, (before, after, never) = width * BINS_A_SIDE, _beyond(width)
+    return ledger.query(f"""
+        SELECT CASE WHEN s IS NULL THEN {never} WHEN s < {-edge} THEN {before} WHEN s >= {edge} THEN {after}
+                ELSE round((floor(s / {width}) + 0.5) * {width}, 9) END::DOUBLE AS place,
+            session, coalesce(s >= 0, true) AS early, count(*) AS n,
+            count(*) FILTER (outcome IN ('recovered', 'lost')) AS missed, count(*) FILTER (outcome = 'lost') AS lost
+        FROM (SELECT *, join_offset_ms / 1e3 AS s FROM ledger WHERE owed AND outcome <> 'unjudged')
+        GROUP BY place, session, early ORDER BY place, session""")
 
 
 def _offset_bar(axes: Axes, place: float, width: float, rows: pd.DataFrame) -> None:
-    n, lost = len(rows), int((rows["outcome"] == "lost").sum())
-    recovered = int((rows["outcome"] == "recovered").sum())
+    n, missed, lost = (int(rows[name].sum()) for name in ("n", "missed", "lost"))
     axes.bar(place, lost / n, width * 0.9, color=LOST, label="lost")
-    axes.bar(place, recovered / n, width * 0.9, bottom=lost / n, label="recovered", **HATCHED)
-    by_session = rows["outcome"].isin(["recovered", "lost"]).groupby(rows["session"])
-    rate = rate_by_session(by_session.sum().to_numpy(), by_session.size().to_numpy())
+    axes.bar(place, (missed - lost) / n, width * 0.9, bottom=lost / n, label="recovered", **HATCHED)
+    rate = rate_by_session(rows["missed"].to_numpy(), rows["n"].to_numpy())
     if rate.low is not None and rate.high is not None:
         for colour, thickness, name in (("white", 3.5, "_"), (INK, 1.2, "95 % interval")):
             axes.vlines(place, rate.low, rate.high, color=colour, linewidth=thickness, label=name)
