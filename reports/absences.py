@@ -17,7 +17,8 @@ def absences(ledger: "Ledger") -> pd.DataFrame:
     were missed, or lost for good.
     """
     windows = ledger.run.info.get("fault_windows") or []
-    return ledger.query(SQL, [json.dumps(windows)]).astype({"back_s": "Float64"})
+    given = {"windows": json.dumps(windows), "horizon_ns": round(ledger.run.info["horizon_s"] * 1e9)}
+    return ledger.query(SQL, given).astype({"back_s": "Float64"})
 
 
 def due_per_s(ledger: "Ledger", parties: "pd.Series[str]") -> float:
@@ -34,12 +35,12 @@ def due_per_s(ledger: "Ledger", parties: "pd.Series[str]") -> float:
     return float(found["rate"].iloc[0])
 
 
-# A fault of the server hits everybody who had joined. Whose connection outlived the fault was not taken away, and who
-# was done before it was over had nowhere to be back to.
+# A fault of the server hits everybody who had joined. Whose connection outlived the fault was not taken away; and who
+# was not back and left before the horizon was over had not waited for as long as that may take.
 SQL = """
 WITH windows AS (
     SELECT each.name AS fault, each.party AS hit, each.start_ns, each.end_ns
-    FROM (SELECT unnest(from_json(?,
+    FROM (SELECT unnest(from_json($windows,
         '[{"name": "VARCHAR", "party": "VARCHAR", "start_ns": "BIGINT", "end_ns": "BIGINT"}]')) AS each)
 ),
 joins AS (SELECT party, conn, min(t) AS t FROM events WHERE kind = 'joined' AND party IS NOT NULL GROUP BY party, conn),
@@ -52,11 +53,11 @@ ends AS (
     SELECT hits.* FROM hits LEFT JOIN done USING (party)
     JOIN events ON events.party = hits.party AND events.conn = hits.conn AND kind = 'disconnected'
         AND events.t >= start_ns AND events.t < coalesce(done.t, events.t + 1)
-    WHERE coalesce(done.t > end_ns, true)
 ),
 backs AS (
     SELECT ends.*, min(joins.t) AS back_ns
-    FROM ends LEFT JOIN joins ON joins.party = ends.party AND joins.conn > ends.conn GROUP BY ALL
+    FROM ends LEFT JOIN joins ON joins.party = ends.party AND joins.conn > ends.conn LEFT JOIN done ON done.party = ends.party
+    GROUP BY ALL HAVING back_ns IS NOT NULL OR coalesce(any_value(done.t) >= any_value(end_ns) + $horizon_ns, true)
 ),
 misses AS (
     SELECT recipient, outcome, coalesce(published_ns, accepted_ns, sent_ns) AS emitted_ns

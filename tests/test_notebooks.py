@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from nbclient import NotebookClient
 from entrega import open_ledger
 from loadtests.order import order
 from reports.absences import absences
-from reports.confusion import SMALL, TIMES
+from reports.confusion import SMALL
 from reports.race import race
 from reports.steps import AGENT, WIDGET
 from reports.trace import Step, Trace
-from tests.played import play
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 FIRST_RUN, LEDGER, TIMING, RECONNECTS = NOTEBOOKS
@@ -137,27 +135,14 @@ def test_the_timings_page_plays_a_sweep_and_finds_the_window(tmp_path: Path) -> 
     assert len(shown(played, "image/png")) == 3
 
 
-@pytest.fixture(scope="module")
-def dropped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A run whose widgets were offline once."""
-    path = tmp_path_factory.mktemp("dropped") / "run"
-    running = play(path, "recovery-window", settings={**SMALL, **TIMES["recovery-window"]})
-    try:
-        assert running.wait() in (0, 3), running.stderr()
-        yield path
-    finally:
-        running.end()
-
-
-def test_the_reconnects_page_reads_runs_and_plays_what_it_lacks(dropped: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("played")
+def test_the_reconnects_page_reads_runs_and_plays_what_it_lacks(folder: Path, tmp_path: Path) -> None:
     names = calls_of(RECONNECTS)
-    recorded = {name: str(dropped) for name in names if name != "half-open"}
-    played = execute(RECONNECTS, tmp_path, recorded_runs=recorded, widgets=8, agents=2)
+    recorded = {name: str(folder / "runs") for name in names if name != "offline"}
+    played = execute(RECONNECTS, tmp_path, recorded_runs=recorded, widgets=8, agents=2, away_s=[0.3, 2.0])
     assert [row[0] for row in rows(shown(played, "text/html")[0])] == list(names)
     assert len(shown(played, "image/png")) == 5
-    fell = absences(open_ledger(tmp_path / "runs"))
-    assert len(fell) > 0
-    assert set(fell["fault"]) == {"half-open"}
+    assert set(absences(open_ledger(tmp_path / "runs"))["fault"]) == {"offline"}
 
 
 def test_what_the_reconnects_page_plays_can_be_ordered() -> None:
