@@ -56,7 +56,8 @@ ends AS (
 ),
 backs AS (
     SELECT ends.*, min(joins.t) AS back_ns
-    FROM ends LEFT JOIN joins ON joins.party = ends.party AND joins.conn > ends.conn LEFT JOIN done ON done.party = ends.party
+    FROM ends LEFT JOIN joins ON joins.party = ends.party AND joins.conn > ends.conn
+    LEFT JOIN done ON done.party = ends.party
     GROUP BY ALL HAVING back_ns IS NOT NULL OR coalesce(any_value(done.t) >= any_value(end_ns) + $horizon_ns, true)
 ),
 misses AS (
