@@ -107,7 +107,7 @@ def _play(wanted: "Order") -> Path:
 
 
 def runs(folder: str | Path = "runs/") -> Any:
-    """A pandas table with a row per run below `folder`: path, scenario, seed, how it ended, and its main figures."""
+    """A pandas table with a row per run below `folder`: its path, and what reports.side_by_side says of it."""
     from reports.ledger import open_ledger
     from reports.side_by_side import side_by_side
 

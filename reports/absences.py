@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def absences(ledger: "Ledger") -> pd.DataFrame:
-    """A row for each party that lost its connection to a planned fault: fault, party, and
+    """A row for each party that lost its connection to a planned fault, with the columns `fault` and `party`;
 
-    away_s: how long the fault lasted; back_s: from the fault's end until the party had joined on a new connection, null
-    if it never had; missed, lost: messages to it that were emitted from the fault's beginning until it was back, and
+    `away_s`: how long the fault lasted; `back_s`: from its end until the party had joined on a new connection, null if
+    it never had; `missed`, `lost`: messages to it that were emitted from the fault's beginning until it was back, and
     were missed, or lost for good.
     """
     windows = ledger.run.info.get("fault_windows") or []

@@ -12,13 +12,14 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
+import entrega
 from reports import figures
 from reports.absences import absences, due_per_s
 from reports.figures import drawn
 from reports.ledger import Ledger, build_ledger
 from reports.race import Window, race, window
 from reports.trace import TraceError
-from tests.small_ledger import SmallLedger
+from tests.small_ledger import SmallLedger, message
 from tests.written.history import Book, Story, ns
 
 
@@ -137,12 +138,34 @@ def test_half_are_back_within_a_time_that_has_an_interval(tmp_path: Path) -> Non
     assert np.round(median.get_segments()[0][:, 0], 2).tolist() == [1.25, 1.85]  # the 2nd and the 8th of nine
 
 
+def test_who_never_comes_back_is_drawn_as_nobody(tmp_path: Path) -> None:
+    book = Book()
+    talk(book, "drop", 5, 6).drops("w", 5)
+    figure = figures.time_to_rejoin({"gone": build_ledger(book.write(tmp_path / "run"))})
+    assert figure.axes[0].get_title(loc="left").strip() == "Nobody came back"
+    assert names(figure) == ["gone: 0 of 1 back"]
+
+
+def test_a_session_in_which_nothing_was_sent_has_no_timeline() -> None:
+    figure = figures.session_timeline(SmallLedger([message("0.a.0", None, sent_ns=None)]), "0.a.0")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["Nothing was sent in this session."]
+
+
 def test_nobody_was_away() -> None:
     nothing = SmallLedger([])
     for figure in (figures.missed_by_time_away(nothing), figures.time_to_rejoin({"none": nothing})):
         assert [text.get_text() for text in figure.axes[0].texts] == [
             "No party lost its connection to a planned fault."
         ]
+
+
+def test_runs_stand_side_by_side(ledger: Ledger) -> None:
+    ((path, scenario, seed, owed, recovered, lost, *_),) = entrega.runs(ledger.run.path.parent).to_numpy()
+    assert (path, scenario, seed, owed, recovered, lost) == (str(ledger.run.path), "written", 7, 8, 1, 2)
+    named = entrega.side_by_side({"told": ledger, "again": ledger})
+    assert named.index.tolist() == ["told", "again"]
+    assert named["permanent_loss"].tolist() == [2 / 8] * 2
+    assert "verdict" in named
 
 
 LEADS_MS = (-200, 40, 90, 150, 260)  # of widgets whose join takes effect 120 ms after they began to connect

@@ -56,20 +56,20 @@ def time_to_rejoin(ledgers: "Mapping[str, Ledger]") -> Figure:
 
     `ledgers`: runs by the names that they are to have. The bars are the medians with their 95 % intervals.
     """
-    backs = {name: absences(ledger)["back_s"] for name, ledger in ledgers.items()}
-    backs = {name: back_s for name, back_s in backs.items() if len(back_s)}
-    lasts = {name: float(back_s.max()) for name, back_s in backs.items()}
+    waits = {name: absences(ledger)["back_s"] for name, ledger in ledgers.items()}
+    waits = {name: back_s for name, back_s in waits.items() if len(back_s)}
+    lasts = {name: float(back_s.max()) for name, back_s in waits.items() if back_s.notna().any()}
     slowest, last_s = max(lasts.items(), key=itemgetter(1), default=("", 0.0))
     figure, axes = picture(
-        f"The last to be back: {slowest}, {seconds(last_s)} after the fault was over",
+        f"The last to be back: {slowest}, {seconds(last_s)} after the fault was over" if lasts else "Nobody came back",
         "share of those taken away who had joined again, by the time since the fault was over; bars: medians",
     )
-    if not backs:
+    if not waits:
         return nothing(figure, axes, NOBODY_AWAY)
-    end_s = last_s * 1.05
-    for n, (name, back_s) in enumerate(backs.items()):
-        _curve(axes, name, back_s, end_s, LOOKS[n % len(LOOKS)], 0.5 + 0.03 * (n - len(backs) / 2))
-    axes.set(xlim=(min(0.0, *(float(each.min()) for each in backs.values())), end_s), ylim=(0, 1.03))
+    end_s = max(1.0, last_s * 1.05)
+    for n, (name, back_s) in enumerate(waits.items()):
+        _curve(axes, name, back_s, end_s, LOOKS[n % len(LOOKS)], 0.5 + 0.03 * (n - len(waits) / 2))
+    axes.set(xlim=(min([0.0, *(float(waits[name].min()) for name in lasts)]), end_s), ylim=(0, 1.03))
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel("from the end of the fault to the join's ack, s")
     axes.set_ylabel("share joined again")
@@ -101,5 +101,5 @@ def _curve(
             said += f" ({low:.1f} to {high:.1f} at 95 %)"
             axes.hlines(height, low, high, color=colour, linewidth=3)
     shares = np.arange(came.size + 1) / len(back_s)
-    x, y = [min(0.0, *came[:1]), *came, end_s], [*shares, shares[-1]]
+    x, y = [min([0.0, *came[:1]]), *came, end_s], [*shares, shares[-1]]
     axes.step(x, y, where="post", color=colour, linestyle=line, linewidth=1.6, label=said)

@@ -43,27 +43,37 @@ def session_timeline(ledger: "Ledger", mid: str) -> Figure:
     """The session of that message (its mid or KEY). Raises reports.trace.TraceError for one that the run lacks."""
     from reports.trace import row_of  # here, since it loads what no other figure needs
 
-    row = row_of(ledger, mid)
-    names = {lane({"party": party}): str(party) for party in (row["sender"], row["recipient"]) if party}
-    spans = _spans(ledger, row["session"], names)
+    session = row_of(ledger, mid)["session"]
+    parties = _parties(ledger, session)
+    spans = _spans(ledger, session, parties)
     opened_ns = spans.loc[spans["kind"] == "session_opened", "from_ns"].min()
-    rows = _ways(ledger, row["session"], 0 if pd.isna(opened_ns) else int(opened_ns))
-    figure, axes = picture(_finding(rows, names), _causes(rows), height=4.6)
+    rows = _ways(ledger, session, 0 if pd.isna(opened_ns) else int(opened_ns))
+    figure, axes = picture(_finding(rows, parties), _causes(rows), height=4.6)
     if pd.isna(opened_ns) or rows.empty:
         return nothing(figure, axes, "Nothing was sent in this session.")
     end_s = float(rows[["sent_s", "shown_s"]].max().max()) + 1.0
     _bands(axes, spans, opened_ns, end_s)
     for way, of_way in rows.groupby("way", sort=False):
         _messages(axes, str(way), of_way)
-    _shade(axes, ledger, set(names.values()), opened_ns, end_s)
+    _shade(axes, ledger, parties, opened_ns, end_s)
     axes.set(xlim=(-0.01 * end_s, end_s), ylim=(-0.42, 2.42), xlabel="s from the session's opening")
-    axes.set_yticks(list(HEIGHTS.values()), [names.get(each, each) for each in HEIGHTS])
+    names = [",\n".join(party for party in parties if lane({"party": party}) == each) or each for each in HEIGHTS]
+    axes.set_yticks(list(HEIGHTS.values()), names)
     axes.spines["left"].set_visible(False)
     axes.tick_params("y", length=0)
     return with_key(figure, axes)
 
 
-def _ways(ledger: "Ledger", session: str, opened_ns: int) -> "pd.DataFrame":
+def _parties(ledger: "Ledger", session: str) -> list[str]:
+    """The widget, and the agents: more than one where one handed over to another."""
+    found = ledger.query(
+        "SELECT DISTINCT unnest([sender, recipient]) AS party FROM ledger WHERE session = ? ORDER BY party DESC",
+        [session],
+    )
+    return [str(party) for party in found["party"].dropna()]
+
+
+def _ways(ledger: "Ledger", session: str, opened_ns: int) -> pd.DataFrame:
     """The session's messages that were sent, with their times in s from its opening."""
     return ledger.query(
         f"""
@@ -76,15 +86,14 @@ def _ways(ledger: "Ledger", session: str, opened_ns: int) -> "pd.DataFrame":
     )
 
 
-def _finding(rows: "pd.DataFrame", names: Mapping[str, str]) -> str:
+def _finding(rows: pd.DataFrame, parties: list[str]) -> str:
     lost = int((rows["outcome"] == "lost").sum())
     missed = lost + int((rows["outcome"] == "recovered").sum())
-    who = " and ".join(names[each] for each in (WIDGET, AGENT) if each in names)
     went = f"{missed:,} of {plural(len(rows), 'message')} missed, {lost:,} of them lost for good"
-    return f"{who}: {went if missed else f'all {len(rows):,} messages shown as they were sent'}"
+    return f"{' and '.join(parties)}: {went if missed else f'all {len(rows):,} messages shown as they were sent'}"
 
 
-def _causes(rows: "pd.DataFrame") -> str:
+def _causes(rows: pd.DataFrame) -> str:
     """Which messages were missed for which cause, by their names in the figure."""
     missed = rows.dropna(subset=["missed_because"])
     listed = missed.groupby("missed_because", sort=False)["key"].agg(lambda keys: ", ".join(map(_name, keys[:8])))
@@ -97,7 +106,7 @@ def _name(key: str) -> str:
     return key.partition(".")[2]
 
 
-def _spans(ledger: "Ledger", session: str, names: Mapping[str, str]) -> "pd.DataFrame":
+def _spans(ledger: "Ledger", session: str, parties: list[str]) -> pd.DataFrame:
     """What each page's connection was doing from when to when (ns; null: on to the end), and when the server was gone.
 
     A page is joined when it has joined this session, whatever other sessions an agent has.
@@ -111,15 +120,15 @@ def _spans(ledger: "Ledger", session: str, names: Mapping[str, str]) -> "pd.Data
             UNION ALL
             SELECT '{SERVER}', * FROM events WHERE kind IN ('server_ended', 'server_ready')
         )
-        SELECT lane, kind, t AS from_ns, lead(t) OVER (PARTITION BY lane, view ORDER BY t, source, line) AS to_ns,
+        SELECT lane, kind, t AS from_ns, lead(t) OVER (PARTITION BY party, view ORDER BY t, source, line) AS to_ns,
             CASE WHEN kind IN ('joined', 'server_ready') THEN '{JOINED}'
                 WHEN kind = 'connected' THEN '{CONNECTED}' ELSE '{AWAY}' END AS state
         FROM talk ORDER BY t""",
-        {"parties": list(names.values()), "session": session},
+        {"parties": parties, "session": session},
     )
 
 
-def _bands(axes: Axes, spans: "pd.DataFrame", opened_ns: int, end_s: float) -> None:
+def _bands(axes: Axes, spans: pd.DataFrame, opened_ns: int, end_s: float) -> None:
     """The best that any page of the party was doing lies on top; what is not known to be there is away."""
     spans = spans.assign(
         from_s=((spans["from_ns"] - opened_ns) / 1e9).clip(0, end_s),
@@ -134,7 +143,7 @@ def _bands(axes: Axes, spans: "pd.DataFrame", opened_ns: int, end_s: float) -> N
             axes.broken_barh(widths, where, edgecolor=PALE, linewidth=0.6, zorder=1 + depth / 10, label=said, **look)
 
 
-def _messages(axes: Axes, way: str, rows: "pd.DataFrame") -> None:
+def _messages(axes: Axes, way: str, rows: pd.DataFrame) -> None:
     """Those that went the same way: lines from lane to lane, the marks where they end, and their names."""
     colour, line, marker = WAYS[way]
     to_server, on, ends = [], [], dict[str, list[tuple[float, float]]]()
@@ -154,7 +163,7 @@ def _messages(axes: Axes, way: str, rows: "pd.DataFrame") -> None:
         axes.scatter(x, y, 40, color=colour, marker=shape, zorder=4, label=f"{way} ({len(rows):,})" if n == 0 else None)
 
 
-def _shade(axes: Axes, ledger: "Ledger", parties: set[str], opened_ns: int, end_s: float) -> None:
+def _shade(axes: Axes, ledger: "Ledger", parties: list[str], opened_ns: int, end_s: float) -> None:
     """The plan's faults of these two parties, and of the server, as bands with their names."""
     for window in ledger.run.info.get("fault_windows") or []:
         start_s, until_s = ((window[name] - opened_ns) / 1e9 for name in ("start_ns", "end_ns"))
