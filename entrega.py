@@ -41,6 +41,7 @@ sys.meta_path.insert(0, _Houses)
 # What `import entrega` gives beside run() and runs(); a house is imported when its first name is asked for.
 _PUBLIC = {
     "open_ledger": ("reports.ledger", "open_ledger"),
+    "side_by_side": ("reports.side_by_side", "side_by_side"),
     "judge": ("reports.verdict", "judge"),
     "trace": ("reports.trace", "trace"),
     "figures": ("reports.figures", None),
@@ -106,28 +107,12 @@ def _play(wanted: "Order") -> Path:
 
 
 def runs(folder: str | Path = "runs/") -> Any:
-    """A pandas table with a row per run below `folder`: path, scenario, seed, how it ended, and its main figures."""
-    import pandas as pd
-
+    """A pandas table with a row per run below `folder`: its path, and what reports.side_by_side says of it."""
     from reports.ledger import open_ledger
+    from reports.side_by_side import side_by_side
 
-    rows = []
-    for path in sorted(Path(folder).glob("**/run.json")):
-        summary = open_ledger(path.parent).summary
-        rows.append(
-            {
-                "run": str(path.parent),
-                "scenario": summary.scenario,
-                "seed": summary.seed,
-                "owed": summary.owed,
-                "recovered": summary.recovered,
-                "lost": summary.lost,
-                "live_miss": summary.live_miss.rate,
-                "permanent_loss": summary.permanent_loss.rate,
-                "verdict": summary.verdict,
-            }
-        )
-    return pd.DataFrame(rows)
+    paths = [path.parent for path in sorted(Path(folder).glob("**/run.json"))]
+    return side_by_side({str(path): open_ledger(path) for path in paths}).reset_index()
 
 
 # -- the command line

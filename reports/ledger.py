@@ -6,6 +6,7 @@ report/ledger.parquet is derived: it is made anew when the evidence, run.json or
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,12 +72,12 @@ class Ledger:
 
         return summarize(self)
 
-    def query(self, sql: str) -> pd.DataFrame:
-        """Any SQL (DuckDB) over the views `ledger` and `events`, for what is too large for pandas."""
+    def query(self, sql: str, given: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
+        """Any SQL (DuckDB) over the views `ledger` and `events`, for what pandas cannot hold; `given` is for its ?."""
         with duckdb.connect() as con:
             _view_events(con, self.run, self.journal)
             con.execute(f"CREATE VIEW ledger AS FROM read_parquet({_quoted(self.path)})")
-            found: pd.DataFrame = con.sql(sql).df()
+            found: pd.DataFrame = con.sql(sql, params=given).df()
             return found
 
 

@@ -75,7 +75,7 @@ class Trace:
 
 def trace(ledger: "Ledger", mid: str) -> Trace:
     """The story of a message, named by its mid or its KEY. Raises TraceError for one that the run does not have."""
-    row = _row(ledger, mid)
+    row = row_of(ledger, mid)
     story = _Story(ledger, row)
     missing = _missing(row, story.seen)
     told = [story.step(event) for event in story.seen]
@@ -157,7 +157,7 @@ class _Story:
         return [*events[:place], due, *events[place:]]
 
 
-def _row(ledger: "Ledger", mid: str) -> dict[str, Any]:
+def row_of(ledger: "Ledger", mid: str) -> dict[str, Any]:
     rows: pd.DataFrame = ledger.deliveries
     found = rows[(rows["mid"] == mid) | (rows["key"] == mid)]
     if len(found):

@@ -1,5 +1,6 @@
 """A ledger in memory, as small as a test wants it: rows and events given in a few words, no folder, no server."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,8 +100,8 @@ class SmallLedger:
         casts = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns().items())
         self._con.execute(f"CREATE VIEW events AS SELECT {casts} FROM given ORDER BY t")
 
-    def query(self, sql: str) -> pd.DataFrame:
-        return self._con.sql(sql).df()
+    def query(self, sql: str, given: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
+        return self._con.sql(sql, params=given).df()
 
     @cached_property
     def summary(self) -> Summary:

@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from reports import figures
+from reports.figures.canvas import LIVE, LOST, PALER
 from tests.small_ledger import T0_NS, SmallLedger, event, healthy_rig, lost, message
 
 DRAWN = (figures.latency_over_time, figures.loss_by_join_offset, figures.causes)
@@ -105,7 +106,7 @@ def test_lost_and_recovered_differ_in_grey() -> None:
         red, green, blue = (int(to_hex(colour)[n : n + 2], 16) for n in (1, 3, 5))
         return 0.299 * red + 0.587 * green + 0.114 * blue
 
-    assert light(figures.LOST) + 60 < light(figures.LIVE) < light(figures.PALER) - 60
+    assert light(LOST) + 60 < light(LIVE) < light(PALER) - 60
 
 
 @pytest.mark.parametrize("draw", DRAWN)

@@ -11,12 +11,15 @@ import pytest
 from nbclient import NotebookClient
 
 from entrega import open_ledger
+from loadtests.order import order
+from reports.absences import absences
 from reports.confusion import SMALL
+from reports.race import race
 from reports.steps import AGENT, WIDGET
 from reports.trace import Step, Trace
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
-FIRST_RUN = next(path for path in NOTEBOOKS if path.stem == "01_first_run")
+FIRST_RUN, LEDGER, TIMING, RECONNECTS = NOTEBOOKS
 WITHIN_S = 120
 A_FOLDER_OF_SOME_MACHINE = re.compile(r"(?<![\w./:])/(home|root|tmp|work|usr|var|opt|mnt|Users)/")
 MAY_IMPORT = {"entrega", "IPython.display"}
@@ -46,6 +49,14 @@ def shown(notebook: Notebook, kind: str) -> list[str]:
     return ["".join(output.data[kind]) for output in outputs if kind in output.get("data", {})]
 
 
+def rows(html: str) -> list[list[str]]:
+    """The rows of a table as pandas shows it, each with its name first."""
+    body = html.partition("<tbody>")[2]
+    return [
+        re.findall(r"<t[dh]>(.*?)</t[dh]>", row, re.DOTALL) for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    ]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the notebook is executed, with a scenario whose heartbeats are short."""
@@ -68,8 +79,8 @@ def test_the_first_run_plays_and_shows_what_the_ledger_says(played: Notebook, fo
     assert shown(played, "stdout")[0] == f"{summary.headline}\n"
     assert shown(played, "stdout")[-1].startswith("fail\npermanent_loss: ")
     assert len(shown(played, "image/png")) == 3
-    rows, counts, timeline = shown(played, "text/html")
-    assert "join_offset_ms" in rows
+    deliveries, counts, timeline = shown(played, "text/html")
+    assert "join_offset_ms" in deliveries
     assert f"<td>{summary.lost}</td>" in counts
     assert next(iter(summary.samples.values())) in timeline
     assert "MISSING: received" in timeline
@@ -96,6 +107,55 @@ def test_the_first_run_reads_a_recorded_run(folder: Path, tmp_path: Path) -> Non
     read = execute(FIRST_RUN, tmp_path, recorded_run=str(recorded.run.path))
     assert shown(read, "stdout")[0] == f"{recorded.summary.headline}\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("played")
+def test_the_ledgers_page_says_what_the_ledger_says(folder: Path, tmp_path: Path) -> None:
+    recorded = open_ledger(folder / "runs")
+    read = execute(LEDGER, tmp_path, recorded_run=str(recorded.run.path))
+    outcomes, causes, timeline, reasons = shown(read, "text/html")
+    assert sum(int(each) for row in rows(outcomes) for each in row[2:4]) == len(recorded.deliveries)
+    assert sum(int(row[4]) for row in rows(causes)) == recorded.summary.recovered + recorded.summary.lost
+    assert "MISSING: received" in timeline
+    assert "io client disconnect" in reasons
+    assert len(shown(read, "image/png")) == 3
+    assert shown(read, "stdout")[-1].startswith("fail\npermanent_loss: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_timings_page_plays_a_sweep_and_finds_the_window(tmp_path: Path) -> None:
+    played = execute(TIMING, tmp_path, join_delays_ms=[250], widgets=24, agents=2, seconds=7)
+    ledger = open_ledger(tmp_path / "runs")
+    found = race(ledger, 250)
+    assert found.missed.n == ledger.summary.owed == 24
+    assert found.window is not None
+    assert found.window.high_ms > 250
+    ((name, scenario, _, owed, recovered, *_),) = rows(shown(played, "text/html")[0])
+    assert (name, scenario, int(owed), int(recovered)) == ("250", "early-reply", 24, found.missed.k)
+    assert len(shown(played, "image/png")) == 3
+
+
+@pytest.mark.usefixtures("played")
+def test_the_reconnects_page_reads_runs_and_plays_what_it_lacks(folder: Path, tmp_path: Path) -> None:
+    names = calls_of(RECONNECTS)
+    recorded = {name: str(folder / "runs") for name in names if name != "offline"}
+    played = execute(RECONNECTS, tmp_path, recorded_runs=recorded, widgets=8, agents=2, away_s=[0.3, 2.0])
+    assert [row[0] for row in rows(shown(played, "text/html")[0])] == list(names)
+    assert len(shown(played, "image/png")) == 5
+    assert set(absences(open_ledger(tmp_path / "runs"))["fault"]) == {"offline"}
+
+
+def test_what_the_reconnects_page_plays_can_be_ordered() -> None:
+    for call in calls_of(RECONNECTS).values():
+        order(call["scenario"], call["settings"], defects=call.get("defects", ()))
+
+
+def calls_of(notebook: Path) -> dict[str, Any]:
+    """The runs that its cells are about to play, by name."""
+    cells = {cell.id: cell.source for cell in nbformat.read(notebook, as_version=4).cells}
+    said: dict[str, Any] = {}
+    exec(cells["parameters"] + "\n" + cells["run"].partition("\nledgers = ")[0], said)
+    return dict(said["calls"])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
