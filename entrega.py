@@ -345,22 +345,34 @@ def _causes() -> dict[str, list[str]]:
 
 @app.command()
 def selftest(
-    quick: Annotated[
-        bool, option("--quick", help="some cases once, within two minutes; else all, three times")
+    quick: Annotated[bool, option("--quick", help="some cases once, within two minutes; else all")] = False,
+    soak: Annotated[
+        bool, option("--soak", help="every scenario on the healthy server, and bad-day for 20 minutes")
     ] = False,
-    json_file: Annotated[Path | None, option("--json", help="write the matrix there")] = None,
+    rounds: Annotated[int | None, option("--rounds", min=1, help="how often, each with another seed")] = None,
+    json_file: Annotated[Path | None, option("--json", help="write the matrices there")] = None,
+    out: Annotated[
+        Path, option("--out", help="folder for the runs; what an interrupted selftest played is not played again")
+    ] = Path("runs/selftest"),
 ) -> None:
     """Break one thing at a time and see that it is found and rightly named; and that a healthy server is left alone.
 
-    Example: entrega selftest --quick --json selftest.json
+    Exit 0 when it is so, 1 when not, 3 when too many runs were not valid. Example:
+
+    entrega selftest --quick --json selftest.json
     """
     from rich.console import Console
 
-    from reports.confusion import CASES, QUICK
-    from reports.selftest import selftest as test_self
+    from reports import matrix
+    from reports.confusion import CASES, QUICK, SOAK
+    from reports.selftest import finish, play
 
-    cases, rounds = (QUICK, 1) if quick else (CASES, 3)
-    raise typer.Exit(PASS if test_self(cases, rounds, json_file, Console()) else FAIL)
+    cases, usual = (QUICK, 1) if quick else (SOAK, 20) if soak else (CASES, 3)
+    found = matrix.verdict(*play(cases, rounds or usual, out))
+    matrix.show(found, Console())
+    matrix.write(found, out, json_file)
+    finish(out)
+    raise typer.Exit({True: PASS, False: FAIL, None: UNKNOWN}[found.passed])
 
 
 @app.command()
