@@ -364,11 +364,12 @@ def selftest(
     from rich.console import Console
 
     from reports import matrix
-    from reports.confusion import CASES, QUICK, SOAK
-    from reports.selftest import finish, play
+    from reports.confusion import CASES, LONG_DAY, QUICK, SOAK
+    from reports.selftest import SEED, finish, play
 
     cases, usual = (QUICK, 1) if quick else (SOAK, 20) if soak else (CASES, 3)
-    found = matrix.verdict(*play(cases, rounds or usual, out))
+    plays = [(case, SEED + n) for n in range(rounds or usual) for case in cases]
+    found = matrix.verdict(*play([*plays, (LONG_DAY, SEED)] if soak else plays, out))
     matrix.show(found, Console())
     matrix.write(found, out, json_file)
     finish(out)

@@ -45,10 +45,10 @@ TIMES: Mapping[str, Mapping[str, Any]] = {
         "faults.drop.every_s": [2.0, 2.5],
     },
     "restart": {
-        "run_time_s": 10.0,
+        "run_time_s": 15.0,
         "faults.stop-server.at_s": 4.0,
         "faults.stop-server.for_s": 0.5,
-        "faults.kill-server.at_s": 7.0,
+        "faults.kill-server.at_s": 9.0,
         "faults.kill-server.for_s": 0.5,
     },
     "stall": {

@@ -130,7 +130,7 @@ def closing_line(found: Verdict) -> str:
         any(fault.startswith("false") for fault in each.faults) for each in found.results if each.case.healthy
     )
     bound = zero_bound(counts["healthy_runs"])
-    below = f", below {bound:.1%}" if not alarmed and bound is not None else ""
+    below = f", below {percent(bound)}" if not alarmed and bound is not None else ""
     said = f"{plural(counts['runs'], 'run')}, {counts['invalid']} played again: {wrong}, false alarms in "
     return f"{said}{alarmed} of {counts['healthy_runs']} healthy runs{below}"
 

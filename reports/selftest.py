@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,32 +39,36 @@ class _Play:
     deadline_s: float = 0.0
 
 
-def play(cases: tuple[Case, ...], rounds: int, out: Path) -> tuple[list[Result], list[Result]]:
-    """Play the cases, each round with another seed; the results, and those of runs that were not valid.
+def play(plays: list[tuple[Case, int]], out: Path) -> tuple[list[Result], list[Result]]:
+    """Play each case with its seed; the results, and those of runs that were not valid.
 
     Each of these is played once more, and its second result stands. Raises BadInput for a folder of something else.
     """
     _open(out)
-    waiting = [(case, seed, 1) for seed in range(SEED, SEED + rounds) for case in cases]
-    waiting.sort(key=lambda play: (-float(play[0].settings["run_time_s"]), play[0].healthy))  # the longest first
-    results, invalid = [], []
-    bar = tqdm(total=len(waiting), desc="cases", mininterval=0.5 if sys.stderr.isatty() else 30, file=sys.stderr)
-    with bar:
-        for played in _played(waiting, out):
-            failure = _failure(played)
-            result = (
-                not_played(played.case, played.seed, failure)
-                if failure
-                else read(played.case, played.seed, played.folder)
-            )
+    waiting = [(*each, 1) for each in plays]
+    waiting.sort(key=lambda play: (-_run_time_s(play[0]), play[0].healthy))  # the longest first
+    results, invalid = {}, []
+    tty = sys.stderr.isatty()
+    bar = tqdm(total=len(waiting), desc="cases", mininterval=0.5 if tty else 30, file=sys.stderr)
+    with bar, closing(_played(waiting, out)) as every:
+        for played in every:
+            result = _result(played)
             if result.invalid and played.attempt == 1:
                 invalid.append(result)
                 waiting.append((played.case, played.seed, 2))
                 continue
-            results.append(result)
+            results[played.case.name, _run_time_s(played.case), played.seed] = result
             bar.update()
-    results.sort(key=lambda result: (cases.index(result.case), result.seed))
-    return results, invalid
+    return [results[case.name, _run_time_s(case), seed] for case, seed in plays], invalid
+
+
+def _run_time_s(case: Case) -> float:
+    return float(case.settings["run_time_s"])
+
+
+def _result(play: _Play) -> Result:
+    failure = _failure(play)
+    return not_played(play.case, play.seed, failure) if failure else read(play.case, play.seed, play.folder)
 
 
 def finish(out: Path) -> None:
@@ -94,7 +99,7 @@ def _made_of() -> str:
     return digest.hexdigest()
 
 
-def _played(waiting: list[tuple[Case, int, int]], out: Path) -> Iterator[_Play]:
+def _played(waiting: list[tuple[Case, int, int]], out: Path) -> Generator[_Play, None, None]:
     """Every play once it has ended, several side by side as the cores allow."""
     running: list[_Play] = []
     try:
@@ -123,7 +128,7 @@ def _has_ended(play: _Play) -> bool:
 
 
 def _start(case: Case, seed: int, attempt: int, out: Path) -> _Play:
-    name = f"{case.name.replace(' + ', '+').replace(':', '-')}-{seed}"
+    name = f"{case.name.replace(' + ', '+').replace(':', '-')}-{_run_time_s(case):g}s-{seed}"
     folder = out / (name if attempt == 1 else f"{name}-again")
     if _is_complete(folder):
         return _Play(case, seed, attempt, folder)
@@ -135,7 +140,7 @@ def _start(case: Case, seed: int, attempt: int, out: Path) -> _Play:
         command += ["--defect", defect]
     with folder.with_name(f"{folder.name}.err").open("wb") as said:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, stdin=subprocess.DEVNULL)
-    until_s = time.monotonic() + CASE_DEADLINE_S + float(case.settings["run_time_s"])
+    until_s = time.monotonic() + CASE_DEADLINE_S + _run_time_s(case)
     return _Play(case, seed, attempt, folder, process, until_s)
 
 
