@@ -23,11 +23,13 @@ DEEP = 16  # packets in the queue of one connection
 ALIKE_NS = 100_000_000  # idle time-outs are as exact as the timers behind them
 AT_LEAST = 3  # equal silences are no coincidence
 
-# The last message that each of them carried, and how late it was read.
+# The last message that each of them carried, and how late it was read. Without a journal it was emitted before its
+# sender was told, if that is not the reader itself, who is told as late as it reads.
 CARRIED = """
 CREATE TABLE carried AS
 SELECT last_frames.party, last_frames.conn, coalesce(published_ns, sent_ns) AS emitted_ns,
-    (last_frames.t - coalesce(published_ns, accepted_ns, sent_ns)) / 1e6 AS late_ms
+    (last_frames.t - coalesce(published_ns, if(sender = last_frames.party, NULL, accepted_ns), sent_ns)) / 1e6
+        AS late_ms
 FROM (
     SELECT party, conn, arg_max(mid, t) AS mid, max(t) AS t FROM frames
     SEMI JOIN (SELECT party, conn FROM connections WHERE ended_ns < forever()) USING (party, conn)

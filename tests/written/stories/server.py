@@ -282,6 +282,20 @@ def slow_consumer(s: Story) -> None:
     s.expect("a.3", "recovered", "offline")
 
 
+def slow_consumer_by_its_own_echo(s: Story) -> None:
+    """The last that it read was its own message, and that this had been accepted it read as late."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.widget_sends("w.0", 5, answered=4.01)
+    s.agent_sends("a.0", 5.5, reaches=False)
+    s.saw("w", 9, "received", via="live", mid=s.mid("w.0"), seq=1, conn=1)
+    s.drops("w", 9.5, last_frame=9.4)
+    s.widget_comes(10, offers=["a.0"])
+    s.expect("w.0", "live")
+    s.expect("a.0", "recovered", "slow_consumer")
+
+
 def slow_consumer_by_its_queue(s: Story) -> None:
     s.opens(0)
     s.widget_comes(0.5)
