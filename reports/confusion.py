@@ -45,10 +45,10 @@ TIMES: Mapping[str, Mapping[str, Any]] = {
         "faults.drop.every_s": [2.0, 2.5],
     },
     "restart": {
-        "run_time_s": 15.0,
+        "run_time_s": 20.0,
         "faults.stop-server.at_s": 4.0,
         "faults.stop-server.for_s": 0.5,
-        "faults.kill-server.at_s": 9.0,
+        "faults.kill-server.at_s": 11.0,
         "faults.kill-server.for_s": 0.5,
     },
     "stall": {
@@ -176,7 +176,7 @@ HEALTHY = (
     _case("two-tabs", "two-tabs"),
     _case("embedded", "token-expiry", "auth_refused"),
     # The server needs a second to start, and more where much else is going on.
-    _case("steady", "kill-server", "server_restarted", quick=True, run_time_s=12.0, **_fault("kill-server", 4.5, 0.5)),
+    _case("steady", "kill-server", "server_restarted", quick=True, run_time_s=16.0, **_fault("kill-server", 4.5, 0.5)),
     _case("restart", "stop-server", "server_restarted"),
     _case("stall", "stall-server", "server_stalled", quick=True),
     _case("storm", "kill-server", "server_restarted"),

@@ -56,7 +56,14 @@ def read(case: Case, seed: int, folder: Path) -> Result:
         for reading in readings
         for fault in faults_of(case, reading)
     )
-    return Result(case, seed, readings, faults, "; ".join(ledger.summary.rig.reasons))
+    return Result(case, seed, readings, faults, "; ".join([*ledger.summary.rig.reasons, *_too_slow(ledger.run.info)]))
+
+
+def _too_slow(info: Mapping[str, Any]) -> list[str]:
+    """A server that is not back while anybody sends has shown nothing."""
+    sending_ends_ns = info["t0_ns"] + round(info["scenario"]["run_time_s"] * 1e9)
+    late = [each for each in info["fault_windows"] if each["party"] is None and each["end_ns"] >= sending_ends_ns]
+    return [f"{each['name']} lasted until sending ended" for each in late]
 
 
 def not_played(case: Case, seed: int, why: str) -> Result:

@@ -173,7 +173,8 @@ def struck(ledger: "Ledger") -> Strikes:
             for mid, name, how in con.execute(STRUCK, about).fetchall():
                 found[mid].append((name, how))
         con.execute("CREATE TABLE planned (party VARCHAR, plan_ns BIGINT)")
-        con.executemany("INSERT INTO planned VALUES (?, ?)", [(party, end_ns) for party, _, end_ns in arrivals(ledger)])
+        for party, _, end_ns in arrivals(ledger):
+            con.execute("INSERT INTO planned VALUES (?, ?)", [party, end_ns])
         about = {**files, "allowed": _ns(scenario.connect_deadline_s + scenario.join_deadline_s)}
         for mid, how in con.execute(EARLY, about).fetchall():
             found[mid].append((ARRIVAL, how))
