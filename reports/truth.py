@@ -68,7 +68,7 @@ GIVES: Mapping[str, Gives] = MappingProxyType(
         "server.origin": Gives("origin_refused", lost="never_back"),
         "server.token-ttl": Gives("auth_refused", lost="never_back"),
         "server.join-delay": Gives("join_race"),
-        "server.slow-handshake": Gives("reconnect_storm"),
+        "server.slow-handshake": Gives("reconnect_storm", "offline"),
         "server.delay": Gives(made="late"),
         "server.ghost": Gives("ghost_member"),
         "server.drop-emit": Gives("not_published", lost="never_back"),
