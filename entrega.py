@@ -361,6 +361,8 @@ def selftest(
 
     entrega selftest --quick --json selftest.json
     """
+    if quick and soak:
+        raise typer.BadParameter("--quick and --soak exclude each other; leave one out")
     from rich.console import Console
 
     from reports import matrix

@@ -63,7 +63,7 @@ class Verdict:
         wrong = counts["missed"] + counts["unexplained"] + counts["false_alarms"]
         if wrong or not all(score.good for pool in self.pools for score in scores(pool)):
             return False
-        return None if len(self.invalid) > MOST_INVALID * len(self.results) + 1 else True
+        return None if len(self.invalid) > max(2, MOST_INVALID * len(self.results)) else True
 
     @property
     def counts(self) -> dict[str, int]:

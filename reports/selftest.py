@@ -26,6 +26,7 @@ from reports.reading import Result, not_played, read
 SEED = 7
 AT_ONCE_A_CORE = 2  # a case mostly waits
 CASE_DEADLINE_S = 120.0  # beyond its run time
+END_WITHIN_S = 30.0
 UNFINISHED, FINISHED = "unfinished", "finished"
 
 
@@ -111,20 +112,27 @@ def _played(waiting: list[tuple[Case, int, int]], out: Path) -> Generator[_Play,
                 yield each
             time.sleep(0.1)
     finally:
-        for each in running:
-            _end(each)
+        _end([each.process for each in running if each.process is not None])
 
 
-def _end(play: _Play) -> None:
-    if play.process is not None:
-        play.process.terminate()
-        play.process.wait(20)
+def _end(processes: "list[subprocess.Popen[bytes]]") -> None:
+    """Politely first: a run closes its books within seconds, and what it started ends with it."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(END_WITHIN_S)
 
 
 def _has_ended(play: _Play) -> bool:
-    if play.process is not None and play.process.poll() is None and time.monotonic() > play.deadline_s:
-        _end(play)
-    return play.process is None or play.process.poll() is not None
+    if play.process is None:
+        return True
+    if play.process.poll() is None and time.monotonic() > play.deadline_s:
+        _end([play.process])
+    return play.process.poll() is not None
 
 
 def _start(case: Case, seed: int, attempt: int, out: Path) -> _Play:
