@@ -153,7 +153,7 @@ FROM bounds WHERE dropped_ns IS NULL OR start_ns > dropped_ns"""
 
 # What was tried during an absence; from when on it is the server's death that explains it (the whole absence if the
 # death began it, else from the death on; a first join that was not even begun before the server was back is only
-# early) and when there was a server again; and what began it.
+# early) and when there was a server again; and what began it. Who was deaf already learned late that the server died.
 GAPS = """
 CREATE TABLE gaps AS
 WITH tries AS (
@@ -167,10 +167,13 @@ WITH tries AS (
 firsts AS (SELECT party, min(from_ns) AS begun_ns FROM line GROUP BY party),
 deaths AS (
     SELECT absences.party, absences.session, absences.start_ns, max(outages.end_ns) AS ready_ns,
-        min(if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns,
+        min(if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT deaf,
             absences.start_ns, greatest(absences.start_ns, outages.start_ns))) AS dead_ns,
-        bool_or(dropped_ns >= outages.fell_ns) AS began_it
-    FROM absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
+        bool_or(dropped_ns >= outages.fell_ns AND NOT deaf) AS began_it
+    FROM (
+        SELECT absences.*, coalesce(ended_by IN ('frozen', 'half_open', 'gone_silent'), false) AS deaf
+        FROM absences LEFT JOIN endings USING (party, conn)
+    ) AS absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
     JOIN firsts ON firsts.party = absences.party AND firsts.begun_ns <= outages.end_ns
     GROUP BY ALL
 )

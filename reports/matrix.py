@@ -145,7 +145,7 @@ def drawn_matrix(pool: Compared) -> Figure:
         y, x = injected.index(by), names.index(name)
         wrong[y, x] = name not in may_give(by)
         axes.text(x, y, f"{n:,}", ha="center", va="center", fontsize=7, color="white" if wrong[y, x] else INK)
-    axes.imshow(wrong, cmap=ListedColormap([PALER, LOST]), vmin=0, vmax=1, aspect="auto")
+    axes.imshow(wrong, cmap=ListedColormap([PALER, LOST]), vmin=0, vmax=1, aspect="auto", zorder=1)
     total, right = pool.matrix.total(), sum(n for (by, name), n in pool.matrix.items() if name in may_give(by))
     axes.set_title(f"{right:,} of {total:,} called by their right name", loc="left", fontweight="bold", color=INK)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)

@@ -53,7 +53,7 @@ GIVES: Mapping[str, Gives] = MappingProxyType(
         "slow-read": Gives("slow_consumer", "offline"),
         "freeze": Gives("frozen", "offline"),
         "reload": Gives("offline", "join_race"),
-        "two-tabs": Gives(),
+        "two-tabs": Gives(back="offline"),  # where the first tab is away as the second is closed
         "token-expiry": Gives("auth_refused", "offline"),
         "kill-server": DIED,
         "stop-server": DIED,
