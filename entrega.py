@@ -143,6 +143,7 @@ app = typer.Typer(
 
 Run = Annotated[Path, typer.Argument(help="a run folder, or a folder of runs: then the newest", show_default=True)]
 LATEST = Path("runs")
+SELFTESTS = Path("runs/selftest")
 
 
 @app.command(name="run", context_settings={"allow_extra_args": True})
@@ -346,14 +347,10 @@ def _causes() -> dict[str, list[str]]:
 @app.command()
 def selftest(
     quick: Annotated[bool, option("--quick", help="some cases once, within two minutes; else all")] = False,
-    soak: Annotated[
-        bool, option("--soak", help="every scenario on the healthy server, and bad-day for 20 minutes")
-    ] = False,
+    soak: Annotated[bool, option("--soak", help="healthy runs of every scenario, and bad-day for 20 minutes")] = False,
     rounds: Annotated[int | None, option("--rounds", min=1, help="how often, each with another seed")] = None,
     json_file: Annotated[Path | None, option("--json", help="write the matrices there")] = None,
-    out: Annotated[
-        Path, option("--out", help="folder for the runs; what an interrupted selftest played is not played again")
-    ] = Path("runs/selftest"),
+    out: Annotated[Path, option("--out", help="the runs' folder; an interrupted selftest goes on there")] = SELFTESTS,
 ) -> None:
     """Break one thing at a time and see that it is found and rightly named; and that a healthy server is left alone.
 

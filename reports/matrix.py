@@ -136,7 +136,7 @@ def closing_line(found: Verdict) -> str:
 
 
 def drawn_matrix(pool: Compared) -> Figure:
-    """What was injected against what it was called, in rows of messages; what is wrong is dark."""
+    """What was injected against what it was called; what is wrong is dark."""
     injected, names = _axes(pool)
     wrong = np.full((len(injected), len(names)), np.nan)
     figure = Picture(figsize=(4 + 0.3 * len(names), 2.6 + 0.24 * len(injected)), layout="constrained")
