@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lab selftest docs constraints clean
+.PHONY: help setup demo test check bench lab selftest soak docs constraints clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ lab: $(READY) ## open the notebooks in JupyterLab
 
 selftest: $(READY) ## break the bundled server in every known way and see each found by its cause
 	@$(BIN)/entrega selftest
+
+soak: $(READY) ## 20 healthy runs of every scenario, and a bad day of 20 minutes; ROUNDS=n for another number
+	@$(BIN)/entrega selftest --soak $(if $(ROUNDS),--rounds $(ROUNDS))
 
 docs: $(READY) ## write the generated pages of docs/ anew
 	@$(BIN)/python -m tests.docs

@@ -128,6 +128,7 @@ app = typer.Typer(
 
 Run = Annotated[Path, typer.Argument(help="a run folder, or a folder of runs: then the newest", show_default=True)]
 LATEST = Path("runs")
+SELFTESTS = Path("runs/selftest")
 
 
 @app.command(name="run", context_settings={"allow_extra_args": True})
@@ -350,22 +351,33 @@ def probe(at: At) -> None:
 
 @app.command()
 def selftest(
-    quick: Annotated[
-        bool, option("--quick", help="some cases once, within two minutes; else all, three times")
-    ] = False,
-    json_file: Annotated[Path | None, option("--json", help="write the matrix there")] = None,
+    quick: Annotated[bool, option("--quick", help="some cases once, within two minutes; else all")] = False,
+    soak: Annotated[bool, option("--soak", help="healthy runs of every scenario, and bad-day for 20 minutes")] = False,
+    rounds: Annotated[int | None, option("--rounds", min=1, help="how often, each with another seed")] = None,
+    json_file: Annotated[Path | None, option("--json", help="write the matrices there")] = None,
+    out: Annotated[Path, option("--out", help="the runs' folder; an interrupted selftest goes on there")] = SELFTESTS,
 ) -> None:
     """Break one thing at a time and see that it is found and rightly named; and that a healthy server is left alone.
 
-    Example: entrega selftest --quick --json selftest.json
+    Exit 0 when it is so, 1 when not, 3 when too many runs were not valid. Example:
+
+    entrega selftest --quick --json selftest.json
     """
+    if quick and soak:
+        raise typer.BadParameter("--quick and --soak exclude each other; leave one out")
     from rich.console import Console
 
-    from reports.confusion import CASES, QUICK
-    from reports.selftest import selftest as test_self
+    from reports import matrix
+    from reports.confusion import CASES, LONG_DAY, QUICK, SOAK
+    from reports.selftest import SEED, finish, play
 
-    cases, rounds = (QUICK, 1) if quick else (CASES, 3)
-    raise typer.Exit(PASS if test_self(cases, rounds, json_file, Console()) else FAIL)
+    cases, usual = (QUICK, 1) if quick else (SOAK, 20) if soak else (CASES, 3)
+    plays = [(case, SEED + n) for n in range(rounds or usual) for case in cases]
+    found = matrix.verdict(*play([*plays, (LONG_DAY, SEED)] if soak else plays, out))
+    matrix.show(found, Console())
+    matrix.write(found, out, json_file)
+    finish(out)
+    raise typer.Exit({True: PASS, False: FAIL, None: UNKNOWN}[found.passed])
 
 
 @app.command()

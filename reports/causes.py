@@ -17,7 +17,8 @@ class Cause:
     """One cause: `sentence` tells a developer of a chat what happened, `cure` what to change.
 
     `told` says it of one message, with that message's own numbers (reports.telling); empty: the sentence does. `habits`
-    are keys of [client] in the target: where the widget is declared to be so, the cause rests on that.
+    are keys of [client] in the target: where the widget is declared to be so, the cause rests on that. `group`: what it
+    may be called where there is no journal, several names where that depends on the rest.
     """
 
     name: str
@@ -34,6 +35,11 @@ class Cause:
     def condition(self) -> str:
         """`when`, and that the journal speaks where it needs to."""
         return f"journal_speaks AND ({self.when})" if self.needs == "journal" else self.when
+
+    @property
+    def without_journal(self) -> tuple[str, ...]:
+        """Its groups; and its own name, where that needs no journal."""
+        return (*(() if self.needs == "journal" else (self.name,)), *self.group.split())
 
 
 # Nothing could be received: the recipient was not there, and the journal does not know better.
@@ -146,6 +152,7 @@ CAUSES = (
         when="received_ns IS NULL AND at_ns > ready_ns + first_backoff_ns()"
         " AND conn_state IN ('never', 'connecting', 'down')",
         told="It was {emitted} when the server had been back for {lasted}, and {recipient} was not; {back}.",
+        group="server_restarted",
     ),
     Cause(
         name="server_restarted",
@@ -194,7 +201,8 @@ CAUSES = (
         sentence="The server's loop had stood still for longer than it waits for a pong, so that it gave up "
         "connections that looked up to their clients.",
         cure="Keep the loop's lag far below pingTimeout: what computes or blocks belongs into a thread or process.",
-        when=f"{LOOKED_UP} AND gap_root = 'server_stalled'",
+        # Emitted as it went on, to who had heard nothing since the message was sent.
+        when="received_ns IS NULL AND sent_ns < dropped_ns AND gap_root = 'server_stalled'",
         told="It was {emitted} {when_gone}; the server had stood still for {lasted}; {back}.",
         group="gone_silent",
         needs="journal",
@@ -206,7 +214,7 @@ CAUSES = (
         cure="Use websocket only, or polling only (allow_upgrades=False), or give upgrades a time-out.",
         when="received_ns IS NULL AND upgrading AND written_ns IS NULL",
         told="It was {emitted} to {recipient}'s connection, which was waiting for its upgrade, and never left.",
-        group="subscribed_nowhere",
+        group="subscribed_nowhere join_race offline",
         needs="journal",
     ),
     Cause(
@@ -245,7 +253,7 @@ CAUSES = (
         when="received_ns IS NULL AND transport = 'polling' AND written_ns IS NOT NULL"
         " AND (at_ns < dropped_ns OR NOT absent)",
         told="It was {emitted} {when_gone}, in the answer to a poll that nobody read; {back}.",
-        group="offline",
+        group="offline subscribed_nowhere",
         needs="journal",
     ),
     Cause(

@@ -45,7 +45,8 @@ FROM attempts LEFT JOIN heard USING (party, conn)"""
 
 # What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
 # says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given, or, where those
-# say nothing, by what the journal wrote down in the second before.
+# say nothing, by what the journal wrote down in the second before; of who has never connected, what the one before ran
+# into where this one got no answer at all.
 LINE = """
 CREATE TABLE line AS
 WITH states AS (
@@ -66,15 +67,21 @@ refusals AS (
     SELECT t, if(kind = 'origin_refused', 'origin', 'auth') AS told FROM events
     WHERE kind IN ('origin_refused', 'auth_refused')
 )
-SELECT attempts.party, attempts.t AS from_ns, attempts.kind, attempts.conn, attempts.had_connected,
-    CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
-        WHEN words ILIKE '%origin%' THEN 'origin'
-        WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|forbidden|not allowed|expired', 'i')
-        THEN 'auth'
-        WHEN answer = 403 THEN if(refusals.t >= failed_ns - 1_000_000_000, told, 'handshake')
-    END AS refusal,
-    if(refusal IS NULL, NULL, coalesce(words, 'HTTP ' || answer)) AS refused_with
-FROM attempts ASOF LEFT JOIN refusals ON refusals.t <= coalesce(attempts.failed_ns, attempts.t)"""
+SELECT party, t AS from_ns, kind, conn, had_connected,
+    coalesce(ran_into, if(unanswered, last_value(ran_into IGNORE NULLS) OVER earlier, NULL)) AS refusal,
+    coalesce(with_words, if(unanswered, last_value(with_words IGNORE NULLS) OVER earlier, NULL)) AS refused_with
+FROM (
+    SELECT attempts.*, ending = 'connect_failed' AND answer IS NULL AND NOT had_connected AS unanswered,
+        CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
+            WHEN words ILIKE '%origin%' THEN 'origin'
+            WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|forbidden|not allowed|expired', 'i')
+            THEN 'auth'
+            WHEN answer = 403 THEN if(refusals.t >= failed_ns - 1_000_000_000, told, 'handshake')
+        END AS ran_into,
+        if(ran_into IS NULL, NULL, coalesce(words, 'HTTP ' || answer)) AS with_words
+    FROM attempts ASOF LEFT JOIN refusals ON refusals.t <= coalesce(attempts.failed_ns, attempts.t)
+)
+WINDOW earlier AS (PARTITION BY party ORDER BY t, source, "line" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
 
 # One row per join sent, with its answer: acked, refused (an error ack, or a journal line that the event is unknown),
 # timeout; null: the connection or the recording ended first. `first`: on the page's first connection, before any ack.
@@ -146,7 +153,7 @@ FROM bounds WHERE dropped_ns IS NULL OR start_ns > dropped_ns"""
 
 # What was tried during an absence; from when on it is the server's death that explains it (the whole absence if the
 # death began it, else from the death on; a first join that was not even begun before the server was back is only
-# early) and when there was a server again; and what began it.
+# early) and when there was a server again; and what began it. Who was deaf already learned late that the server died.
 GAPS = """
 CREATE TABLE gaps AS
 WITH tries AS (
@@ -160,10 +167,13 @@ WITH tries AS (
 firsts AS (SELECT party, min(from_ns) AS begun_ns FROM line GROUP BY party),
 deaths AS (
     SELECT absences.party, absences.session, absences.start_ns, max(outages.end_ns) AS ready_ns,
-        min(if(dropped_ns BETWEEN outages.start_ns - 1_000_000_000 AND outages.end_ns,
+        min(if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT deaf,
             absences.start_ns, greatest(absences.start_ns, outages.start_ns))) AS dead_ns,
-        bool_or(dropped_ns >= outages.start_ns - 1_000_000_000) AS began_it
-    FROM absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
+        bool_or(dropped_ns >= outages.fell_ns AND NOT deaf) AS began_it
+    FROM (
+        SELECT absences.*, coalesce(ended_by IN ('frozen', 'half_open', 'gone_silent'), false) AS deaf
+        FROM absences LEFT JOIN endings USING (party, conn)
+    ) AS absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
     JOIN firsts ON firsts.party = absences.party AND firsts.begun_ns <= outages.end_ns
     GROUP BY ALL
 )

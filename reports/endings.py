@@ -23,11 +23,13 @@ DEEP = 16  # packets in the queue of one connection
 ALIKE_NS = 100_000_000  # idle time-outs are as exact as the timers behind them
 AT_LEAST = 3  # equal silences are no coincidence
 
-# The last message that each of them carried, and how late it was read.
+# The last message that each of them carried, and how late it was read. Without a journal it was emitted before its
+# sender was told, if that is not the reader itself, who is told as late as it reads.
 CARRIED = """
 CREATE TABLE carried AS
 SELECT last_frames.party, last_frames.conn, coalesce(published_ns, sent_ns) AS emitted_ns,
-    (last_frames.t - coalesce(published_ns, accepted_ns, sent_ns)) / 1e6 AS late_ms
+    (last_frames.t - coalesce(published_ns, if(sender = last_frames.party, NULL, accepted_ns), sent_ns)) / 1e6
+        AS late_ms
 FROM (
     SELECT party, conn, arg_max(mid, t) AS mid, max(t) AS t FROM frames
     SEMI JOIN (SELECT party, conn FROM connections WHERE ended_ns < forever()) USING (party, conn)
@@ -74,13 +76,11 @@ WHERE (SELECT count(*) >= {AT_LEAST} FROM alike)
 ENDINGS = f"""
 CREATE TABLE endings AS
 SELECT silences.party, silences.conn,
-    CASE WHEN silences.reason ILIKE '%server disconnect%' OR left_by.reason = 'server disconnect' THEN 'kicked'
+    CASE WHEN silences.reason ILIKE '%server disconnect%' OR left_reason = 'server disconnect' THEN 'kicked'
         WHEN freezes.end_ns >= seen_ns - 1_000_000_000 THEN 'frozen'
-        WHEN silent AND seen_ns <= stalls.start_ns + 1_000_000_000 THEN 'server_stalled'
-        WHEN silent
-            OR left_ns <= ended_ns + {IN_FLIGHT_NS} AND unheard_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns())
-        THEN if(journal, 'half_open', 'gone_silent')
-        WHEN late_ms >= {SLOW_MS} OR left_by.depth >= {DEEP} THEN 'slow_consumer'
+        WHEN (silent OR given_up) AND seen_ns <= stalls.start_ns + 1_000_000_000 THEN 'server_stalled'
+        WHEN silent OR given_up THEN if(journal, 'half_open', 'gone_silent')
+        WHEN late_ms >= {SLOW_MS} OR depth >= {DEEP} THEN 'slow_consumer'
         WHEN idle.conn IS NOT NULL THEN 'idle_timeout' END AS ended_by,
     CASE ended_by WHEN 'frozen' THEN (freezes.end_ns - freezes.start_ns) / 1e6
         WHEN 'server_stalled' THEN (stalls.end_ns - stalls.start_ns) / 1e6
@@ -88,8 +88,12 @@ SELECT silences.party, silences.conn,
         ELSE silent_ns / 1e6 END AS cause_ms,
     least(seen_ns - {IN_FLIGHT_NS}, if(late_ms >= {SLOW_MS}, emitted_ns, NULL),
         if(ended_by = 'frozen', freezes.start_ns - {IN_FLIGHT_NS}, NULL)) AS quiet_ns
-FROM silences CROSS JOIN (SELECT count(*) > 0 AS journal FROM boots)
-LEFT JOIN carried USING (party, conn) LEFT JOIN idle USING (party, conn) LEFT JOIN left_by USING (sid)
+FROM (
+    SELECT silences.*, depth, left_by.reason AS left_reason, coalesce(left_ns <= ended_ns + {IN_FLIGHT_NS}
+            AND unheard_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns()), false) AS given_up
+    FROM silences LEFT JOIN left_by USING (sid)
+) AS silences CROSS JOIN (SELECT count(*) > 0 AS journal FROM boots)
+LEFT JOIN carried USING (party, conn) LEFT JOIN idle USING (party, conn)
 ASOF LEFT JOIN freezes ON freezes.party = silences.party AND freezes.start_ns <= silences.ended_ns
 ASOF LEFT JOIN stalls ON stalls.start_ns <= silences.ended_ns"""
 

@@ -47,7 +47,7 @@ WITH told AS (
         any_value(session) FILTER (kind IN ('sent', 'unsent')) AS session,
         arg_min(party, t) FILTER (kind IN ('sent', 'unsent')) AS sender,
         min(due_ns) FILTER (kind IN ('sent', 'unsent')) AS due_ns,
-        min(t) FILTER (kind = 'sent') AS sent_ns, max(t) FILTER (kind = 'sent') AS resent_ns,
+        min(t) FILTER (kind = 'sent') AS sent_ns,
         count(*) FILTER (kind = 'sent') AS attempts,
         min(t) FILTER (kind = 'accepted') AS accepted_ns,
         coalesce(max(seq) FILTER (kind = 'accepted'), max(seq) FILTER (
@@ -79,7 +79,7 @@ keyed AS (
 SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
     CASE letter WHEN 'a' THEN 'widget-' || number WHEN 'w' THEN agent END AS recipient,
     if(letter = 'w', holdings.from_ns, opened_ns) AS held_ns,
-    coalesce(accepted_ns, sent_ns) AS base_ns, coalesce(accepted_ns, resent_ns) AS emitted_by_ns,
+    coalesce(accepted_ns, sent_ns) AS base_ns, coalesce(accepted_ns, forever()) AS emitted_by_ns,
     coalesce(accepted_ns, greatest(unanswered_ns, refused_ns), sent_ns) AS answered_ns
 FROM keyed LEFT JOIN sessions USING (number)
 ASOF LEFT JOIN holdings
@@ -109,8 +109,9 @@ WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via IS D
 GROUP BY ALL"""
 
 # What the recipient's pages made of it. As it was emitted means: by a live frame on a connection that had begun before
-# the message was accepted, or last sent, and after the server had answered CONNECT (else it is a replay); also where
-# the join ack or the history had shown it a moment earlier. What was stored before the assume the agent can only read,
+# the message was accepted (what never was may be emitted any time later: a server that stood still takes it when its
+# sender has long given up), and after the server had answered CONNECT (else it is a replay); also where the join ack or
+# the history had shown it a moment earlier. What was stored before the assume the agent can only read,
 # so that its history is as good as live.
 SHOWN = """
 CREATE TABLE shown AS

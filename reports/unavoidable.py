@@ -23,7 +23,7 @@ def unavoidable_miss(ledger: "Ledger") -> Share:
     """
     rows = ledger.deliveries
     rows = rows[rows["owed"] & rows["due_ns"].notna()]
-    spans = pd.DataFrame([*_windows(ledger.run.info), *_arrivals(ledger)], columns=["party", "start_ns", "end_ns"])
+    spans = pd.DataFrame([*_windows(ledger.run.info), *arrivals(ledger)], columns=["party", "start_ns", "end_ns"])
     of_all = spans[spans["party"].isna()]
     of_one = spans[spans["party"].notna()].astype({"party": "str"})
     due = rows[["mid", "recipient", "due_ns"]].astype({"due_ns": "int64"})
@@ -41,7 +41,7 @@ def _windows(info: Mapping[str, Any]) -> list[tuple[str | None, int, int]]:
     return [(each["party"], each["start_ns"], each["end_ns"]) for each in windows if each["name"] in TAKING_AWAY]
 
 
-def _arrivals(ledger: "Ledger") -> list[tuple[str | None, int, int]]:
+def arrivals(ledger: "Ledger") -> list[tuple[str | None, int, int]]:
     """From each session's opening until its widget was planned to connect; nothing where run.json has no whole plan."""
     table = ledger.run.info.get("scenario") or {}
     if "connect_after_s" not in table:

@@ -91,7 +91,8 @@ SELECT source, start_ns, last_ns, lead(start_ns, 1, forever()) OVER (ORDER BY st
 FROM lives, killed, written"""
 
 # When there was no server: as the launcher says, else from a boot's last line on; where neither can know, as the swarm
-# saw it.
+# saw it. `fell_ns`: when it let go of its clients, which is told by them: a server that is stopped closes connections
+# some time before its process is gone, and who left before most others did was not sent away.
 OUTAGES = """
 CREATE TABLE outages AS
 WITH told AS (
@@ -119,17 +120,23 @@ refusals AS (
     SELECT mass_drops.t AS start_ns, answers.t AS refused_ns, answers.kind
     FROM mass_drops ASOF JOIN answers ON answers.t > mass_drops.t
 ),
-returns AS (SELECT t FROM events WHERE kind = 'connected')
-SELECT start_ns, coalesce(end_ns, forever()) AS end_ns FROM told WHERE kind = 'server_ended'
-UNION ALL
-SELECT start_ns, end_ns FROM deaths WHERE end_ns IS NOT NULL AND NOT EXISTS (
-    FROM told WHERE kind = 'server_ended' AND told.start_ns BETWEEN deaths.start_ns AND deaths.end_ns)
-UNION ALL
-SELECT min(start_ns), coalesce(returns.t, forever())
-FROM refusals ASOF LEFT JOIN returns ON returns.t > refusals.refused_ns
-WHERE refusals.kind = 'connect_failed'
-    AND NOT EXISTS (FROM told) AND NOT EXISTS (FROM boots)
-GROUP BY returns.t"""
+returns AS (SELECT t FROM events WHERE kind = 'connected'),
+spans AS (
+    SELECT start_ns, coalesce(end_ns, forever()) AS end_ns FROM told WHERE kind = 'server_ended'
+    UNION ALL
+    SELECT start_ns, end_ns FROM deaths WHERE end_ns IS NOT NULL AND NOT EXISTS (
+        FROM told WHERE kind = 'server_ended' AND told.start_ns BETWEEN deaths.start_ns AND deaths.end_ns)
+    UNION ALL
+    SELECT min(start_ns), coalesce(returns.t, forever())
+    FROM refusals ASOF LEFT JOIN returns ON returns.t > refusals.refused_ns
+    WHERE refusals.kind = 'connect_failed'
+        AND NOT EXISTS (FROM told) AND NOT EXISTS (FROM boots)
+    GROUP BY returns.t
+)
+SELECT start_ns, end_ns, coalesce(quantile_cont(t, 0.5)::BIGINT, start_ns) - 100_000_000 AS fell_ns
+FROM spans LEFT JOIN (SELECT t FROM events WHERE kind = 'disconnected') AS drops
+    ON t BETWEEN start_ns - 1_000_000_000 AND start_ns + 1_000_000_000
+GROUP BY start_ns, end_ns"""
 
 # The windows of run.json; `party` null hits everybody.
 PLANNED_FAULTS = """

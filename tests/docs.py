@@ -12,7 +12,7 @@ from typing import Any
 from loadtests import events
 from loadtests.events import FIELDS, INJECTED, KINDS, Field
 from reports.causes import CAUSES, NOT_RECOVERED, Cause
-from reports.confusion import CASES, SMALL, Case
+from reports.confusion import CASES, SMALL, TIMES, Case
 from reports.counters import COUNTERS
 from reports.outcomes import NOT_ACCEPTED, NOT_OWED, UNJUDGED, Reason
 from reports.schema import FACTS, LEDGER, Column
@@ -162,7 +162,7 @@ def causes_page() -> Iterator[str]:
 
 def _cause_rows(causes: tuple[Cause, ...]) -> Iterator[tuple[str, ...]]:
     for n, cause in enumerate(causes, 1):
-        without = f"`{cause.group}`" if cause.group else "the same"
+        without = _or(cause) if cause.group else "the same"
         yield str(n), _link(cause), cause.code, cause.sentence, without
 
 
@@ -173,18 +173,25 @@ def _link(cause: Cause) -> str:
 def _cause(cause: Cause) -> Iterator[str]:
     yield from ("", f"### `{cause.name}`", "", cause.sentence, "", f"*Cure:* {cause.cure}")
     if cause.group:
-        yield from ("", f"*Without a journal* it looks like others of its kind: `{cause.group}`.")
-    if members := [f"`{each.name}`" for each in CAUSES if each.group == cause.name]:
-        yield from ("", f"*Stands for* {' and '.join(members)}, which only a journal can tell apart.")
+        yield from ("", f"*Without a journal* it may look like others of its kind: {_or(cause)}.")
+    if members := [f"`{each.name}`" for each in CAUSES if cause.name in each.group.split()]:
+        when = "*Without a journal* it stands for" if cause.code else "*Stands for*"
+        yield from (
+            "",
+            f"{when} {', '.join(members)}{' as well' if cause.code else ''}, which only a journal can tell.",
+        )
     if cases := injectors(cause.name):
         yield from ("", f"*Injected by* {', '.join(_injected(case) for case in cases)}. To see it:")
         yield from ("", "```console", f"$ {command(cases[0])}", "```")
 
 
+def _or(cause: Cause) -> str:
+    return " or ".join(f"`{name}`" for name in cause.without_journal)
+
+
 def injectors(name: str) -> list[Case]:
-    """The cases that bring a cause about, the most certain first: it must be found, or else it may be."""
-    certain = [case for case in CASES if case.finds == name]
-    return certain or sorted((case for case in CASES if name in case.expect), key=lambda case: len(case.expect))
+    """The cases that bring a cause about."""
+    return [case for case in CASES if case.finds == name]
 
 
 def _injected(case: Case) -> str:
@@ -196,7 +203,8 @@ def command(case: Case) -> str:
     words = ["entrega run", case.scenario, *(f"--defect {name}" for name in case.defects)]
     words += ["--widgets 12 --agents 2 -t", RUN_TIME.get(case.scenario, "10s")]
     for name, value in case.settings.items():
-        if name not in SMALL and not name.startswith("faults.drop."):
+        drops = name.startswith("faults.drop.") and name in TIMES.get(case.scenario, {})
+        if name not in SMALL and not drops:
             words.append(f"--set '{name}={json.dumps(value)}'")
     return " ".join(words)
 

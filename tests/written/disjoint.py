@@ -29,6 +29,7 @@ VALUES = {
     "room": ["'a'", "NULL"],
     "server_died": BOOLEAN,
     "at_ns": ["5"],
+    "sent_ns": ["1", "5"],
     "ready_ns": ["NULL", "-9_000_000_000", "4"],
     "in_flight": BOOLEAN,
     "gap_root": ["NULL", "'kicked'", "'frozen'", "'server_stalled'", "'half_open'", "'gone_silent'", "'slow_consumer'",

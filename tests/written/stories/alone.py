@@ -89,6 +89,47 @@ def kicked_before_the_server_died(book: Book) -> None:
     s.expect("a.2", "lost", "kicked", "never_back")
 
 
+def left_a_moment_before_the_server_died(book: Book) -> None:
+    """Its page was being loaded anew: the server was there, and nobody else had been sent away yet."""
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 9.3, reason="io client disconnect")
+    s.agent_sends("a.0", 9.5)
+    book.server_is_killed(10)
+    s.drops("a", 10.02, last_frame=9.7)
+    book.server_is_back(14)
+    s.connects("a", 14.3)
+    s.joins("a", 14.4, after=1)
+    s.agent_sends("a.1", 14.6)
+    s.widget_comes(15, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", "offline")
+    s.expect("a.1", "recovered", "server_restarted")
+
+
+def frozen_as_the_server_died(book: Book) -> None:
+    """The server had given it up before it died; its page noticed both when it went on."""
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.inside.pop("w")
+    s.agent_sends("a.0", 15)
+    s.freezes("w", 4, 18)
+    book.server_is_killed(18)
+    s.drops("a", 18.02, last_frame=17.7)
+    s.drops("w", 22, last_frame=21.99, noticed=-8)
+    book.lines["journal-1"] = [line for line in book.lines["journal-1"] if line["t"] < 1_018_000_000_000]
+    book.server_is_back(23)
+    s.connects("a", 23.3)
+    s.joins("a", 23.4, after=1)
+    s.agent_sends("a.1", 23.6)
+    s.widget_comes(24, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", "frozen")
+    s.expect("a.1", "recovered", "server_restarted")
+
+
 def idle_and_then_the_server_died(book: Book) -> None:
     """The proxy cut it three times; the third time there was no server to come back to."""
     s = book.story()
@@ -235,6 +276,8 @@ ALONE: tuple[Callable[[Book], None], ...] = (
     never_back_after_a_restart,
     malformed_whatever_the_server_did,
     kicked_before_the_server_died,
+    left_a_moment_before_the_server_died,
+    frozen_as_the_server_died,
     idle_and_then_the_server_died,
     emitted_to_another_room_after_a_storm,
     idle_timeout,

@@ -16,6 +16,24 @@ def origin_refused(s: Story) -> None:
     s.expect("a.2", "lost", "origin_refused", "never_back")
 
 
+def origin_refused_and_then_no_network(s: Story) -> None:
+    """An attempt that got no answer does not undo the refusal before it."""
+    s.opens(0)
+    s.assumes(1)
+    s.cannot_connect("w", 2, "Network is unreachable")
+    s.agent_sends("a.0", 3)
+    s.cannot_connect("w", 4, "https://shop.example is not an accepted origin", 400)
+    s.cannot_connect("w", 6, "Network is unreachable")
+    s.agent_sends("a.1", 7)
+    s.widget_comes(8, offers=["a.0", "a.1"])
+    s.drops("w", 10)
+    s.cannot_connect("w", 11, "Network is unreachable")
+    s.agent_sends("a.2", 12)
+    s.expect("a.0", "recovered", "early_message")
+    s.expect("a.1", "recovered", "origin_refused")
+    s.expect("a.2", "lost", "offline", "never_back")
+
+
 def handshake_refused(s: Story) -> None:
     s.opens(0)
     s.assumes(1)

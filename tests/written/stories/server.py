@@ -23,6 +23,51 @@ def server_stalled(s: Story) -> None:
     s.expect("a.3", "recovered", "offline")
 
 
+def stalled_until_its_clients_gave_up(s: Story) -> None:
+    """12 s: what was sent meanwhile is emitted as it goes on, to nobody. What was sent to who had gone is offline."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 4.9)
+    s.inside.pop("w")
+    s.agent_sends("a.1", 8, published=9.3, answered=9.32)
+    s.drops("w", 14, last_frame=5, noticed=3.25, reason="ping timeout")
+    s.agent_sends("a.2", 15, published=2.3, answered=2.32)
+    s.journal(17.2, "loop_lag", lag_ms=12_000.0)
+    s.widget_comes(18, after=1, offers=["a.1", "a.2"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", ("server_stalled", "gone_silent"))
+    s.expect("a.2", "recovered", "offline")
+
+
+def given_up_by_a_server_that_had_stalled(s: Story) -> None:
+    """It had not heard the widget for 9 s as it went on; the widget had heard a message later than that."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 9)
+    s.inside.pop("w")
+    s.agent_sends("a.1", 12, published=3.22, answered=3.23)
+    s.journal(15.2, "loop_lag", lag_ms=6000.0)
+    s.drops("w", 15.24, last_frame=9.02, noticed=-0.03, heard=5)
+    s.widget_comes(16, after=1, offers=["a.1"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", ("server_stalled", "offline"))
+
+
+def malformed_as_a_stalled_server_went_on(s: Story) -> None:
+    """The widget was in the room again, and was just being told."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.journal(17.2, "loop_lag", lag_ms=12_000.0)
+    s.drops("w", 14, last_frame=5, reason="ping timeout")
+    s.connects("w", 17.2)
+    s.joins("w", 17.26, acked=0.06)
+    s.agent_sends("a.0", 8, published=9.3, answered=9.31, shown=9.305, why="shape")
+    s.expect("a.0", "lost", "malformed", "not_offered")
+
+
 def a_stall_shorter_than_a_time_out(s: Story) -> None:
     s.opens(0)
     s.widget_comes(0.5)
@@ -117,6 +162,19 @@ def upgrade_stuck(s: Story) -> None:
     s.drops("w", 14, last_frame=13.9)
     s.widget_comes(15, offers=["a.0"])
     s.expect("a.0", "recovered", ("upgrade_stuck", "subscribed_nowhere"))
+
+
+def upgrade_stuck_with_the_answer_to_the_join(s: Story) -> None:
+    """It is in the room, and has not been told."""
+    s.opens(0)
+    s.assumes(2)
+    s.connects("w", 3, transport="polling")
+    s.joins("w", 3.1, acked=None)
+    s.agent_sends("a.0", 5, writes=False)
+    s.journal(5.5, "queue", sid=s.sid("w"), depth=3, upgrading=True)
+    s.drops("w", 6, last_frame=4.5)
+    s.widget_comes(7, offers=["a.0"])
+    s.expect("a.0", "recovered", ("upgrade_stuck", "join_race"))
 
 
 def upgraded_in_time(s: Story) -> None:
@@ -222,6 +280,20 @@ def slow_consumer(s: Story) -> None:
     s.expect("a.1", "recovered", "slow_consumer")
     s.expect("a.2", "recovered", "slow_consumer")
     s.expect("a.3", "recovered", "offline")
+
+
+def slow_consumer_by_its_own_echo(s: Story) -> None:
+    """The last that it read was its own message, and that this had been accepted it read as late."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.widget_sends("w.0", 5, answered=4.01)
+    s.agent_sends("a.0", 5.5, reaches=False)
+    s.saw("w", 9, "received", via="live", mid=s.mid("w.0"), seq=1, conn=1)
+    s.drops("w", 9.5, last_frame=9.4)
+    s.widget_comes(10, offers=["a.0"])
+    s.expect("w.0", "live")
+    s.expect("a.0", "recovered", "slow_consumer")
 
 
 def slow_consumer_by_its_queue(s: Story) -> None:

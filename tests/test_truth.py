@@ -1,0 +1,78 @@
+"""What was done to which message, by the answer key; and that a ledger which says otherwise is found out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.ledger import build_ledger
+from reports.truth import Compared, compared, struck
+from tests.written.history import RUN, Book, Story, ns
+from tests.written.stories.gaps import half_open, offline
+from tests.written.stories.rooms import early_message
+
+
+def told(folder: Path, tell: Any, *key: dict[str, Any], journal: bool = True) -> Compared:
+    """What a written run says, against an answer key."""
+    book = Book()
+    tell(book.story())
+    book.write(folder)
+    (folder / "injected.jsonl").write_text("".join(json.dumps(line) + "\n" for line in key))
+    strikes = struck(build_ledger(folder))
+    return compared(build_ledger(folder, journal=journal), strikes)
+
+
+def fault(name: str, start: float, end: float, party: str | None = "widget-0") -> dict[str, Any]:
+    return {"kind": "fault", "name": name, "party": party, "start_ns": ns(start), "end_ns": ns(end)}
+
+
+def test_what_was_called_by_what_was_done(tmp_path: Path) -> None:
+    found = told(tmp_path / "run", offline, fault("drop", 5, 6.5))
+    assert (found.right, found.false, found.overlooked) == ({"offline": 2}, {}, {})
+    assert found.matrix == {("drop", "offline"): 2}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        [],
+        [fault("drop", 5, 6.5, "widget-1")],
+        [fault("drop", 7.2, 8)],
+        [fault("drop", 0.1, 1.5)],
+        [{"kind": "defect", "name": "server.drop-emit", "mid": f"{RUN}:0.a.9", "start_ns": ns(5)}],
+    ],
+    ids=["nothing", "to somebody else", "later", "got over before", "to another message"],
+)
+def test_what_nothing_was_done_to(tmp_path: Path, key: list[dict[str, Any]]) -> None:
+    found = told(tmp_path / "run", offline, *key)
+    assert found.alarms == [f"0.a.{n} is called offline, and nothing was done to it" for n in (1, 2)]
+    assert (found.right, found.false) == ({}, {"offline": 2})
+
+
+def test_what_something_else_was_done_to(tmp_path: Path) -> None:
+    found = told(tmp_path / "run", offline, fault("half-open", 5, 6.2))
+    assert found.wrong == ["0.a.1 is called offline and is half_open"]  # the other was sent on the way back
+    assert (found.right, found.false, found.overlooked) == ({"offline": 1}, {"offline": 1}, {"half_open": 1})
+
+
+def test_what_came_all_the_same(tmp_path: Path) -> None:
+    struck_itself = {"kind": "defect", "name": "server.drop-emit", "mid": f"{RUN}:0.a.0", "start_ns": ns(4)}
+    found = told(tmp_path / "run", offline, fault("drop", 5, 6.5), struck_itself)
+    assert found.wrong == ["0.a.0 is called live and is not_published"]
+    assert found.overlooked == {"not_published": 1}
+
+
+@pytest.mark.parametrize(("journal", "name"), [(True, "half_open"), (False, "gone_silent")])
+def test_what_it_is_called_without_a_journal(tmp_path: Path, journal: bool, name: str) -> None:
+    found = told(tmp_path / "run", half_open, fault("half-open", 5, 14.2), journal=journal)
+    assert (found.right, found.wrong, found.alarms) == ({name: 2, "offline": 1}, [], [])
+
+
+def test_what_the_plan_itself_did(tmp_path: Path) -> None:
+    def early_and_planned(s: Story) -> None:
+        s.book.info["scenario"] |= {"connect_after_s": [4.0, 4.0]}
+        early_message(s)
+
+    found = told(tmp_path / "run", early_and_planned)
+    assert (found.matrix, found.alarms) == ({("the plan", "early_message"): 3}, [])
