@@ -51,6 +51,13 @@ def test_latency_stands_at_the_due_and_the_lost_are_marked_apart() -> None:
     assert "Half of the messages that were shown took at most 20 ms; 3 were lost" in texts(figure)
 
 
+def test_of_very_many_messages_some_are_drawn_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.figures.latency.DOTS", 2)
+    figure = figures.latency_over_time(mixed())
+    assert {"live (4, 2 drawn)", "recovered (1)", "lost (3)"} <= set(names(figure))
+    assert "; 3 were lost" in texts(figure)
+
+
 def test_fault_windows_are_shaded_with_their_names_and_void_ones_hatched() -> None:
     windows = [window("drop", "widget-0", 1, 2), window("drop", "widget-1", 1.5, 3), window("kill-server", None, 8, 9)]
     stalled = [*healthy_rig(), event(12, "rig", lag_ms=400.0)]
