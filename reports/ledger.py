@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pandas as pd
 
+from loadtests.events import columns
 from loadtests.run_folder import RunFolder, open_run
 from reports.causes import CAUSES, NOT_RECOVERED, missed_because, not_recovered_because
 from reports.counters import COUNTED_BY, contradictions, count
@@ -157,9 +158,13 @@ def _macro_promises(run: RunFolder) -> str:
 
 
 def _view_events(con: duckdb.DuckDBPyConnection, run: RunFolder, journal: bool) -> None:
+    """A field that came with a later version is null in what was sealed before."""
     kinds = ", ".join(_quoted(kind) for kind in kinds_of("server"))
     without = "" if journal else f" WHERE kind NOT IN ({kinds})"
-    con.execute(f"CREATE VIEW events AS FROM read_parquet({_quoted(run.events)}){without}")
+    evidence = f"read_parquet({_quoted(run.events)})"
+    known = {str(row[0]) for row in con.execute(f"DESCRIBE FROM {evidence}").fetchall()}
+    later = [f', NULL::{type} AS "{name}"' for name, type in columns().items() if name not in known]
+    con.execute(f"CREATE VIEW events AS SELECT *{''.join(later)} FROM {evidence}{without}")
 
 
 def _file(run: RunFolder, journal: bool) -> Path:

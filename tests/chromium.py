@@ -16,6 +16,7 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.alone import alone
 from tests.played import WITHIN_S, until
 
 INSTALL_WITHIN_S = 300
@@ -29,9 +30,10 @@ QUIET = (
 def chromium() -> str:
     """The program; skips the test, with the mend, where a user has none. In CI it is installed."""
     install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
-    if os.environ.get("CI") and shutil.which("chromium") is None:
-        for command in (("apt-get", "update", "-qq"), install):
-            subprocess.run(command, capture_output=True, timeout=INSTALL_WITHIN_S, check=True)
+    with alone("apt"):
+        if os.environ.get("CI") and shutil.which("chromium") is None:
+            for command in (("apt-get", "update", "-qq"), install):
+                subprocess.run(command, capture_output=True, timeout=INSTALL_WITHIN_S, check=True)
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("no chromium on this machine; apt-get install chromium")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.alone import alone
+
 NODE = Path(__file__).resolve().parent / "node"
 INSTALL_WITHIN_S = 300
 OLDEST = 18
@@ -16,9 +18,10 @@ OLDEST = 18
 @cache
 def node() -> str:
     """The node that can play what is in tests/node; skips the test, with the mend, where a user has none."""
-    if os.environ.get("CI") and (missing := _missing()):
-        _run("apt-get", "update", "-qq")
-        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
+    with alone("apt"):
+        if os.environ.get("CI") and (missing := _missing()):
+            _run("apt-get", "update", "-qq")
+            _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
     if missing := _missing():
         pytest.skip(f"no {' and no '.join(missing)} on this machine; apt-get install {' '.join(missing)}")
     found = str(shutil.which("node"))
@@ -37,9 +40,10 @@ def npm_ci(folder: Path) -> None:
     """Where the folder's lock has changed since the last one."""
     installed = folder / "node_modules" / ".package-lock.json"
     lock = folder / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        _run("npm", "ci", "--no-audit", "--no-fund", cwd=folder)
-        installed.touch()
+    with alone("npm"):
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+            _run("npm", "ci", "--no-audit", "--no-fund", cwd=folder)
+            installed.touch()
 
 
 def _run(*command: str, cwd: Path | None = None) -> str:

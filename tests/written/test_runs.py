@@ -246,6 +246,14 @@ def test_a_ledger_that_cannot_be_read_is_built_anew(tmp_path):
     assert open_ledger(folder).deliveries.equals(first.deliveries)
 
 
+def test_what_was_sealed_before_there_was_a_field_is_read(tmp_path):
+    ledger = read(killed(), tmp_path / "run")["journal"]
+    old = ledger.run.path / "old.parquet"
+    ledger.query(f"COPY (SELECT * EXCLUDE (asked_ns, ordered) FROM events) TO '{old}' (FORMAT parquet)")
+    old.replace(ledger.run.events)
+    assert open_ledger(ledger.run.path).deliveries.equals(ledger.deliveries)
+
+
 def test_query(tmp_path):
     folder = killed().write(tmp_path / "run")
     found = {name: build_ledger(folder, journal=journal) for name, journal in READINGS.items()}
