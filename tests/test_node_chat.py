@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from reports.confusion import GONE, RACES
 from reports.ledger import Ledger, build_ledger
 from reports.summary import Summary
 from tests.foreign import NODE_CHAT, Small, install, played
@@ -31,7 +30,8 @@ RUNS = {
     "enter once": Small("short-drop", TARGET, ("--defect", "server.enter-once")),
     "bare drop": Small("short-drop", NODE / "bare.toml", ("--set", "transport=upgrade")),
 }
-HEALTHY = {"steady": "", "early, recovering": RACES, "drop": GONE, "drop, recovering": GONE}
+RACES = "early_message join_race"
+HEALTHY = {"steady": "", "early, recovering": RACES, "drop": "offline", "drop, recovering": "offline"}
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from loadtests import run_folder, run_info, scenario, target
+from loadtests import run_folder, run_info, scenario
+from loadtests import target_file as target
 from reports.confusion import SMALL
 from tests.played import ENDS_WITHIN_S, WITHIN_S, Play, start, until
 from tests.server_process import ServerProcess, running

@@ -45,15 +45,16 @@ class Player(User):
     def on_start(self) -> None:
         self.party: Party | None = None
         self.beside: list[Greenlet] = []  # what a person does at the same time
-        rig: Rig | None = getattr(self.environment, "entrega", None)
-        if rig is None:
+        self.rig: Rig | None = getattr(self.environment, "entrega", None)
+        if self.rig is None:
             raise gevent.GreenletExit  # the director refused to play and said why; of StopUser Locust would log more
-        self.rig = rig
-        self.stage: Stage = rig.stage
+        self.stage: Stage = self.rig.stage
         self.stage.stopping.rawlink(self._sending_ends)
 
     def on_stop(self) -> None:
         """Also when Locust ends the user in the middle: then what is owed to it is unjudged from here on."""
+        if self.rig is None:
+            return
         self.stage.stopping.unlink(self._sending_ends)
         gevent.killall(self.beside)
         if self.party is not None:
@@ -70,6 +71,7 @@ class Player(User):
         self.beside.append(gevent.spawn(act, *about))
 
     def takes_part(self, party: Party) -> None:
+        assert self.rig is not None
         self.party = party
         self.rig.parties.add(party)
 
