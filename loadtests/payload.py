@@ -35,6 +35,10 @@ def body(extra: Mapping[str, Any], *dotted: str) -> Callable[..., Any]:
         return lambda *values: values[place]
     places = [(number, path.split(".")) for number, path in enumerate(dotted) if path]
 
+    if not extra and all(len(names) == 1 for _, names in places):  # as most are: a third of the cost
+        flat = [(number, name) for number, (name,) in places]
+        return lambda *values: {name: values[number] for number, name in flat}
+
     def made(*values: Any) -> dict[str, Any]:
         whole: dict[str, Any] = deepcopy(dict(extra)) if extra else {}
         for number, (*parents, last) in places:

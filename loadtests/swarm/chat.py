@@ -55,6 +55,9 @@ class Party:
         self._sessions: dict[str, str] = {}  # by the index in mids, for messages that do not name their session
         self.defects: dict[str, float] = {}  # of its pages: those that are on, and habits that are declared
         self.also_hears: dict[str, Callable[[Any], None]] = {}  # events beside messages, and what is done with them
+        send = talk.side.send
+        by_rest = send.path or stage.code.has("send")
+        self._only_way = None if send.event and by_rest else "socket" if send.event else "rest"  # that the target has
         scenario = stage.scenario
         self.wire = Wire(dial, scenario.ping_interval_s + scenario.ping_timeout_s + GRACE_S)
         self.pages: list[Page] = []
@@ -161,9 +164,8 @@ class Party:
             return
         mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
         pane = self.pages[0].panes[seat.session]
-        draft = Draft(
-            pane, mid, due_ns, self._way(via), text_of(mid, due_ns, self.stage.words(mid)), self.stage.scenario.retries
-        )
+        text = text_of(mid, due_ns, self.stage.words(mid))
+        draft = Draft(pane, mid, due_ns, self._only_way or via, text, self.stage.scenario.retries)
         sent_ns = self._send(draft)
         counts = self.stage.counts
         counts.sent += 1
@@ -173,12 +175,6 @@ class Party:
         mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
         self.record("unsent", session=seat.session, mid=mid, due_ns=due_ns, reason=reason)
         self._is_through(seat)
-
-    def _way(self, via: str) -> str:
-        """The way that was asked for, or the only one that the target has."""
-        send = self.talk.side.send
-        by_rest = send.path or self.stage.code.has("send")
-        return via if send.event and by_rest else "socket" if send.event else "rest"
 
     def _send(self, draft: Draft) -> int:
         session, send = draft.pane.seat.session, self.talk.side.send

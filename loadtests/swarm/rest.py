@@ -2,8 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import gevent
@@ -16,8 +15,7 @@ from loadtests.swarm.badge import Badge
 POOL = 500  # sockets kept for all parties of a process; a smaller pool would make senders wait for each other
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """`status` None: no answer came, and `reason` says why. `body` None: no JSON."""
 
     status: int | None

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import gevent
@@ -16,9 +15,6 @@ class Line(NamedTuple):
     at_ns: int
     act: Callable[[], object]
     otherwise: Callable[[], object] = lambda: None
-
-
-_AT_NS = attrgetter("at_ns")
 
 
 class Script:
@@ -42,9 +38,12 @@ class Script:
         self._over.get()
 
     def _next(self) -> Line | None:
-        first = min(filter(None, self._heads), key=_AT_NS, default=None)
+        """The first of the heads, whose part moves up."""
+        first, part = None, 0
+        for number, head in enumerate(self._heads):
+            if head is not None and (first is None or head.at_ns < first.at_ns):
+                first, part = head, number
         if first is not None:
-            part = self._heads.index(first)
             self._heads[part] = next(self._parts[part], None)
         return first
 

@@ -50,7 +50,7 @@ class Talk:
 
     def emit(self, text: str, mid: str, session: str) -> Any:
         """The payload of an event."""
-        return self._emit(text, mid, session, self.room(session))
+        return self._emit(text, mid, session, self.room(session) if self.side.send.room else None)
 
     def said(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
         """The ack's payload, and why the message was refused."""
@@ -74,11 +74,11 @@ class Reply:
 
     def read(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
         """The payload, and why not; null where it went well."""
-        first, second = (*arguments, None, None)[:2]
+        first = arguments[0] if arguments else None
         if self._is_error_first:
             if first:
                 return first, _words(first.get("message", first) if isinstance(first, dict) else first)
-            first = second
+            first = arguments[1] if len(arguments) > 1 else None
         error = self._error(first)
         if error or (self._ok is not None and not self._ok(first)):
             return first, _words(error or "refused")
