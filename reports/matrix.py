@@ -221,5 +221,12 @@ def _case(result: Result) -> dict[str, Any]:
         of: dict(reading.compared.right + reading.compared.false)
         for of, reading in zip(named, result.readings, strict=True)
     }
-    about = {"healthy": result.case.healthy, "finds": result.case.finds, "found": result.readings[0].found}
+    true = result.readings[0].compared
+    about = {
+        "healthy": result.case.healthy,
+        "ok": not result.faults,
+        "finds": result.case.finds,
+        "found": result.readings[0].found,
+        "expected": _ordered({*true.right, *true.overlooked}),
+    }
     return {**_about(result), **about, **said, "invalid": result.invalid, "faults": list(result.faults)}

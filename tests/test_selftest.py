@@ -221,6 +221,8 @@ def test_every_quick_case_is_found_by_its_name(played: tuple[Path, dict[str, str
     for told, case in zip(written["cases"], QUICK, strict=True):
         assert case.finds in {"", *told["found"]}
         assert told["healthy"] is case.healthy
+        assert told["ok"] is True
+        assert set(told["attributed"]) == set(told["expected"])
     shares = [share for of in written["causes"].values() for each in of.values() for share in each.values()]
     assert all(share is None or share >= 0.99 for share in shares)
     assert written["matrix"]["with_journal"]["server.room-format"] == {"room_mismatch": 56, "never_back": 56}
