@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 
 from loadtests.run_folder import RunFolder, open_run
+from loadtests.run_json import promised
 from reports.causes import missed_because, not_recovered_because
 from reports.counters import contradictions, count
 from reports.facts import create_facts, kinds_of
@@ -123,8 +124,7 @@ def _caused() -> str:
 
 
 def _macro_promises(run: RunFolder) -> str:
-    promised = ((run.info.get("target") or {}).get("promises") or {}).get("history", True)
-    return f"CREATE MACRO promises_history() AS {'true' if promised else 'false'}"
+    return f"CREATE MACRO promises_history() AS {'true' if promised(run.info, 'history') else 'false'}"
 
 
 def _view_events(con: duckdb.DuckDBPyConnection, run: RunFolder, journal: bool) -> None:
