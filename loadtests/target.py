@@ -15,9 +15,11 @@ from typing import Any
 
 NO_SECRET = "entrega"  # where the environment gives none: the bundled server's
 ANSWERS = ("object", "error-first", "none")
+STEPS = ("escalate", "assume", "close")
 WORDS = {  # the keys that take one of a few words
     "join.answer": (*ANSWERS, "event"),
     "send.answer": ANSWERS,
+    **{f"{step}.answer": ANSWERS for step in STEPS},
     "message.seq_is": ("count", "time"),
     "client.recover": ("join", "fetch", "none"),
 }
@@ -61,11 +63,15 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """By REST: the customer asks for a human, an agent takes the session, the customer is done."""
+    """By REST or socket: the customer asks for a human, an agent takes the session, the customer is done."""
 
-    path: str = _key("where that is asked; empty: nothing needs to be", "")
+    path: str = _key("where that is asked by REST; without path and event nothing needs to be", "")
     method: str = _key("the request's method", "POST")
+    event: str = _key("event that asks for it; empty: it goes by REST", "")
+    session: str = _key("field that gets the session's id; `.`: the payload is the id", "")
     extra: Mapping[str, Any] = _extra()
+    answer: str = _key("the ack of the event: object, error-first or none", "object")
+    error: str = _key("field of the ack that says why not", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

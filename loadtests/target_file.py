@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.bad_input import BadInput
-from loadtests.target import SECTIONS, SIDE, SIDES, WORDS, Side, Target
+from loadtests.target import SECTIONS, SIDE, SIDES, STEPS, WORDS, Side, Target
 
 SHIPPED = Path(__file__).parent / "targets"
 KINDS: Mapping[Any, str] = {str: "text", bool: "true or false", float: "a number"}
@@ -160,7 +160,7 @@ def _nonsense(target: Target) -> Iterator[str]:
         yield "[open] lacks the key 'path': where sessions are opened by REST; or name a class in `code`"
     for side in SIDES:
         yield from _nonsense_of(getattr(target, side), own)
-    for name in ("escalate", "assume", "close"):
+    for name in STEPS:
         yield from _pattern(f"[{name}] path", getattr(target, name).path, ("session",))
     if target.client.recover == "join" and not target.widget.join.missed:
         yield "[client] recover = 'join' needs the key missed in [join]: the field with the missed messages"

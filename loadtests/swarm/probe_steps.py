@@ -19,7 +19,7 @@ from loadtests.swarm.rest import Answer
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
 from loadtests.swarm.tape import LOOK_AGAIN_S, Event, Tape, TapedRest
-from loadtests.target import Target
+from loadtests.target import STEPS, Target
 
 WITHIN_S = 4.0
 AWAY_S = 0.3
@@ -279,6 +279,8 @@ class Steps:
 
     def refuse(self, wrong: str, section: str) -> NoReturn:
         """The last REST answer is why: it is no good one, or lacks a field that the target names."""
+        if section in STEPS and getattr(self.target, section).event:
+            raise Failed(wrong, f"[{section}]", "event, session, answer: see what came")
         answer = self.stage.last
         fields = getattr(self.target, section, None) or getattr(self.target.agent, section)
         for key in ("session", "token", "list") if answer.good and answer.body is not None else ():
