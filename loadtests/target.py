@@ -127,6 +127,7 @@ class Join:
     answer_event: str = _key("name of that event", "joined")
     takes_s: float = _key("without an answer: so long after it was sent the room counts as entered", 0.25)
     ok: str = _key("field of the answer that is true where it went well; empty: well is what has no error", "")
+    ok_is: str = _key("what that field holds then, such as `success`; empty: anything true", "")
     error: str = _key("field of the answer that says why not", "error")
     missed: str = _key("field of the answer with the messages that were missed; empty: it has none", "")
     told_room: str = _key("field of the answer with the room's name", "")
@@ -148,6 +149,7 @@ class Send:
     answer: str = _key("the ack: object, error-first or none", "object")
     takes_s: float = _key("without an answer: so long after it was sent, if still connected, it was accepted", 0.25)
     ok: str = _key("field of the ack that is true where it went well; empty: well is what has no error", "")
+    ok_is: str = _key("what that field holds then, such as `success`; empty: anything true", "")
     error: str = _key("field of ack or REST answer that says why not", "error")
     message: str = _key("field of ack or REST answer with the stored message", ".")
 

@@ -85,7 +85,7 @@ def test_a_chat_that_says_next_to_nothing() -> None:
     assert done.returncode == 0, done.stdout
     for said in ("entered 0.25 s later", "entrega itself tells agents", "there is none", "the target has no way to it"):
         assert said in done.stdout
-    for said in ('> agent-0: 20["take",{"room":"1"}]', "< agent-0: 30[null]", '> widget-0: 2["leave room","1"]'):
+    for said in ('> agent-0: 20["take",{"room":1}]', "< agent-0: 30[null]", '> widget-0: 2["leave room",1]'):
         assert said in done.stdout
 
 

@@ -147,7 +147,7 @@ class Party:
     def takes_step(self, name: str, session: str, ask: Callable[..., Answer] | None = None) -> bool:
         """Ask for escalate, assume or close, which waits; true also where the target needs no such request."""
         step = getattr(self.stage.target, name)
-        said = body(step.extra, step.session)(session)
+        said = body(step.extra, step.session)(self.stage.id_of(session))
         if step.event:
             return self._takes_by_event(step, said)
         ask = ask or self.stage.insist
@@ -165,7 +165,7 @@ class Party:
             takes_s=0.0 if step.answer == "none" else None,
         )
         arguments, why = told.get()
-        return why is None and Reply(step.answer, "", step.error).read(arguments)[1] is None
+        return why is None and Reply(step.answer, "", "", step.error).read(arguments)[1] is None
 
     # -- saying
 
@@ -201,7 +201,7 @@ class Party:
         else:
             self.pages[0].client.emit(
                 send.event,
-                self.talk.emit(draft.text, draft.mid, session),
+                self.talk.emit(draft.text, draft.mid, self.stage.id_of(session)),
                 acked=partial(self._say_answered, draft),
                 deadline_s=self.stage.scenario.answer_deadline_s,
                 takes_s=send.takes_s if send.answer == "none" else None,

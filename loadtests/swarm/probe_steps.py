@@ -155,7 +155,7 @@ class Steps:
             raise Failed(
                 f"no {waiting.event!r} came that names {self.name}", "[waiting]", "event, event_session, event_name"
             )
-        if waiting.path and (self.seat.session, self.name) not in self.desk.read_waiting():
+        if waiting.path and (self.stage.id_of(self.seat.session), self.name) not in self.desk.read_waiting():
             if not self.stage.last.good:
                 self.refuse("the list of waiting sessions cannot be read", "waiting")
             raise Failed(f"{self.name} is not in the list", "[waiting]", "path, list, session, name: see what came")
