@@ -132,7 +132,7 @@ class _Run:
             "ENTREGA_RUN": str(self._folder.resolve()),
             "ENTREGA_LIFELINE": str(far),
             "ENTREGA_DEFECT": ",".join(name for name in self._order.defects if name.startswith("widget.")),
-            CA_VARIABLE: str(self._order.ca or ""),
+            **({CA_VARIABLE: str(self._order.ca)} if self._order.ca else {}),
         }
         with (self._folder / "logs" / "locust.log").open("wb") as log:
             swarm = subprocess.Popen(

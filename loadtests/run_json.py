@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ def read_info(path: Path) -> dict[str, Any]:
             "read it with the entrega that wrote it, or play the run again"
         )
     return info
+
+
+def promised(info: Mapping[str, Any], what: str) -> bool:
+    """Whether the target promises ack, history or order; a run that does not say so was written by hand, and does."""
+    return bool(((info.get("target") or {}).get("promises") or {}).get(what, True))
 
 
 def update(path: Path, **changes: Any) -> None:

@@ -15,9 +15,11 @@ from typing import Any
 
 NO_SECRET = "entrega"  # where the environment gives none: the bundled server's
 ANSWERS = ("object", "error-first", "none")
+STEPS = ("escalate", "assume", "close")
 WORDS = {  # the keys that take one of a few words
     "join.answer": (*ANSWERS, "event"),
     "send.answer": ANSWERS,
+    **{f"{step}.answer": ANSWERS for step in STEPS},
     "message.seq_is": ("count", "time"),
     "client.recover": ("join", "fetch", "none"),
 }
@@ -61,11 +63,15 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """By REST: the customer asks for a human, an agent takes the session, the customer is done."""
+    """By REST or socket: the customer asks for a human, an agent takes the session, the customer is done."""
 
-    path: str = _key("where that is asked; empty: nothing needs to be", "")
+    path: str = _key("where that is asked by REST; without path and event nothing needs to be", "")
     method: str = _key("the request's method", "POST")
+    event: str = _key("event that asks for it; empty: it goes by REST", "")
+    session: str = _key("field that gets the session's id; `.`: the payload is the id", "")
     extra: Mapping[str, Any] = _extra()
+    answer: str = _key("the ack of the event: object, error-first or none", "object")
+    error: str = _key("field of the ack that says why not", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +139,7 @@ class Join:
     answer_event: str = _key("name of that event", "joined")
     takes_s: float = _key("without an answer: so long after it was sent the room counts as entered", 0.25)
     ok: str = _key("field of the answer that is true where it went well; empty: well is what has no error", "")
+    ok_is: str = _key("what that field holds then, such as `success`; empty: anything true", "")
     error: str = _key("field of the answer that says why not", "error")
     missed: str = _key("field of the answer with the messages that were missed; empty: it has none", "")
     told_room: str = _key("field of the answer with the room's name", "")
@@ -154,6 +161,7 @@ class Send:
     answer: str = _key("the ack: object, error-first or none", "object")
     takes_s: float = _key("without an answer: so long after it was sent, if still connected, it was accepted", 0.25)
     ok: str = _key("field of the ack that is true where it went well; empty: well is what has no error", "")
+    ok_is: str = _key("what that field holds then, such as `success`; empty: anything true", "")
     error: str = _key("field of ack or REST answer that says why not", "error")
     message: str = _key("field of ack or REST answer with the stored message", ".")
 

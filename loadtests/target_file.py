@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.bad_input import BadInput
-from loadtests.target import SECTIONS, SIDE, SIDES, WORDS, Side, Target
+from loadtests.target import SECTIONS, SIDE, SIDES, STEPS, WORDS, Side, Target
 
 SHIPPED = Path(__file__).parent / "targets"
 KINDS: Mapping[Any, str] = {str: "text", bool: "true or false", float: "a number"}
@@ -160,7 +160,7 @@ def _nonsense(target: Target) -> Iterator[str]:
         yield "[open] lacks the key 'path': where sessions are opened by REST; or name a class in `code`"
     for side in SIDES:
         yield from _nonsense_of(getattr(target, side), own)
-    for name in ("escalate", "assume", "transfer", "close"):
+    for name in (*STEPS, "transfer"):
         yield from _pattern(f"[{name}] path", getattr(target, name).path, ("session",))
     if target.client.recover == "join" and not target.widget.join.missed:
         yield "[client] recover = 'join' needs the key missed in [join]: the field with the missed messages"
@@ -221,7 +221,10 @@ def _plain(kind: Any) -> dict[str, Any]:
 def _described(kind: Any, value: Any) -> Iterator[str]:
     for key, spec in _plain(kind).items():
         default = spec.default_factory() if callable(spec.default_factory) else spec.default
-        said = "" if default is dataclasses.MISSING or default == getattr(value, key) else f"; default {_toml(default)}"
+        if default is dataclasses.MISSING:
+            said = "; must be there"
+        else:
+            said = "" if default == getattr(value, key) else f"; default {_toml(default)}"
         yield f"{key} = {_toml(getattr(value, key))}  # {spec.metadata['meaning']}{said}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from loadtests.run_json import promised
 from reports.violations import create_violations
 
 DUPLICATES = "SELECT coalesce(sum(n), 0)::BIGINT FROM duplicates"
@@ -81,8 +82,7 @@ def count(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> dict[str, flo
     con.execute(f"CREATE MACRO run_prefix() AS '{prefix}:'")
     create_violations(con)
     counted = {name: _one(con, sql) for name, sql in COUNTERS.items()}
-    promises = (info.get("target") or {}).get("promises") or {}
-    return counted if promises.get("order", True) else {**counted, "reorders": None}
+    return counted if promised(info, "order") else {**counted, "reorders": None}
 
 
 def contradictions(con: duckdb.DuckDBPyConnection) -> int | None:

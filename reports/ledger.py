@@ -17,6 +17,7 @@ import pandas as pd
 
 from loadtests.events import columns
 from loadtests.run_folder import RunFolder, open_run
+from loadtests.run_json import promised
 from reports.causes import CAUSES, NOT_RECOVERED, missed_because, not_recovered_because
 from reports.counters import COUNTED_BY, contradictions, count
 from reports.facts import create_facts, kinds_of
@@ -153,8 +154,7 @@ def _caused() -> str:
 
 
 def _macro_promises(run: RunFolder) -> str:
-    promised = ((run.info.get("target") or {}).get("promises") or {}).get("history", True)
-    return f"CREATE MACRO promises_history() AS {'true' if promised else 'false'}"
+    return f"CREATE MACRO promises_history() AS {'true' if promised(run.info, 'history') else 'false'}"
 
 
 def _view_events(con: duckdb.DuckDBPyConnection, run: RunFolder, journal: bool) -> None:

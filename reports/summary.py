@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadtests.events import FORMAT
+from loadtests.run_json import promised
 from reports.faults import Fault, faults, shared_by
 from reports.goals import GoalsError
 from reports.intervals import Quantiles, Rate, Share, zero_bound
@@ -128,14 +129,12 @@ def summarize(ledger: "Ledger") -> Summary:
     """The facts of a run, judged by its own scenario's goals."""
     info, rows, rig = ledger.run.info, ledger.deliveries, judge_rig(ledger)
     by_session = sessions(rows)
-    counted: dict[str, Any] = {**message_counts(rows), **latencies(rows, rig, info), **ledger.counters}
-    planned = _plan(info, len(rows))
-    if not planned["promises"].get("ack", True):
-        counted["acked_and_lost"] = None  # nobody was told anything
+    counts = message_counts(rows, acks=promised(info, "ack"))
+    counted: dict[str, Any] = {**counts, **latencies(rows, rig, info), **ledger.counters}
     summary = Summary(
         format=FORMAT,
         run=info["run"],
-        **planned,
+        **_plan(info, len(rows)),
         **counted,
         contradictions=ledger.contradictions,
         attributed=ledger.attributed,

@@ -24,8 +24,11 @@ class Sessions:
     lost: tuple[int, ...]
 
 
-def message_counts(rows: pd.DataFrame) -> dict[str, int]:
-    """sent = accepted + refused + unanswered; owed = live + late + recovered + lost + unjudged."""
+def message_counts(rows: pd.DataFrame, acks: bool) -> dict[str, int | None]:
+    """sent = accepted + refused + unanswered; owed = live + late + recovered + lost + unjudged.
+
+    `acks`: senders are told that their messages were taken.
+    """
     view, outcome, owed = rows["sender_view"], rows["outcome"], rows["owed"]
     outcomes = {name: int((outcome == name).sum()) for name in ("live", "late", "recovered", "lost", "unjudged")}
     views = {name: int((view == name).sum()) for name in ("unsent", "accepted", "refused", "unanswered")}
@@ -35,7 +38,7 @@ def message_counts(rows: pd.DataFrame) -> dict[str, int]:
         "sent": len(rows) - views["unsent"],
         "owed": int(owed.sum()),
         "not_owed": int(((view == "accepted") & ~owed).sum()),
-        "acked_and_lost": int(((view == "accepted") & (outcome == "lost")).sum()),
+        "acked_and_lost": int(((view == "accepted") & (outcome == "lost")).sum()) if acks else None,
         "unexplained": int((rows["missed_because"] == "unexplained").sum()),
     }
 

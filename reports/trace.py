@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from loadtests.bad_input import BadInput
+from loadtests.run_json import promised
 from reports import steps, telling
 from reports.found import known, reason
 from reports.lanes import as_html
@@ -88,7 +89,7 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
         session=row["session"],
         due_utc=None if row["due_ns"] is None else story.utc(row["due_ns"]),
         lanes=story.lanes,
-        verdict=_verdict(row),
+        verdict=_verdict(row, promised(ledger.run.info, "ack")),
         missing=missing,
         steps=tuple(told),
         explanations=tuple(_explanations(row, story.states_when_emitted())),
@@ -214,8 +215,8 @@ def _reaches(event: Mapping[str, Any], stage: str, recipient: str) -> bool:
     return stage not in ("received", "displayed") or (event["via"] == "live" and event["party"] == recipient)
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    """What became of it, in one sentence."""
+def _verdict(row: Mapping[str, Any], acks: bool) -> str:
+    """What became of it, in one sentence. `acks`: senders are told that their messages were taken."""
     outcome = row["outcome"]
     if outcome is None:
         return f"{row['sender_view']}, not owed. {reason(row)}"
@@ -225,7 +226,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
         return f"recovered: missed as it was emitted, shown by {row['via']} {ms(row['latency_ms'])} after its due"
     if outcome == "unjudged":
         return f"unjudged. {reason(row)}"
-    told = ", though its sender was told that it went well" if row["sender_view"] == "accepted" else ""
+    told = ", though its sender was told that it went well" if acks and row["sender_view"] == "accepted" else ""
     late = f"; shown {seconds(row['shown_after_s'])} after its due" if row["shown_after_s"] is not None else ""
     return f"lost: not shown in time{told}; stored: {row['stored']}{late}"
 

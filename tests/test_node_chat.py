@@ -7,6 +7,7 @@ tests/node/bare.js, which acks nothing, numbers nothing and keeps nothing.
 import re
 import shutil
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -49,6 +50,7 @@ def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play]]
         yield plays
 
 
+@cache
 def both(play: Play) -> tuple[Ledger, Ledger]:
     """The run read with its journal, and without."""
     return build_ledger(play.folder), build_ledger(play.folder, journal=False)

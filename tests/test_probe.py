@@ -25,10 +25,8 @@ AT_ONCE = 4
 # What is wrong in node-chat's target, and what the probe is to say: the failure, and the key that mends it.
 WRONG = {
     "nothing": ("", "", "12. the session is closed", "ok: closed"),
-    "open.path": ('"/visitor/conversations"', '"/chats"', "was not opened: HTTP 404, HTML", "[open] path or method"),
     "open.token": ('token = "data.ticket"', 'token = "key"', "token = 'key' is not in the answer", "[open] token: the"),
     "socket.path": ('"/rt/"', '"/socket.io/"', "no connection: ", "[socket] path"),
-    "socket.namespace": ('path = "/rt/"', 'namespace = "/x"\npath = "/rt/"', "Invalid namespace", "[socket] namespace"),
     "auth.query": ('query = "ticket"', 'query = "key"', "No ticket and no operator's cookie", "[auth]: say where"),
     "join.event": ('event = "enter"', 'event = "join"', "the join was not answered", "[join] event"),
     "waiting.name": ('name = "visitor.displayName"\nevent', 'name = "x"\nevent', "not in the list", "[waiting]: path"),
@@ -36,7 +34,6 @@ WRONG = {
     "send.text": ('text = "content"\nsession', 'text = "t"\nsession', "A message has content", "[send]"),
     "message.event": ('"chat:message"', '"message"', "'chat:message' came, not 'message'", "[message] event"),
     "message.body": ('body = "data"', 'body = "."', "cannot be shown (shape)", "its payload has type, data._id, data."),
-    "history.list": ('list = "data"\nfrom', 'list = "x"\nfrom', "list = 'x' is not in the answer", "[history] list"),
 }  # fmt: skip
 
 
@@ -88,6 +85,19 @@ def test_a_chat_that_says_next_to_nothing() -> None:
     assert done.returncode == 0, done.stdout
     for said in ("entered 0.25 s later", "entrega itself tells agents", "there is none", "the target has no way to it"):
         assert said in done.stdout
+    for said in ('> agent-0: 20["take",{"room":1}]', "< agent-0: 30[null]", '> widget-0: 2["leave room",1]'):
+        assert said in done.stdout
+
+
+def test_a_step_by_an_event_may_be_refused(tmp_path: Path) -> None:
+    install()
+    target = tmp_path / "bare.toml"
+    with served(NODE / "bare.js", tmp_path) as url:
+        target.write_text((NODE / "bare.toml").read_text().replace('session = "room"', 'session = "id"'))
+        done = entrega("probe", "--target", target, "-H", url)
+    assert done.returncode == 1
+    assert '< agent-0: 30["Nobody is there."]' in done.stdout
+    assert "mend:   [assume]: event, session, answer: see what came" in done.stdout
 
 
 def test_an_event_may_be_the_answer_to_a_join(tmp_path: Path) -> None:
@@ -113,7 +123,6 @@ ANSWERS: dict[str, tuple[int, dict[str, str], str]] = {
     "moved": (301, {"Location": "https://chat.example/moved"}, ""),
     "closed": (401, {}, '{"error": "Log in first."}'),
     "limited": (429, {"Retry-After": "30"}, '{"error": "Slow down."}'),
-    "broken": (500, {}, '{"error": "Oops."}'),
     "good": (201, {}, '{"id": "7", "token": "a-token-of-theirs"}'),
 }
 
@@ -162,7 +171,6 @@ LUCK = {
     "a redirect": ("/moved", "/", "HTTP 301, redirected to https://chat.example/moved", "url: give the address"),
     "a 401": ("/closed", "/", "HTTP 401", "[auth]: what was shown is not enough"),
     "a 429": ("/limited", "/", "HTTP 429", "-r: the server limits requests, it says for 30 s"),
-    "a 500": ("/broken", "/", "HTTP 500", "[open]: the server itself failed"),
     "silence": ("/silent", "/", "not opened: timeout", "url: no answer came"),
     "a handshake that is moved": ("/good", "/moved/", "redirected to https://chat.example", "url: give the address"),
     "a handshake without an answer": ("/good", "/silent/", "no connection: timeout", "[socket] path: nothing answered"),

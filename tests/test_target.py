@@ -243,6 +243,7 @@ def test_every_key_is_described() -> None:
     for section, key in (("[join]", "answer_event"), ("[history]", "from_start"), ("[auth]", "cookie")):
         place = next(number for number, line in enumerate(said) if line.startswith(section))
         assert any(line.startswith(f"{key} = ") and "  # " in line for line in said[place:])
+    assert 'event = "new-message"  # event that brings one; must be there' in said
     assert 'room = "chat:{session}"  # the room\'s name; default "{session}"' in said
 
 

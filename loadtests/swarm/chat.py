@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 
 import gevent
+from gevent.event import AsyncResult
 
+from loadtests.payload import body
 from loadtests.plan import SessionPlan
 from loadtests.swarm.badge import Badge
 from loadtests.swarm.dial import Dial
@@ -19,8 +21,9 @@ from loadtests.swarm.rest import Answer
 from loadtests.swarm.screen import NOTHING, Mark
 from loadtests.swarm.seat import Pane, Seat
 from loadtests.swarm.stage import TRY_AGAIN_S, Stage
-from loadtests.swarm.talk import Talk, path
+from loadtests.swarm.talk import Reply, Talk, path
 from loadtests.swarm.wire import Wire
+from loadtests.target import Step
 
 WIDGET, AGENT = "w", "a"
 GRACE_S = 1.0  # beyond pingInterval + pingTimeout, until the server has given up a connection
@@ -148,12 +151,27 @@ class Party:
         seat.check()
 
     def takes_step(self, name: str, session: str, ask: Callable[..., Answer] | None = None) -> bool:
-        """Ask for escalate, assume or close; true also where the target needs no such request."""
+        """Ask for escalate, assume or close, which waits; true also where the target needs no such request."""
         step = getattr(self.stage.target, name)
-        if not step.path:
-            return True
+        said = body(step.extra, step.session)(self.stage.id_of(session))
+        if step.event:
+            return self._takes_by_event(step, said)
         ask = ask or self.stage.insist
-        return ask(name, step.method, path(step.path, session), dict(step.extra), self.badge).good
+        return not step.path or ask(name, step.method, path(step.path, session), said, self.badge).good
+
+    def _takes_by_event(self, step: Step, said: Any) -> bool:
+        if not self.pages:
+            return False
+        told = AsyncResult()
+        self.pages[0].client.emit(
+            step.event,
+            said,
+            acked=lambda arguments, why: told.set((arguments, why)),
+            deadline_s=self.stage.scenario.answer_deadline_s,
+            takes_s=0.0 if step.answer == "none" else None,
+        )
+        arguments, why = told.get()
+        return why is None and Reply(step.answer, "", "", step.error).read(arguments)[1] is None
 
     # -- saying
 
@@ -184,7 +202,7 @@ class Party:
         else:
             self.pages[0].client.emit(
                 send.event,
-                self.talk.emit(draft.text, draft.mid, session),
+                self.talk.emit(draft.text, draft.mid, self.stage.id_of(session)),
                 acked=partial(self._say_answered, draft),
                 deadline_s=self.stage.scenario.answer_deadline_s,
                 takes_s=send.takes_s if send.answer == "none" else None,

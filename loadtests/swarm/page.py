@@ -182,7 +182,7 @@ class Page:
         room = talk.room(self.party.room_session(session))
         began_ns = self.record("join_sent", session=session, room=room, after=mark and mark.seq)
         answered = partial(self._join_answered, pane, self.conn, mark, began_ns)
-        payload = talk.join(session, room, mark, self.party.badge.token)
+        payload = talk.join(self._stage.id_of(session), room, mark, self.party.badge.token)
         deadline_s = self._stage.scenario.join_deadline_s
         if join.answer == "event":
             self.client.emit(join.event, payload)

@@ -90,7 +90,7 @@ def _opened(stage: Stage, name: str) -> tuple[str, Badge] | None:
         answer = stage.insist("open", opens.method, opens.path, body(opens.extra, opens.name)(name), badge)
         session, badge.token = getter(opens.session)(answer.body), getter(opens.token)(answer.body)
     lacks = session is None or (opens.token and badge.token is None)
-    return None if lacks or not answer.good else (str(session), badge)
+    return None if lacks or not answer.good else (stage.named(session), badge)
 
 
 class Desk(Party):
@@ -165,7 +165,7 @@ class Desk(Party):
         """Hear of a waiting customer; those of this run are known by the session's name."""
         ours = NAME.fullmatch(name) if isinstance(name, str) else None
         if ours and ours[1] == self.stage.run:
-            self._attend_to(int(ours[2]), str(session), agent)
+            self._attend_to(int(ours[2]), self.stage.named(session), agent)
 
     def _attend_to(self, index: int, session: str, agent: Any) -> None:
         """Once, if the plan gives it to this agent, or another `agent` did."""

@@ -19,7 +19,7 @@ from loadtests.swarm.rest import Answer
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
 from loadtests.swarm.tape import LOOK_AGAIN_S, Event, Tape, TapedRest
-from loadtests.target import Target
+from loadtests.target import STEPS, Target
 
 WITHIN_S = 4.0
 AWAY_S = 0.3
@@ -155,7 +155,8 @@ class Steps:
             raise Failed(
                 f"no {waiting.event!r} came that names {self.name}", "[waiting]", "event, event_session, event_name"
             )
-        if waiting.path and (self.seat.session, self.name, None) not in self.desk.read_waiting():
+        named = self.stage.id_of(self.seat.session), self.name, None
+        if waiting.path and named not in self.desk.read_waiting():
             if not self.stage.last.good:
                 self.refuse("the list of waiting sessions cannot be read", "waiting")
             raise Failed(f"{self.name} is not in the list", "[waiting]", "path, list, session, name: see what came")
@@ -279,6 +280,8 @@ class Steps:
 
     def refuse(self, wrong: str, section: str) -> NoReturn:
         """The last REST answer is why: it is no good one, or lacks a field that the target names."""
+        if section in STEPS and getattr(self.target, section).event:
+            raise Failed(wrong, f"[{section}]", "event, session, answer: see what came")
         answer = self.stage.last
         fields = getattr(self.target, section, None) or getattr(self.target.agent, section)
         for key in ("session", "token", "list") if answer.good and answer.body is not None else ():

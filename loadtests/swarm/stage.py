@@ -75,6 +75,7 @@ class Stage:
     over: Event = field(default_factory=Event)  # the quiet phase too; set by the rig
     _stopped_ns: int | None = None
     _auditor: Badge | None = None
+    _ids: dict[str, Any] = field(default_factory=dict)  # of sessions that are not called by text
 
     def __post_init__(self) -> None:
         tls = trust(os.environ.get(CA_VARIABLE)) if self.url.startswith("https:") else None
@@ -148,13 +149,24 @@ class Stage:
     def tell_waiting(self, index: int, session: str) -> None:
         """To the agents of all load processes: an append is atomic."""
         with (self.folder / ".waiting").open("ab", buffering=0) as waiting:
-            waiting.write(orjson.dumps([index, session]) + b"\n")
+            waiting.write(orjson.dumps([index, self.id_of(session)]) + b"\n")
 
     def told_waiting(self, since: int) -> list[tuple[int, str]]:
         """(index, session) of those that wait, without the first `since`."""
         file = self.folder / ".waiting"
         lines = file.read_bytes().splitlines() if file.exists() else []
-        return [(index, session) for index, session in map(orjson.loads, lines[since:])]
+        return [(index, self.named(session)) for index, session in map(orjson.loads, lines[since:])]
+
+    def named(self, session: Any) -> str:
+        """The text by which a session is known here, of its id as the server gives it."""
+        text = str(session)
+        if not isinstance(session, str):
+            self._ids[text] = session
+        return text
+
+    def id_of(self, session: str) -> Any:
+        """The id as the server gave it: a number goes back as a number."""
+        return self._ids.get(session, session)
 
     def inject(self, kind: str, name: str, scope: str, **about: Any) -> None:
         """One line of the answer key, which no cause reads."""

@@ -23,13 +23,13 @@ class Talk:
         self._join = body(join.extra, join.into, join.session, join.token, join.after)
         self._say = body(send.extra, send.text, send.mid)
         self._emit = body(send.extra, send.text, send.mid, send.session, send.room)
-        self._join_answer = Reply(join.answer, join.ok, join.error)
-        self._send_answer = Reply(send.answer, send.ok, send.error)
+        self._join_answer = Reply(join.answer, join.ok, join.ok_is, join.error)
+        self._send_answer = Reply(send.answer, send.ok, send.ok_is, send.error)
         self.missed, self.told_room, self.told_members = map(getter, (join.missed, join.told_room, join.told_members))
         self.stored, self.why_refused = getter(send.message), getter(send.error)
         self.listed = getter(side.history.list)
 
-    def room(self, session: str) -> str:
+    def room(self, session: Any) -> str:
         return self.side.join.room.format(session=session)
 
     def asks_from(self, mark: Mark) -> Mark | None:
@@ -37,7 +37,7 @@ class Talk:
         join = self.side.join
         return None if not join.missed else mark if join.after else NOTHING
 
-    def join(self, session: str, room: str, mark: Mark | None, token: str | None) -> Any:
+    def join(self, session: Any, room: str, mark: Mark | None, token: str | None) -> Any:
         return self._join(room, session, token, mark and mark.place)
 
     def joined(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
@@ -48,7 +48,7 @@ class Talk:
         """The body of a REST request."""
         return self._say(text, mid)
 
-    def emit(self, text: str, mid: str, session: str) -> Any:
+    def emit(self, text: str, mid: str, session: Any) -> Any:
         """The payload of an event."""
         return self._emit(text, mid, session, self.room(session) if self.side.send.room else None)
 
@@ -68,9 +68,9 @@ class Talk:
 class Reply:
     """How an answer says that it went well."""
 
-    def __init__(self, answer: str, ok: str, error: str) -> None:
+    def __init__(self, answer: str, ok: str, ok_is: str, error: str) -> None:
         self._is_error_first = answer == ERROR_FIRST
-        self._ok, self._error = getter(ok) if ok else None, getter(error)
+        self._ok, self._ok_is, self._error = getter(ok) if ok else None, ok_is, getter(error)
 
     def read(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
         """The payload, and why not; null where it went well."""
@@ -79,10 +79,12 @@ class Reply:
             if first:
                 return first, _words(first.get("message", first) if isinstance(first, dict) else first)
             first = arguments[1] if len(arguments) > 1 else None
-        error = self._error(first)
-        if error or (self._ok is not None and not self._ok(first)):
-            return first, _words(error or "refused")
-        return first, None
+        if self._ok is not None:
+            said = self._ok(first)
+            went_well = str(said) == self._ok_is if self._ok_is else bool(said)
+        else:
+            went_well = not self._error(first)
+        return first, None if went_well else _words(self._error(first) or "refused")
 
 
 def path(pattern: str, session: str, after: Any = "") -> str:

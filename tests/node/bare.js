@@ -27,6 +27,8 @@ io.on("connection", (socket) => {
     socket.join(room);
     socket.emit("joined", { room });
   });
+  socket.on("take", ({ room } = {}, done) => done(room > 0 && Number.isInteger(room) ? null : "Nobody is there."));
+  socket.on("leave room", (room) => socket.leave(String(room)));
   socket.on("chat message", ({ room, msg }) => io.to(room).emit("chat message", msg));
 });
 http.listen(Number(env.ENTREGA_PORT ?? 0), "127.0.0.1", () => {
