@@ -15,9 +15,9 @@ setup: $(READY) ## make .venv with everything in it
 demo: $(READY) ## play early replies against a broken server and a healthy one, and show what was lost
 	@$(BIN)/entrega demo
 
-# Three processes for two cores, since most tests wait for what they have started.
+# Two processes, dealt out by file: many tests play runs, and more of them at once would starve each other.
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -q --durations=10 --numprocesses=3 --dist=loadfile
+	@$(BIN)/python -m pytest -q --durations=10 --numprocesses=2 --dist=loadfile
 
 check: $(READY) ## format, lint, types, who imports whom, lines per house
 	@$(BIN)/ruff format --check --quiet . || { echo 'mend it: $(BIN)/ruff format .' >&2; exit 1; }

@@ -110,9 +110,11 @@ def test_the_tab_shows_it_live_while_a_server_is_killed(tmp_path: Path) -> None:
     options = ("--web-port", port, "--csv", str(tmp_path / "figures"), "--html", str(tmp_path / "figures.html"))
     played = play(tmp_path / "run", "steady", "--processes", "2", "--", *options, settings=KILLED)
     try:
-        url = f"http://127.0.0.1:{port}/?tab=delivery"
-        until(lambda: answers(url), "the web UI is up")
-        with page(url, tmp_path / "profile") as watched:
+        url = f"http://127.0.0.1:{port}"
+        until(
+            lambda: plays(url), "the run has begun"
+        )  # a page opened before it shows a form for good
+        with page(f"{url}/?tab=delivery", tmp_path / "profile") as watched:
             first = until(lambda: shown(watched), "figures are shown")
             until(lambda: int(shown(watched).get("Displayed", 0)) > int(first["Displayed"]), "they go on")
             until(lambda: shown(watched)["Connected"] == "0", "all are cut off")
@@ -126,8 +128,8 @@ def test_the_tab_shows_it_live_while_a_server_is_killed(tmp_path: Path) -> None:
         played.end()
 
 
-def answers(url: str) -> bool:
+def plays(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=WITHIN_S).is_success
+        return httpx.get(f"{url}/stats/requests", timeout=WITHIN_S).json()["state"] == "running"
     except httpx.HTTPError:
         return False

@@ -74,12 +74,17 @@ class Reader:
                     needed = start - at
                     break
                 length = int.from_bytes(data[at + 2 : start])
-            self._check(first, length)
+            is_plain = first == FIN | TEXT and not self._kind and length <= self._longest  # as nearly all are
+            if not is_plain:
+                self._check(first, length)
             needed = start - at + length
             if needed > size - at:
                 break
             at += needed
-            self._take(first & FIN, first & KIND, data[start:at])
+            if is_plain:
+                self._arrived(TEXT, _text(data[start:at]))
+            else:
+                self._take(first & FIN, first & KIND, data[start:at])
         if at < size:
             self._held, self._needed = bytearray(data[at:]), needed
 
