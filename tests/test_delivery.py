@@ -111,9 +111,7 @@ def test_the_tab_shows_it_live_while_a_server_is_killed(tmp_path: Path) -> None:
     played = play(tmp_path / "run", "steady", "--processes", "2", "--", *options, settings=KILLED)
     try:
         url = f"http://127.0.0.1:{port}"
-        until(
-            lambda: plays(url), "the run has begun"
-        )  # a page opened before it shows a form for good
+        until(lambda: plays(url), "the run has begun")  # a page opened before it shows a form for good
         with page(f"{url}/?tab=delivery", tmp_path / "profile") as watched:
             first = until(lambda: shown(watched), "figures are shown")
             until(lambda: int(shown(watched).get("Displayed", 0)) > int(first["Displayed"]), "they go on")
