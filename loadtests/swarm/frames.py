@@ -18,7 +18,7 @@ FIN, KIND = 0x80, 0x7F  # of the first byte; reserved bits count as part of a ki
 MASKED = 0x80  # of the second
 LONG, LONGER = 126, 127  # lengths that say that the length follows, in 2 bytes or in 8
 LONGEST_CONTROL = 125  # bytes
-PROTOCOL_ERROR, NO_CODE, INVALID_DATA, TOO_LARGE = 1002, 1005, 1007, 1009
+PROTOCOL_ERROR, INVALID_DATA, TOO_LARGE = 1002, 1007, 1009
 SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
 
 
