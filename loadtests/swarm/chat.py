@@ -175,10 +175,10 @@ class Party:
 
     # -- saying
 
-    def say(self, seat: Seat, number: int, due_ns: int, via: str) -> None:
+    def say(self, seat: Seat, via: str, number: int, due_ns: int) -> None:
         """Send message `number` of this party's plan. Returns at once; the answer is recorded when it comes."""
         if not self.pages or self.wire.loop.frozen:
-            self.never_say(seat, number, due_ns, "frozen" if self.pages else "no page")
+            self.never_say(seat, "frozen" if self.pages else "no page", number, due_ns)
             return
         mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
         pane = self.pages[0].panes[seat.session]
@@ -189,7 +189,7 @@ class Party:
         counts.sent += 1
         counts.slip_ns = max(counts.slip_ns, sent_ns - due_ns)
 
-    def never_say(self, seat: Seat, number: int, due_ns: int, reason: str) -> None:
+    def never_say(self, seat: Seat, reason: str, number: int, due_ns: int) -> None:
         mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
         self.record("unsent", session=seat.session, mid=mid, due_ns=due_ns, reason=reason)
         self._is_through(seat)

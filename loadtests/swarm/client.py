@@ -4,8 +4,10 @@ python-socketio gives the packets; its client's reconnect is not used, nor Locus
 swallow failures (docs/decisions.md). What is told here is told in the event loop and must not block.
 """
 
+import math
 import random
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +18,7 @@ import gevent
 from loadtests.swarm.dial import LONGEST_REASON, ConnectFailed, Dial
 from loadtests.swarm.engine import Engine
 from loadtests.swarm.loop import Timer
-from loadtests.swarm.packets import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Decoder, Packet, encoded
+from loadtests.swarm.packets import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Decoder, encoded
 from loadtests.swarm.wire import Wire
 
 # A browser's client waits for the answer to CONNECT as long as the connection lasts, and Node's server lets it last so
@@ -70,8 +72,9 @@ class Backoff:
 @dataclass(slots=True)
 class _Waiting:
     acked: Acked
-    timer: Timer | None  # None without a deadline
+    until_s: float  # time.monotonic()
     takes_s: float | None  # None where the server acks
+    overdue: str | None = "timeout"  # what is then told
 
 
 class Client:
@@ -98,6 +101,8 @@ class Client:
         self._engine: Engine | None = None
         self._timer: Timer | None = None  # of the attempt under way, or until the next one
         self._waiting: dict[int, _Waiting] = {}
+        self._expiry: Timer | None = None  # one for all that waits: most is answered long before
+        self._expires_s = math.inf
         self._unsent: list[tuple[int | None, list[str | bytes]]] = []  # emitted while down, by the number of its ack
         self._early: list[tuple[tuple[Any, ...], int]] = []  # events that came before the answer to CONNECT
         self._decoder = Decoder()
@@ -139,11 +144,11 @@ class Client:
         number = self._numbers if acked is not None else None
         parts = encoded(EVENT, self._namespace, [event, *arguments], number if takes_s is None else None)
         if acked is not None:
-            timer = None
-            if deadline_s is not None:
-                timer = self._wire.loop.timer(deadline_s, self._answer, number, (), "timeout")
-            self._waiting[self._numbers] = _Waiting(acked, timer, takes_s)
+            until_s = math.inf if deadline_s is None else time.monotonic() + deadline_s
+            self._waiting[self._numbers] = _Waiting(acked, until_s, takes_s)
             self._numbers += 1
+            if until_s < self._expires_s:
+                self._expire_at(until_s)
         if self.connected and self._engine is not None and not self._engine.is_expired():
             self._written(number, parts)
         else:
@@ -277,26 +282,27 @@ class Client:
         except ValueError:
             self._parse_error()
             return
-        if packet is None or packet.namespace != self._namespace:
+        if packet is None:
             return
-        kind = packet.kind
+        kind, namespace, number, data = packet
+        if namespace != self._namespace:
+            return
         if kind == EVENT:
-            self._take(packet, len(message))
+            self._take(number, tuple(data), len(message))
         elif kind == ACK:
-            self._answer(packet.number, tuple(packet.data), None)
+            self._answer(number, tuple(data), None)
         elif kind == CONNECT:
-            self._accepted(packet.data or {})
+            self._accepted(data or {})
         elif kind == CONNECT_ERROR:
-            self._refused(packet.data)
+            self._refused(data)
         elif self.connected:
             self._stop("io server disconnect")
         else:
             self._refused("io server disconnect")
 
-    def _take(self, packet: Packet, size: int) -> None:
-        arguments = tuple(packet.data)
-        if packet.number is not None:
-            arguments = (*arguments, partial(self._ack, packet.number))
+    def _take(self, number: int | None, arguments: tuple[Any, ...], size: int) -> None:
+        if number is not None:
+            arguments = (*arguments, partial(self._ack, number))
         if self.connected:
             self._event(arguments, size)
         else:
@@ -331,21 +337,35 @@ class Client:
         waiting = self._waiting.pop(number, None) if number is not None else None
         if waiting is None:
             return
-        if waiting.timer is not None:
-            waiting.timer.stop()
         if why == "timeout" and any(number == unsent for unsent, _ in self._unsent):
             self._unsent = [unsent for unsent in self._unsent if unsent[0] != number]
             why = "never connected"
         waiting.acked(arguments, why)
+
+    def _expire_at(self, until_s: float) -> None:
+        if self._expiry is not None:
+            self._expiry.stop()
+        self._expires_s = until_s
+        self._expiry = self._wire.loop.timer(until_s - time.monotonic(), self._expire)
+
+    def _expire(self) -> None:
+        self._expires_s, now_s = math.inf, time.monotonic()
+        try:
+            for number, waiting in list(self._waiting.items()):
+                if waiting.until_s <= now_s:
+                    self._answer(number, (), waiting.overdue)
+        finally:
+            next_s = min((waiting.until_s for waiting in self._waiting.values()), default=math.inf)
+            if next_s < self._expires_s:
+                self._expire_at(next_s)
 
     # -- what goes
 
     def _written(self, number: int | None, parts: list[str | bytes]) -> None:
         waiting = self._waiting.get(number) if number is not None else None
         if waiting is not None and waiting.takes_s is not None:
-            if waiting.timer is not None:
-                waiting.timer.stop()
-            waiting.timer = self._wire.loop.timer(waiting.takes_s, self._answer, number, (), None)
+            waiting.overdue, waiting.until_s = None, time.monotonic() + waiting.takes_s
+            self._expire_at(min(waiting.until_s, self._expires_s))
         self._write(parts)
 
     def _ack(self, number: int, *arguments: Any) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from loadtests import target
-from loadtests.payload import getter
+from loadtests.payload import getters
 
 TOKEN = re.compile(r"\[([0-9a-z]+:\d+\.[wa]\.\d+) (\d+)\]")
 
@@ -39,14 +39,13 @@ class Reader:
     """Reads messages by a target's field names."""
 
     def __init__(self, names: target.Message) -> None:
-        self._id, self._place, self._mid = map(getter, (names.id, names.seq, names.mid))
-        self._session, self._text = map(getter, (names.session, names.text))
+        self._told = getters(names.id, names.seq, names.mid, names.session, names.text)
+        self._answered = getters(names.id, names.seq)
         self._has_id, self.names_session = bool(names.id), bool(names.session)
         self._seq = _whole if names.seq_is == "count" else _place
 
     def read(self, raw: Any) -> Message:
-        number, seq, mid = self._id(raw), self._place(raw), self._mid(raw)
-        session, text = self._session(raw), self._text(raw)
+        number, seq, mid, session, text = self._told(raw)
         token = TOKEN.search(text) if isinstance(text, str) else None
         mid = mid or (token[1] if token else None)
         whole = isinstance(text, str) and (number is not None or not self._has_id)
@@ -62,7 +61,7 @@ class Reader:
 
     def number_and_seq(self, raw: Any) -> tuple[str | None, int | None]:
         """What the answer to a message says of it."""
-        number, seq = self._id(raw), self._place(raw)
+        number, seq = self._answered(raw)
         return str(number) if number is not None else None, self._seq(seq)
 
 

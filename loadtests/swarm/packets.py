@@ -11,6 +11,7 @@ import orjson
 from socketio.packet import Packet as _Library
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = range(7)
+SHORT = {"2": EVENT, "3": ACK}
 MOST_ATTACHMENTS = 10  # that socket.io-parser takes
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting"})  # socket.io-parser's
 
@@ -77,13 +78,16 @@ class Decoder:
 
     def _short(self, message: str | bytes) -> Packet | None:
         """Events and acks without attachments in the root namespace; None for everything else."""
-        if self._partial is not None or isinstance(message, bytes) or message[0] not in "23":
+        if self._partial is not None or isinstance(message, bytes):
             return None
         start = message.find("[")
-        number = message[1:start]
-        if start < 1 or (number and not (number.isascii() and number.isdigit())):
+        kind, number = SHORT.get(message[:1]), message[1:start]
+        if start < 1 or kind is None or (number and not (number.isascii() and number.isdigit())):
             return None
-        return Packet(int(message[0]), "/", int(number) if number else None, _Json.loads(message[start:]))
+        try:
+            return Packet(kind, "/", int(number) if number else None, orjson.loads(message[start:]))
+        except orjson.JSONDecodeError:
+            return None  # the long way takes some that orjson does not
 
     def _by_library(self, message: str | bytes) -> Packet | None:
         if self._partial is None:

@@ -294,7 +294,7 @@ class Page:
 
     def _display(self, raw: Any, message: Message, via: str) -> None:
         pane = self.panes.get(message.session or self.party.session or "")
-        again = pane is not None and pane.screen.has(message.key)
+        again = bool(self.party.defects) and pane is not None and pane.screen.has(message.key)
         why = "shape" if raw is None or not message.whole else pane.screen.show(message) if pane else "session"
         if why is not None:
             self._not_displayed(message, why)

@@ -179,7 +179,7 @@ class Steps:
     def says(self, sender: Party, number: int, to: Party) -> str:
         seat, key = (self.desk_seat, "a") if sender is self.desk else (self.seat, "w")
         mid = f"{self.stage.run}:0.{key}.{number}"
-        sender.say(seat, number, time.monotonic_ns(), "rest" if sender is self.desk else "socket")
+        sender.say(seat, "rest" if sender is self.desk else "socket", number, time.monotonic_ns())
         answered = self.wait(sender, "accepted", "refused", "unanswered", within_s=6.0)
         if answered is None or answered["kind"] != "accepted":
             why = "no answer" if answered is None else f"{answered['kind']}, {answered['reason']}"
@@ -223,7 +223,7 @@ class Steps:
     def come_back(self) -> str:
         customer, recover = self.customer, self.target.client.recover
         customer.wire.reset(AWAY_S)
-        self.desk.say(self.desk_seat, 1, time.monotonic_ns(), "rest")
+        self.desk.say(self.desk_seat, "rest", 1, time.monotonic_ns())
         if not self.target.client.reconnect:
             return "the widget is declared not to come back"
         self.connected(customer)

@@ -2,28 +2,31 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import gevent
 from gevent.event import Event
 from gevent.hub import Waiter
 
-
-class Line(NamedTuple):
-    """`act` at `at_ns`, or `otherwise` when the run stops before. Neither may block."""
-
-    at_ns: int
-    act: Callable[[], object]
-    otherwise: Callable[[], object] = lambda: None
+Line = tuple[int, Any]  # when (time.monotonic_ns()), and what
 
 
 class Script:
-    """Lines of several parts, each in the order of time, from now until the last or until `stopping` is set."""
+    """Lines in the order of time, from now until the last or until `stopping` is set."""
 
-    def __init__(self, stopping: Event, *parts: Iterable[Line]) -> None:
-        self._parts = [iter(part) for part in parts]
-        self._heads = [next(part, None) for part in self._parts]  # heapq.merge keeps three times as much for each
-        self._line = self._next()
+    __slots__ = ("_act", "_line", "_lines", "_never", "_over", "_stopping", "_timer")
+
+    def __init__(
+        self,
+        stopping: Event,
+        lines: Iterable[Line],
+        act: Callable[[Any, int], object],
+        never: Callable[[Any, int], object] = lambda _what, _at_ns: None,
+    ) -> None:
+        """`act` gets what and when of each line at its time, `never` those that are left. Neither may block."""
+        self._lines = iter(lines)
+        self._line = next(self._lines, None)
+        self._act, self._never = act, never
         self._timer: Any = None
         self._over = Waiter()  # for one who waits; an Event's way to wait keeps a kilobyte of stack more
         self._stopping = stopping
@@ -37,33 +40,23 @@ class Script:
         """Wait until it is over; once."""
         self._over.get()
 
-    def _next(self) -> Line | None:
-        """The first of the heads, whose part moves up."""
-        first, part = None, 0
-        for number, head in enumerate(self._heads):
-            if head is not None and (first is None or head.at_ns < first.at_ns):
-                first, part = head, number
-        if first is not None:
-            self._heads[part] = next(self._parts[part], None)
-        return first
-
     def _wait(self) -> None:
         if self._line is None:
             self._end()
         else:
-            self._timer = gevent.get_hub().loop.timer(max(0.0, (self._line.at_ns - time.monotonic_ns()) / 1e9))
+            self._timer = gevent.get_hub().loop.timer(max(0.0, (self._line[0] - time.monotonic_ns()) / 1e9))
             self._timer.start(self._due)
 
     def _due(self) -> None:
-        line = self._line
-        assert line is not None
+        assert self._line is not None
+        at_ns, what = self._line
         self._timer.close()
-        if time.monotonic_ns() < line.at_ns:  # the loop counts from when it last looked at the clock
+        if time.monotonic_ns() < at_ns:  # the loop counts from when it last looked at the clock
             self._wait()
             return
-        self._line = self._next()
+        self._line = next(self._lines, None)
         try:
-            line.act()
+            self._act(what, at_ns)
         finally:
             self._wait()
 
@@ -72,8 +65,9 @@ class Script:
             self._timer.stop()
             self._timer.close()
         while self._line is not None:
-            self._line.otherwise()
-            self._line = self._next()
+            at_ns, what = self._line
+            self._never(what, at_ns)
+            self._line = next(self._lines, None)
         self._end()
 
     def _end(self) -> None:

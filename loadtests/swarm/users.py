@@ -1,7 +1,7 @@
 """Locust's users, told as stories. What happens on the network and what is written down is chat's matter."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -14,11 +14,11 @@ from locust import User, task
 from locust.env import Environment
 from locust.exception import StopUser
 
-from loadtests.plan import HandOver, SessionPlan, Strike, agent_strikes, plan
+from loadtests.plan import HandOver, SessionPlan, agent_strikes, plan
 from loadtests.swarm.chat import Party
 from loadtests.swarm.parties import Customer, Desk
 from loadtests.swarm.rig import Rig
-from loadtests.swarm.script import Line, Script
+from loadtests.swarm.script import Script
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.stage import Stage
 from loadtests.swarm.strikes import strike
@@ -41,6 +41,11 @@ class Player(User):
     @property
     def leaves_early(self) -> bool:
         return self.leaving.is_set() and not self.stage.stopping.is_set()
+
+    @property
+    def silenced(self) -> Event:
+        """Set when it says no more."""
+        return self.leaving
 
     def on_start(self) -> None:
         self.party: Party | None = None
@@ -76,13 +81,11 @@ class Player(User):
         self.rig.parties.add(party)
 
     def says(
-        self, party: Party, seat: Seat, from_ns: int, dues_s: tuple[float, ...], via: str, first: int = 0
-    ) -> Iterator[Line]:
-        """The script's lines of a plan's dues; the first one's number is `first`."""
-        for number, due_s in enumerate(dues_s, first):
-            due_ns = from_ns + round(due_s * 1e9)
-            say = partial(party.say, seat, number, due_ns, via)
-            yield Line(due_ns, say, partial(party.never_say, seat, number, due_ns, "stopped"))
+        self, party: Party, seat: Seat, via: str, from_ns: int, dues_s: tuple[float, ...], first: int = 0
+    ) -> Script:
+        """The messages of a plan's dues, each said at its own; the first one's number is `first`."""
+        lines = ((from_ns + round(due_s * 1e9), number) for number, due_s in enumerate(dues_s, first))
+        return Script(self.silenced, lines, partial(party.say, seat, via), partial(party.never_say, seat, "stopped"))
 
     def linger(self, seat: Seat) -> None:
         """Stay until all that was planned has come, and then for late copies; at most the quiet phase."""
@@ -110,32 +113,36 @@ class Widget(Player):
 
     def talk(self, customer: Customer, seat: Seat, session_plan: SessionPlan) -> None:
         self.takes_part(customer)
-        self.script(customer, seat, session_plan).follow()
+        opened_ns = time.monotonic_ns()
+        steps = self.acts(customer, seat, opened_ns, session_plan)
+        messages = self.says(customer, seat, customer.sends, opened_ns, session_plan.widget_dues_s)
+        steps.follow()
+        messages.follow()
         self.linger(seat)
         customer.audit(seat)
         customer.leave(seat)
         customer.close_session(seat)
 
-    def script(self, customer: Customer, seat: Seat, session_plan: SessionPlan) -> Script:
-        """All that the plan has for this customer, from now on."""
-        opened_ns = time.monotonic_ns()
-
-        def at(offset_s: float, act: Callable[[], object]) -> Line:
-            return Line(opened_ns + round(offset_s * 1e9), act)
-
-        steps = [
-            at(session_plan.connects_s, customer.connect),
-            at(session_plan.escalates_s, partial(self.meanwhile, customer.escalate, seat)),
-            *(at(planned.at_s, partial(strike, customer, planned)) for planned in session_plan.strikes),
+    def acts(self, customer: Customer, seat: Seat, opened_ns: int, session_plan: SessionPlan) -> Script:
+        """All that the plan has for this customer beside what is said."""
+        steps: list[tuple[float, Callable[[], object]]] = [
+            (session_plan.connects_s, customer.connect),
+            (session_plan.escalates_s, partial(self.meanwhile, customer.escalate, seat)),
+            *((planned.at_s, partial(strike, customer, planned)) for planned in session_plan.strikes),
         ]
-        messages = self.says(customer, seat, opened_ns, session_plan.widget_dues_s, customer.sends)
-        return Script(self.leaving, sorted(steps, key=lambda line: line.at_ns), messages)
+        lines = sorted(((opened_ns + round(at_s * 1e9), step) for at_s, step in steps), key=lambda line: line[0])
+        return Script(self.leaving, lines, lambda step, _at_ns: step())
 
 
 class Agent(Player):
     """An agent comes to the desk, takes the sessions that are theirs, and answers in each."""
 
     weight = 1
+
+    @property
+    def silenced(self) -> Event:
+        """Not before the end of sending: an agent who is to leave ends their conversations."""
+        return self.stage.stopping
 
     @task
     def shift(self) -> None:
@@ -152,14 +159,12 @@ class Agent(Player):
             if self.stage.tells_waiting:
                 self.meanwhile(self.desk.watch_told)
             strikes = agent_strikes(self.stage.scenario, number)
-            Script(self.stage.stopping, (self.struck(planned) for planned in strikes))
+            lines = [(self.stage.at_ns(planned.at_s), planned) for planned in strikes]
+            Script(self.stage.stopping, lines, lambda planned, _at_ns: strike(self.desk, planned))
             self.stage.over.rawlink(lambda _: self.over.set())
             if self.to_come:
                 self.over.wait()
         raise StopUser
-
-    def struck(self, planned: Strike) -> Line:
-        return Line(self.stage.at_ns(planned.at_s), partial(strike, self.desk, planned))
 
     def notice(self, session: str, index: int, handed_over: bool) -> None:
         self.meanwhile(self.attend, session, plan(self.stage.scenario, index), handed_over)
@@ -188,8 +193,7 @@ class Agent(Player):
         first, dues_s = 0, session_plan.agent_dues_s
         if taken_over:
             first, dues_s = len(dues_s), taken_over.agent_dues_s
-        messages = self.says(self.desk, seat, assumed_ns, dues_s, self.stage.scenario.agent_sends, first)
-        Script(self.stage.stopping, messages).follow()
+        self.says(self.desk, seat, self.stage.scenario.agent_sends, assumed_ns, dues_s, first).follow()
         to_come = session_plan.hand_over if not taken_over else None
         if to_come is None or not self.stage.wait_until(assumed_ns + round(to_come.at_s * 1e9)):
             return False
