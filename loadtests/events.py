@@ -236,7 +236,7 @@ class Recorder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._pending: list[bytes] = []
+        self._pending = bytearray()
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         fcntl.flock(self._file, fcntl.LOCK_SH)
         self._closed = False
@@ -250,17 +250,17 @@ class Recorder:
         fields["t"] = t_ns = time.monotonic_ns()
         fields["kind"] = kind
         try:
-            self._pending.append(orjson.dumps(fields, None, orjson.OPT_APPEND_NEWLINE))
+            self._pending += orjson.dumps(fields, None, orjson.OPT_APPEND_NEWLINE)
         except TypeError:  # half a character or a number without end, as a server may send them; JSON has an escape
-            self._pending.append(json.dumps(fields).encode() + b"\n")
+            self._pending += json.dumps(fields).encode() + b"\n"
         return t_ns
 
-    def take(self) -> bytes:
+    def take(self) -> bytearray:
         """The lines appended since they were last taken, which the caller then writes."""
-        pending, self._pending = self._pending, []
-        return b"".join(pending)
+        pending, self._pending = self._pending, bytearray()
+        return pending
 
-    def write(self, lines: bytes, *, last: bool = False) -> None:
+    def write(self, lines: bytearray, *, last: bool = False) -> None:
         """Takes as long as the disk does; calls must not overlap. After the `last` the file is closed."""
         left = memoryview(lines)
         try:

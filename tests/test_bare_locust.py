@@ -1,5 +1,6 @@
 """`locust -f loadtests/locustfile.py` without the launcher: headless and with its web UI, on one process and on two."""
 
+import csv
 import json
 import signal
 import sys
@@ -21,7 +22,19 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCUSTFILE = ROOT / "loadtests" / "locustfile.py"
 OURS = "from loadtests.locustfile import Agent, Widget\n"
 MINE = f"""{OURS}
-from locust import LoadTestShape
+import collections
+import json
+from locust import LoadTestShape, events
+
+heard = collections.Counter()
+
+@events.request.add_listener
+def hear(request_type, name, **_):
+    heard[name] += 1
+
+@events.quit.add_listener
+def tell(**_):
+    print("heard", json.dumps(heard), flush=True)
 
 class Guest(Widget):
     host = HOST
@@ -214,6 +227,11 @@ def done(
             played.end()
 
 
+def _rows(table: Path) -> list[dict[str, str]]:
+    with table.open() as file:
+        return list(csv.DictReader(file))
+
+
 def own_houses(cwd: Path) -> None:
     """A user's own project, whose folders are called as ours are."""
     for house in ("loadtests", "reports", "entrega"):
@@ -251,6 +269,11 @@ def test_a_locustfile_of_ones_own_with_a_shape(done: Any) -> None:
     assert ledger.query("SELECT * FROM events WHERE kind = 'withdrawn'").empty
     left = ledger.query("SELECT t FROM events WHERE kind = 'closed' AND party LIKE 'widget-%' ORDER BY t")["t"]
     assert left[1] + 10**9 < left[2]  # two of ten, before the end
+    rows = {row["Name"]: int(row["Request Count"]) for row in _rows(played.folder / "figures_stats.csv")}
+    heard = next(line for line in played.stdout().splitlines() if line.startswith("heard "))
+    told = json.loads(heard.removeprefix("heard "))
+    assert told == {name: rows[name] for name in told}  # a listener of one's own hears of every row
+    assert told["deliver"] > 0
     files = {path.name for path in played.folder.iterdir()}
     assert {"figures_stats.csv", "figures_failures.csv", "figures.html", "runs"} <= files
 

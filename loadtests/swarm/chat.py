@@ -69,7 +69,8 @@ class Party:
         stage.counts.asked += 1
 
     def record(self, kind: str, **fields: Any) -> int:
-        fields["party"], fields["view"] = self.name, self.pages[0].view if self.pages else None
+        pages = self.pages
+        fields["party"], fields["view"] = self.name, pages[0].view if pages else None
         return self.stage.recorder.add(kind, fields)
 
     def inject(self, kind: str, name: str, scope: str, **about: Any) -> None:
@@ -140,15 +141,19 @@ class Party:
 
     def has_seen(self, pane: Pane, mid: str | None, via: str, late_ms: float | None) -> None:
         """A page shows it, so long after its due."""
-        seat, counts = pane.seat, self.stage.counts
+        seat = pane.seat
         if mid in seat.awaited:
-            seat.awaited.discard(mid)
+            seat.awaited.remove(mid)
+            counts = self.stage.counts
             counts.displayed += 1
-            if late_ms is not None and (via, self.letter) != ("history", AGENT):  # read at the assume, owed from there
+            if late_ms is not None and (
+                via != "history" or self.letter != AGENT
+            ):  # owed from the assume on
                 counts.caught_up += via != "live"
                 counts.latencies_ms.append(round(late_ms, 3))
         pane.awaited.discard(mid or "")
-        seat.check()
+        if not pane.awaited:
+            seat.check()
 
     def takes_step(self, name: str, session: str, ask: Callable[..., Answer] | None = None) -> bool:
         """Ask for escalate, assume or close, which waits; true also where the target needs no such request."""
@@ -180,14 +185,14 @@ class Party:
         if not self.pages or self.wire.loop.frozen:
             self.never_say(seat, "frozen" if self.pages else "no page", number, due_ns)
             return
-        mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
-        pane = self.pages[0].panes[seat.session]
-        text = text_of(mid, due_ns, self.stage.words(mid))
-        draft = Draft(pane, mid, due_ns, self._only_way or via, text, self.stage.scenario.retries)
-        sent_ns = self._send(draft)
-        counts = self.stage.counts
+        stage = self.stage
+        mid = f"{stage.run}:{seat.index}.{self.letter}.{number}"
+        pane, text = self.pages[0].panes[seat.session], text_of(mid, due_ns, stage.words(mid))
+        sent_ns = self._send(Draft(pane, mid, due_ns, self._only_way or via, text, stage.scenario.retries))
+        counts, slip_ns = stage.counts, sent_ns - due_ns
         counts.sent += 1
-        counts.slip_ns = max(counts.slip_ns, sent_ns - due_ns)
+        if slip_ns > counts.slip_ns:
+            counts.slip_ns = slip_ns
 
     def never_say(self, seat: Seat, reason: str, number: int, due_ns: int) -> None:
         mid = f"{self.stage.run}:{seat.index}.{self.letter}.{number}"
@@ -226,18 +231,19 @@ class Party:
         self._answered(draft, Answer(200 if why is None else 400, payload, why))
 
     def _answered(self, draft: Draft, answer: Answer) -> None:
-        seat = draft.pane.seat
-        about = {"session": seat.session, "mid": draft.mid}
+        seat, mid = draft.pane.seat, draft.mid
+        session = seat.session
         if answer.good:
             number, seq = self.talk.reader.number_and_seq(self.talk.stored(answer.body))
-            self.record("accepted", status=answer.status, id=number, seq=seq, **about)
+            self.record("accepted", status=answer.status, id=number, session=session, mid=mid, seq=seq)
             self.stage.counts.accepted += 1
             draft.pane.screen.has_seq(seq)
         elif answer.refused:
             reason = self.talk.why_refused(answer.body) or answer.reason
-            self.record("refused", status=answer.status, reason=reason and str(reason)[:200], **about)
+            reason = reason and str(reason)[:200]
+            self.record("refused", status=answer.status, reason=reason, session=session, mid=mid)
         else:
-            self.record("unanswered", status=answer.status, reason=answer.reason, **about)
+            self.record("unanswered", status=answer.status, reason=answer.reason, session=session, mid=mid)
             if draft.retries and self.pages:
                 draft.retries -= 1
                 gevent.spawn_later(TRY_AGAIN_S, self._send_again, draft)

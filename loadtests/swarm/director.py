@@ -148,7 +148,11 @@ class Director:
         self.environment.entrega = Rig(stage, partial(self._recorder_failed, stage.folder))  # type: ignore[attr-defined]
 
     def _row(self, request_type: str, name: str, took_ms: float, failed: str | None) -> None:
-        self.environment.events.request.fire(
+        request = self.environment.events.request
+        if failed is None and len(request._handlers) == 1:  # Locust's own: what it does, at half the cost
+            self.environment.stats.log_request(request_type, name, took_ms, 0)
+            return
+        request.fire(
             request_type=request_type,
             name=name,
             response_time=took_ms,

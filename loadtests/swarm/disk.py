@@ -66,7 +66,7 @@ class Disk:
         return False
 
 
-def _write(recorder: Recorder, lines: bytes, last: bool) -> OSError | None:
+def _write(recorder: Recorder, lines: bytearray, last: bool) -> OSError | None:
     try:
         recorder.write(lines, last=last)
     except OSError as error:  # raised here gevent would log it besides

@@ -287,25 +287,27 @@ class Page:
         message = self._talk.reader.read(raw if raw is not None else payload)
         if not self._talk.reader.names_session:
             message = message._replace(session=session or self.party.session_of(message.mid))
-        size = size if size is not None else _size(payload)
-        about = {"session": message.session or self.party.session, "mid": message.mid, "seq": message.seq}
-        self.record("received", via=via, event=event, id=message.id, size=size, **about)
+        mid, number, seq, session, *_ = message
+        session = session or self.party.session
+        size = _size(payload) if size is None else size
+        self.record("received", via=via, event=event, session=session, mid=mid, seq=seq, id=number, size=size)
         return message
 
     def _display(self, raw: Any, message: Message, via: str) -> None:
         pane = self.panes.get(message.session or self.party.session or "")
         again = bool(self.party.defects) and pane is not None and pane.screen.has(message.key)
+        mid, _, seq, session, due_ns, *_ = message
         why = "shape" if raw is None or not message.whole else pane.screen.show(message) if pane else "session"
         if why is not None:
             self._not_displayed(message, why)
-        elif pane is not None and not self._is_mine(message.mid):
+        elif pane is not None and not self._is_mine(mid):
             if again and self._broken("no-dedupe"):
-                self._did("no-dedupe", "mid", session=message.session, mid=message.mid)
-            t_ns = self.record("displayed", via=via, session=message.session, mid=message.mid, seq=message.seq)
-            late_ms = (t_ns - message.due_ns) / 1e6 if message.due_ns is not None else None
+                self._did("no-dedupe", "mid", session=session, mid=mid)
+            t_ns = self.record("displayed", via=via, session=session, mid=mid, seq=seq)
+            late_ms = (t_ns - due_ns) / 1e6 if due_ns is not None else None
             if late_ms is not None:
                 self._stage.row("SIO", "deliver", late_ms, None)
-            self.party.has_seen(pane, message.mid, via, late_ms)
+            self.party.has_seen(pane, mid, via, late_ms)
 
     def _not_displayed(self, message: Message, why: str) -> None:
         about = {"session": message.session or self.party.session, "mid": message.mid, "seq": message.seq}
