@@ -146,9 +146,7 @@ class Party:
             seat.awaited.remove(mid)
             counts = self.stage.counts
             counts.displayed += 1
-            if late_ms is not None and (
-                via != "history" or self.letter != AGENT
-            ):  # owed from the assume on
+            if late_ms is not None and (via != "history" or self.letter != AGENT):  # owed from the assume on
                 counts.caught_up += via != "live"
                 counts.latencies_ms.append(round(late_ms, 3))
         pane.awaited.discard(mid or "")
