@@ -149,9 +149,9 @@ class Party:
             if late_ms is not None and (via != "history" or self.letter != AGENT):  # owed from the assume on
                 counts.caught_up += via != "live"
                 counts.latencies_ms.append(round(late_ms, 3))
-        pane.awaited.discard(mid or "")
-        if not pane.awaited:
-            seat.check()
+        if pane.awaited is not None:
+            pane.awaited.discard(mid or "")
+        seat.check()
 
     def takes_step(self, name: str, session: str, ask: Callable[..., Answer] | None = None) -> bool:
         """Ask for escalate, assume or close, which waits; true also where the target needs no such request."""

@@ -288,7 +288,11 @@ class Client:
         if namespace != self._namespace:
             return
         if kind == EVENT:
-            self._take(number, tuple(data), len(message))
+            arguments = tuple(data) if number is None else (*data, partial(self._ack, number))
+            if self.connected:
+                self._event(arguments, len(message))
+            else:
+                self._early.append((arguments, len(message)))
         elif kind == ACK:
             self._answer(number, tuple(data), None)
         elif kind == CONNECT:
@@ -299,14 +303,6 @@ class Client:
             self._stop("io server disconnect")
         else:
             self._refused("io server disconnect")
-
-    def _take(self, number: int | None, arguments: tuple[Any, ...], size: int) -> None:
-        if number is not None:
-            arguments = (*arguments, partial(self._ack, number))
-        if self.connected:
-            self._event(arguments, size)
-        else:
-            self._early.append((arguments, size))
 
     def _event(self, arguments: tuple[Any, ...], size: int) -> None:
         name = str(arguments[0])

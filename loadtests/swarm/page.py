@@ -54,8 +54,7 @@ class Page:
         """Show the conversation; nothing of it is there yet."""
         dedupe = not (self._broken("no-dedupe") or self._broken("handler-per-connect"))
         screen = Screen(seat.session, dedupe, counts=self._talk.side.message.seq_is == "count")
-        pane = self.panes[seat.session] = Pane(seat, screen, set(seat.awaited))
-        seat.panes.append(pane)
+        self.panes[seat.session] = seat.watched_by(screen)
 
     def forget(self, seat: Seat) -> None:
         pane = self.panes.pop(seat.session)

@@ -13,7 +13,7 @@ class Pane:
 
     seat: "Seat"
     screen: Screen
-    awaited: set[str]
+    awaited: set[str] | None  # None: what the seat waits for, whose only page this is
     joins: int = 0
     joined: bool = False
     mark: Mark = NOTHING  # up to where it had seen all when it last joined
@@ -38,6 +38,14 @@ class Seat:
     @property
     def joined(self) -> bool:
         return any(pane.joined for pane in self.panes)
+
+    def watched_by(self, screen: Screen) -> Pane:
+        """One more page's view of it. From the second on each waits for itself."""
+        for pane in self.panes:
+            pane.awaited = set(self.awaited) if pane.awaited is None else pane.awaited
+        pane = Pane(self, screen, set(self.awaited) if self.panes else None)
+        self.panes.append(pane)
+        return pane
 
     def check(self) -> None:
         if not self.awaited and not self.unanswered and not any(pane.awaited for pane in self.panes):
