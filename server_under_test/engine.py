@@ -164,7 +164,8 @@ class ChatServer(socketio.AsyncServer):  # type: ignore[misc]
 
     def write_queues(self) -> None:
         """Write down which connections are behind, or on their way from polling to a websocket."""
-        for sid in self.sids_in(None):
+        behind = [each for each, socket in self.eio.sockets.items() if socket.upgrading or not socket.queue.empty()]
+        for sid in filter(None, map(self._sid, behind)):
             self.write_queue(sid)
 
     def write_queue(self, sid: str) -> None:
