@@ -89,6 +89,7 @@ class Waiting:
     """How agents hear of waiting sessions. Without path and event entrega tells them itself."""
 
     path: str = _key("list of waiting sessions, read by GET at every connect; empty: there is none", "")
+    every_s: float = _key("without an event: so often the list is read again", 2.0)
     list: str = _key("field of the answer with the list", ".")
     session: str = _key("within one of the list: the session's id", "id")
     name: str = _key("within one of the list: the session's name", "name")

@@ -73,8 +73,10 @@ def _conditions(summary: "Summary") -> Iterator[Judgement]:
     yield from (Judgement("", UNKNOWN, reason) for reason in summary.rig.reasons)
     if not summary.sent:
         yield Judgement("", UNKNOWN, "Nothing was sent, so nothing was tested.")
-    elif not summary.owed:
+    elif not summary.accepted:
         yield Judgement("", UNKNOWN, f"None of {plural(summary.sent, 'sent message')} was accepted by the server.")
+    elif not summary.owed:
+        yield Judgement("", UNKNOWN, "Messages were accepted, but owed to nobody: no agent took a session of this run.")
 
 
 def _judged(summary: "Summary", name: str, most: float) -> Judgement:

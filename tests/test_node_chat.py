@@ -42,12 +42,22 @@ def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play]]
     nowhere = folder / "nowhere.toml"
     bare = (NODE / "bare.toml").read_text().replace("bare.js", str(NODE / "bare.js"))
     nowhere.write_text(bare.replace('"/rooms"', '"/chambers"'))
+    listed = folder / "listed.toml"
+    listed.write_text(
+        without_waiting_events((NODE / "chat.toml").read_text().replace("chat.js", str(NODE / "chat.js")))
+    )
     if shutil.which("openssl"):
         made = certificate(folder)
         keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
         tls = {"over TLS": Small("steady", NODE / "chat.toml", ("--ca", str(made.cert)), keys)}
-    with played(RUNS | tls | {"nowhere": Small("steady", nowhere)}, folder) as plays:
+    written = {"nowhere": Small("steady", nowhere), "listed": Small("steady", listed)}
+    with played(RUNS | tls | written, folder) as plays:
         yield plays
+
+
+def without_waiting_events(target: str) -> str:
+    """So that agents have the list alone, which is empty when they connect."""
+    return re.sub(r'^event(_\w+)? = "session[-.].*\n', "", target, flags=re.MULTILINE)
 
 
 @cache
@@ -119,6 +129,12 @@ def test_cookies_are_carried_from_the_handshake_to_the_upgrade(plays: dict[str, 
     count = "SELECT count(*) FILTER (kind = 'upgraded') AS n, count(status) FILTER (kind = 'connect_failed') AS refused"
     found = both(plays["bare drop"])[0].query(f"{count} FROM events WHERE party LIKE 'widget-%'")
     assert (found["n"][0] > 8, found["refused"][0]) == (True, 0)
+
+
+def test_agents_find_those_who_wait_by_the_list_alone(plays: dict[str, Play]) -> None:
+    found = both(plays["listed"])[0].summary
+    assert (found.sent, found.lost) == (found.owed, 0)
+    assert found.owed > 20
 
 
 def test_a_run_over_tls(plays: dict[str, Play]) -> None:

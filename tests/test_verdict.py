@@ -88,6 +88,12 @@ def test_nothing_sent_or_nothing_accepted_is_unknown() -> None:
     assert "live_miss: nothing was owed, so there is no rate." in verdict.reasons
 
 
+def test_what_was_accepted_while_no_agent_took_a_session_is_unknown() -> None:
+    alone = [message(f"{n}.w.0", None, owed=False) for n in range(60)]
+    (reason,) = (each for each in judge(SmallLedger(alone).summary, {}).reasons if "accepted" in each)
+    assert reason == "Messages were accepted, but owed to nobody: no agent took a session of this run."
+
+
 def test_latency_needs_samples_and_a_rig_that_can_vouch_for_it() -> None:
     goals = {"latency_ms.p95": {"max": 500}}
     assert judge(healthy(60), goals).reasons == ("latency_ms.p95: not known: it takes 200 samples, there are 60.",)

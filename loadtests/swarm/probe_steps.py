@@ -245,7 +245,8 @@ class Steps:
             self.refuse("it could not be closed", "close")
         self.customer.go()
         self.desk.go()
-        return "closed" if self.target.close.path else f"nothing closes it; its name is {self.name}"
+        closes = self.target.close.path or self.target.close.event
+        return "closed" if closes else f"nothing closes it; its name is {self.name}"
 
     # -- what happened
 

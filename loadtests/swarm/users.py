@@ -149,8 +149,8 @@ class Agent(Player):
             self.desk = Desk(self.stage, number, badge, self.notice)
             self.takes_part(self.desk)
             self.desk.connect()
-            if self.stage.tells_waiting:
-                self.meanwhile(self.desk.watch_told)
+            if not self.stage.target.waiting.event:
+                self.meanwhile(self.desk.watch_told if self.stage.tells_waiting else self.desk.watch_list)
             strikes = agent_strikes(self.stage.scenario, number)
             Script(self.stage.stopping, (self.struck(planned) for planned in strikes))
             self.stage.over.rawlink(lambda _: self.over.set())
