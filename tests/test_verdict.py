@@ -66,6 +66,14 @@ def test_loss_is_no_default_goal_where_the_target_promises_no_history() -> None:
     assert judge(summary, {"permanent_loss": {"max": 0}}).verdict == "fail"
 
 
+@pytest.mark.parametrize(("lacks", "goal"), [("order", "reorders"), ("history", "phantoms")])
+def test_what_a_target_does_not_promise_keeps_no_run_from_passing(lacks: str, goal: str) -> None:
+    promises = {"ack": True, "history": True, "order": True, lacks: False}
+    summary = healthy(promises=promises, **{goal: None})
+    assert judge(summary, {}).verdict == "pass"
+    assert judge(summary, {goal: {"max": 0}}).reasons[0].startswith(f"{goal}: not measured")
+
+
 @pytest.mark.parametrize(("hit", "verdict"), [(0, "pass"), (1, "pass"), (6, "unknown"), (30, "fail")])
 def test_a_limit_above_zero_is_judged_by_the_interval(hit: int, verdict: str) -> None:
     assert judge(lossy(hit), {"permanent_loss": {"max": 0.1}}).verdict == verdict
