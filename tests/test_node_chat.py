@@ -1,7 +1,8 @@
 """Somebody else's chats, by their targets alone: healthy ones raise no alarm, broken ones are named rightly.
 
-examples/node-chat on Express and Socket.IO, with a journal and without, its connection state recovery on and off; and
-tests/node/bare.js, which acks nothing, numbers nothing and keeps nothing.
+examples/node-chat on Express and Socket.IO, with a journal and without, its connection state recovery on and off;
+tests/node/bare.js, which acks nothing, numbers nothing and keeps nothing; and tests/node/front-desk.js, which joins by
+itself and lets all agents hear all sessions.
 """
 
 import re
@@ -21,6 +22,7 @@ from tests.played import Play
 TARGET = NODE_CHAT / "target.toml"
 RECOVERS = {"STATE_RECOVERY": "on"}
 SECRET = "the desk's own password"
+FRONT_DESK, KEY = NODE / "front-desk.toml", {"FRONT_DESK_KEY": SECRET}
 
 RUNS = {
     "steady": Small("steady", TARGET, variables={"DESK_PASSWORD": SECRET}),
@@ -29,6 +31,8 @@ RUNS = {
     "drop, recovering": Small("short-drop", TARGET, variables=RECOVERS),
     "room typo": Small("steady", TARGET, ("--defect", "server.room-typo")),
     "enter once": Small("short-drop", TARGET, ("--defect", "server.enter-once")),
+    "front desk": Small("short-drop", FRONT_DESK, variables=KEY),
+    "wrong room": Small("short-drop", FRONT_DESK, ("--defect", "server.wrong-room"), KEY),
     "bare drop": Small("short-drop", NODE / "bare.toml", ("--set", "transport=upgrade")),
 }
 RACES = "early_message join_race"
@@ -107,6 +111,22 @@ def test_a_bug_is_named(plays: dict[str, Play], name: str, cause: str, without_j
         assert set(found.missed_because) - beside == {named}
         assert found.missed_because[named] == found.lost
         assert_no_violation(found)
+
+
+def test_what_all_agents_hear_is_no_leak_where_the_target_says_so(plays: dict[str, Play]) -> None:
+    found = build_ledger(plays["front desk"].folder).summary
+    assert found.owed > 20
+    assert found.lost == 0
+    assert set(found.missed_because) <= {"offline"}
+    assert_no_violation(found)
+
+
+def test_a_bug_is_named_by_its_group_where_there_is_no_journal(plays: dict[str, Play]) -> None:
+    """The server puts who comes again into a room that nobody emits to."""
+    found = build_ledger(plays["wrong room"].folder).summary
+    assert found.missed_because["subscribed_nowhere"]
+    assert set(found.missed_because) <= {"subscribed_nowhere", "offline"}
+    assert_no_violation(found)
 
 
 def test_what_a_bare_server_cannot_show_is_null(plays: dict[str, Play]) -> None:

@@ -83,10 +83,30 @@ def test_a_chat_that_says_next_to_nothing() -> None:
     install()
     done = entrega("probe", "--target", NODE / "bare.toml")
     assert done.returncode == 0, done.stdout
+    assert "ok: closed" in done.stdout
     for said in ("entered 0.25 s later", "entrega itself tells agents", "there is none", "the target has no way to it"):
         assert said in done.stdout
     for said in ('> agent-0: 20["take",{"room":1}]', "< agent-0: 30[null]", '> widget-0: 2["leave room",1]'):
         assert said in done.stdout
+
+
+def test_who_opens_a_session_may_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent is there before the customer, to hear of it; an answer that is not to come lacks nothing."""
+    install()
+    monkeypatch.setenv("FRONT_DESK_KEY", "the key of the desk")
+    done = entrega("probe", "--target", NODE / "front-desk.toml")
+    assert done.returncode == 0, done.stdout
+    assert " 1. an agent logs in" in done.stdout
+    assert "names no id" not in done.stdout
+    assert "what it missed came by replay" in done.stdout
+
+
+def test_agents_who_are_refused_may_lack_what_they_log_in_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    install()
+    monkeypatch.delenv("FRONT_DESK_KEY", raising=False)
+    done = entrega("probe", "--target", NODE / "front-desk.toml")
+    assert done.returncode == 1
+    assert done.stdout.endswith("; and FRONT_DESK_KEY is not set: it has what agents log in with\n")
 
 
 def test_a_step_by_an_event_may_be_refused(tmp_path: Path) -> None:

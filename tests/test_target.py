@@ -227,7 +227,7 @@ def test_a_small_server_has_a_small_target(tmp_path: Path) -> None:
     small = load(str(tmp_path / "small.toml"))
     assert (small.name, small.folder, small.widget) == ("small", str(tmp_path), small.agent)
     assert (small.widget.join.into, small.client.recover) == (WHOLE, "none")
-    assert dataclasses.astuple(small.promises) == (True, False, False)
+    assert dataclasses.astuple(small.promises) == (True, False, False, True)
 
 
 def test_agents_differ_where_their_tables_say_so() -> None:

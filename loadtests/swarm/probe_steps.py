@@ -71,12 +71,18 @@ class Steps:
         self._consumed = 0  # events that steps have waited for; the next step's may be there already
 
     def titled(self) -> tuple[tuple[str, Callable[[], str]], ...]:
-        return (
+        customer: tuple[tuple[str, Callable[[], str]], ...] = (
             ("a customer opens a session", self.open),
             ("the customer connects", lambda: self.connects(self.customer)),
             ("the customer joins", lambda: self.joins(self.customer)),
+        )
+        agent: tuple[tuple[str, Callable[[], str]], ...] = (
             ("an agent logs in", self.log_in),
             ("the agent connects", lambda: self.connects(self.desk)),
+        )
+        asks = self.target.escalate.path or self.target.escalate.event
+        return (
+            *(customer + agent if asks or not self.target.waiting.event else agent + customer),  # who must hear of it
             ("the customer asks for a human, and the agent hears of it", self.escalate),
             ("the agent takes the session and joins", self.assume),
             ("the agent says something to the customer", lambda: self.says(self.desk, 0, self.customer)),
@@ -110,13 +116,21 @@ class Steps:
     def connected(self, party: Party) -> Event:
         found = self.wait(party, "connected", "connect_failed")
         if found is None:
-            self.fail_to_connect("timeout", None)
+            self.fail_to_connect(party, "timeout", None)
         if found["kind"] == "connect_failed":
-            self.fail_to_connect(found["reason"], found["status"])
+            self.fail_to_connect(party, found["reason"], found["status"])
         return found
 
-    def fail_to_connect(self, reason: str, status: int | None) -> NoReturn:
-        raise Failed(f"no connection: {reason}", *mends.of_connection(reason, status))
+    def fail_to_connect(self, party: Party, reason: str, status: int | None) -> NoReturn:
+        key, mend = mends.of_connection(reason, status)
+        no_secret = self.no_secret if isinstance(party, Desk) and key == mends.AUTH else ""
+        raise Failed(f"no connection: {reason}", key, mend + no_secret)
+
+    @property
+    def no_secret(self) -> str:
+        """What may be the whole of it where agents are refused: nobody has said what they log in with."""
+        variable = self.target.agent_secret
+        return "" if variable in os.environ else f"; and {variable} is not set: it has what agents log in with"
 
     def joins(self, party: Party) -> str:
         side = party.talk.side
@@ -189,8 +203,9 @@ class Steps:
         shown = self.wait(to, "displayed", mid=mid)
         if shown is None:
             self.not_shown(to, mid)
-        lacks = "" if answered["id"] or not sender.talk.side.message.id else "; its answer names no id ([send] message)"
-        return f"shown to {to.name}{lacks}"
+        names = sender.talk.side
+        lacks = names.send.answer != "none" and names.message.id and not answered["id"]
+        return f"shown to {to.name}" + "; its answer names no id ([send] message)" * bool(lacks)
 
     def not_shown(self, to: Party, mid: str) -> NoReturn:
         """What the recipient's page made of what came to it meanwhile."""
@@ -291,5 +306,5 @@ class Steps:
                 raise Failed(f"{wrong}: {key} = {dotted!r} is not in the answer", *mends.of_field(section, key, answer))
         said = answer.reason or f"HTTP {answer.status}"
         own = self.stage.code.has({"open": "open_session", "login": "open_agent"}.get(section, section))
-        mend = ("code", "your class's, see its traceback") if own else mends.of_answer(answer, section)
-        raise Failed(f"{wrong}: {said}", *mend)
+        key, mend = ("code", "your class's, see its traceback") if own else mends.of_answer(answer, section)
+        raise Failed(f"{wrong}: {said}", key, mend + (self.no_secret if section == "login" else ""))
