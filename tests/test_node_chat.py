@@ -35,6 +35,11 @@ RUNS = {
     "wrong room": Small("short-drop", FRONT_DESK, ("--defect", "server.wrong-room"), KEY),
     "bare drop": Small("short-drop", NODE / "bare.toml", ("--set", "transport=upgrade")),
 }
+NOTHING = {  # what is wrong in bare.toml, and what is said of a run with it
+    "nowhere": ('"/rooms"', '"/chambers"', "no session came so far that anybody spoke"),
+    "unconnected": ("[auth]", '[socket]\npath = "/elsewhere/"\n\n[auth]', "nobody got a connection"),
+    "unheard": ('msg"\nroom = "room"\nanswer = "none"', 'msg"\nroom = "room"', "no message was accepted"),
+}
 RACES = "early_message join_race"
 HEALTHY = {"steady": "", "early, recovering": RACES, "drop": "offline", "drop, recovering": "offline"}
 
@@ -43,9 +48,10 @@ HEALTHY = {"steady": "", "early, recovering": RACES, "drop": "offline", "drop, r
 def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play]]:
     install()
     folder, tls = tmp_path_factory.mktemp("runs"), {}
-    nowhere = folder / "nowhere.toml"
-    bare = (NODE / "bare.toml").read_text().replace("bare.js", str(NODE / "bare.js"))
-    nowhere.write_text(bare.replace('"/rooms"', '"/chambers"'))
+    for name, (right, wrong, _) in NOTHING.items():
+        bare = (NODE / "bare.toml").read_text().replace("bare.js", str(NODE / "bare.js"))
+        assert right in bare
+        (folder / f"{name}.toml").write_text(bare.replace(right, wrong))
     listed = folder / "listed.toml"
     listed.write_text(
         without_waiting_events((NODE / "chat.toml").read_text().replace("chat.js", str(NODE / "chat.js")))
@@ -54,7 +60,7 @@ def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play]]
         made = certificate(folder)
         keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
         tls = {"over TLS": Small("steady", NODE / "chat.toml", ("--ca", str(made.cert)), keys)}
-    written = {"nowhere": Small("steady", nowhere), "listed": Small("steady", listed)}
+    written = {name: Small("steady", folder / f"{name}.toml") for name in (*NOTHING, "listed")}
     with played(RUNS | tls | written, folder) as plays:
         yield plays
 
@@ -166,9 +172,10 @@ def test_a_run_over_tls(plays: dict[str, Play]) -> None:
     assert found.live > 20
 
 
-def test_a_run_in_which_nobody_came_to_speak_says_what_to_do(plays: dict[str, Play]) -> None:
-    assert plays["nowhere"].wait() == 3
-    assert "`entrega probe` shows step by step why" in plays["nowhere"].stderr()
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_run_of_which_nothing_came_says_what_to_do(plays: dict[str, Play], name: str) -> None:
+    assert plays[name].wait() == 3
+    assert f"entrega: {NOTHING[name][2]}; `entrega probe` shows step by step why" in plays[name].stderr()
 
 
 def test_a_secret_does_not_enter_the_run_folder(plays: dict[str, Play]) -> None:

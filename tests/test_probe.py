@@ -143,6 +143,9 @@ ANSWERS: dict[str, tuple[int, dict[str, str], str]] = {
     "moved": (301, {"Location": "https://chat.example/moved"}, ""),
     "closed": (401, {}, '{"error": "Log in first."}'),
     "limited": (429, {"Retry-After": "30"}, '{"error": "Slow down."}'),
+    "login": (302, {"Location": "/sign-in"}, ""),
+    "text": (200, {}, "It works!"),
+    "busy": (503, {}, "<h1>Down for maintenance</h1>"),
     "good": (201, {}, '{"id": "7", "token": "a-token-of-theirs"}'),
 }
 
@@ -189,12 +192,16 @@ def answering() -> Iterator[str]:
 LUCK = {
     "a page where JSON was to come": ("/page", "/", "HTTP 200, HTML", "[open] path or method: a page answered"),
     "a redirect": ("/moved", "/", "HTTP 301, redirected to https://chat.example/moved", "url: give the address"),
-    "a 401": ("/closed", "/", "HTTP 401", "[auth]: what was shown is not enough"),
+    "a redirect to a login": ("/login", "/", "redirected to /sign-in", "[open] path: it sends visitors to another"),
+    "a text": ("/text", "/", "HTTP 200, no JSON", "[open] path: what it answers is no JSON"),
+    "a 401": ("/closed", "/", "HTTP 401", "headers: opening is not for everybody"),
     "a 429": ("/limited", "/", "HTTP 429", "-r: the server limits requests, it says for 30 s"),
     "silence": ("/silent", "/", "not opened: timeout", "url: no answer came"),
     "a handshake that is moved": ("/good", "/moved/", "redirected to https://chat.example", "url: give the address"),
     "a handshake without an answer": ("/good", "/silent/", "no connection: timeout", "[socket] path: nothing answered"),
     "a handshake that is a page": ("/good", "/page/", "no connection: ", "[socket] path: it is not what"),
+    "a handshake that is limited": ("/good", "/limited/", "no connection: ", "-r: the server limits connections"),
+    "a handshake with a proxy": ("/good", "/busy/", "no connection: HTTP 503, HTML", "url: the server, or a proxy"),
     "a handshake that wants more": ("/good", "/closed/", "no connection: ", "[auth]: say where the party's token goes"),
 }  # fmt: skip
 
@@ -225,6 +232,30 @@ def test_bad_luck_is_told_so_that_a_stranger_understands(lucks: dict[str, Done],
     assert failure in failed
     assert mended.startswith(f"    mend:   {mend}")
     assert "a-token-of-theirs" not in done.stdout
+
+
+# BALKY of balky.js -> the failure, and the mend.
+BALKY = {
+    "old": ("an older Socket.IO?", "[socket]: the server speaks an older protocol: entrega plays Socket.IO 3 and 4"),
+    "polling": ("Transport unknown", "[socket]: the server's `transports` have no websocket"),
+    "mute": ("timeout", "[auth]: the path is right, and CONNECT was not answered in time"),
+    "strict": ("Not on Sundays.", "[auth]: the server's own words"),
+}
+
+
+@pytest.mark.parametrize("kind", BALKY)
+def test_why_an_official_server_gives_no_connection(kind: str, tmp_path: Path) -> None:
+    install()
+    target = tmp_path / "balky.toml"
+    target.write_text('url = "-"\nopen = {path = "/"}\nsend = {event = "say"}\nmessage = {event = "say"}\n')
+    with served(NODE / "balky.js", tmp_path, BALKY=kind) as url:
+        done = entrega("probe", "--target", target, "-H", url)
+    failure, mend = BALKY[kind]
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    *_, failed, mended = done.stdout.splitlines()
+    assert failed.startswith("    FAILED: no connection: ")
+    assert failure in failed
+    assert mended.startswith(f"    mend:   {mend}")
 
 
 def test_nobody_there_and_no_target() -> None:

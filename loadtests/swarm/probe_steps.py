@@ -122,9 +122,15 @@ class Steps:
         return found
 
     def fail_to_connect(self, party: Party, reason: str, status: int | None) -> NoReturn:
-        key, mend = mends.of_connection(reason, status)
+        key, mend = mends.of_connection(reason, status, self.reached(party))
         no_secret = self.no_secret if isinstance(party, Desk) and key == mends.AUTH else ""
         raise Failed(f"no connection: {reason}", key, mend + no_secret)
+
+    def reached(self, party: Party) -> str:
+        """How far the last attempt to connect came, in the words of mends."""
+        signs = {f"> {party.name}: 0": "silence", f"< {party.name}: 4": "refusal"}
+        last = next((line for line in reversed(self.tape.lines) if f" {party.name}: " in line), "")
+        return signs.get(last[: len(party.name) + 5], "nothing")
 
     @property
     def no_secret(self) -> str:
