@@ -34,6 +34,7 @@ WRONG = {
     "send.text": ('text = "content"\nsession', 'text = "t"\nsession', "A message has content", "[send]"),
     "message.event": ('"chat:message"', '"message"', "'chat:message' came, not 'message'", "[message] event"),
     "message.body": ('body = "data"', 'body = "."', "cannot be shown (shape)", "its payload has type, data._id, data."),
+    "message.id": ('id = "_id"', 'id = "uuid"', "cannot be shown (shape)", "; it lacks id = 'uuid'"),
 }  # fmt: skip
 
 
@@ -270,9 +271,13 @@ def test_a_certificate_of_their_own(tmp_path: Path) -> None:
     made = certificate(tmp_path)
     keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
     with served(NODE / "chat.js", tmp_path, **keys) as url:
+        plain = ["probe", "--target", str(NODE / "chat.toml"), "-H", url.replace("https:", "http:")]
+        assert "it hung up: is it https?" in the_line(entrega(*plain))
         assert url.startswith("https:")
         words = ["probe", "--target", str(NODE / "chat.toml"), "-H", url]
         assert "give --ca FILE, with who signed it" in the_line(entrega(*words))
+        other = ["probe", "--target", str(NODE / "chat.toml"), "-H", url.replace("127.0.0.1", "localhost")]
+        assert "call it by a name that its certificate has" in the_line(entrega(*other, "--ca", made.cert))
         done = entrega(*words, "--ca", made.cert)
     assert done.returncode == 0, done.stdout
     assert "12. the session is closed" in done.stdout

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from loadtests.payload import WHOLE, getter
 from loadtests.swarm.rest import Answer
+from loadtests.target import Message
 
 URL, AUTH = "url", "[auth]"
 
@@ -82,6 +84,15 @@ def of_answer(answer: Answer, section: str) -> tuple[str, str]:
 def of_field(section: str, key: str, answer: Answer) -> tuple[str, str]:
     """The key and the mend where an answer lacks the field that a key names."""
     return f"[{section}] {key}", f"the answer has {', '.join(paths(answer.body)) or 'no fields'}"
+
+
+def lacking(names: Message, payload: Any) -> str:
+    """Which fields of a message a payload has not."""
+    message = getter(names.body)(payload)
+    keys = ("text", "id", "seq", "session") if message is not None else ("body",)
+    found = {key: getter(getattr(names, key) or WHOLE)(message) for key in keys}
+    absent = [f"{key} = {getattr(names, key)!r}" for key in keys if found[key] is None]
+    return f"; it lacks {', '.join(absent)}" if absent else ""
 
 
 def paths(payload: Any, before: str = "") -> Iterator[str]:

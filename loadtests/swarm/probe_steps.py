@@ -224,10 +224,9 @@ class Steps:
             raise Failed(f"an event {event!r} came, not {names.event!r}", "[message] event", f"is it {event!r}?")
         refused = self.find(to, "not_displayed")
         why = refused[-1]["why"] if refused else f"no {mid} in its text"
-        has = ", ".join(mends.paths(self.tape.last_payload(to.name)))
-        raise Failed(
-            f"it came and cannot be shown ({why})", "[message] body, text, id, session", f"its payload has {has}"
-        )
+        payload = self.tape.last_payload(to.name)
+        mend = f"its payload has {', '.join(mends.paths(payload))}{mends.lacking(names, payload)}"
+        raise Failed(f"it came and cannot be shown ({why})", "[message] body, text, id, session", mend)
 
     def audit(self) -> str:
         if not self.customer.has_history:
