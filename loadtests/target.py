@@ -22,6 +22,7 @@ WORDS = {  # the keys that take one of a few words
     **{f"{step}.answer": ANSWERS for step in STEPS},
     "message.seq_is": ("count", "time"),
     "client.recover": ("join", "fetch", "none"),
+    "client.backoff": ("", "js", "python", "full-jitter"),
 }
 
 
@@ -211,6 +212,17 @@ class Client:
     replace: bool = _key("what it fetches replaces what it showed", False)
     dedupe: bool = _key("it shows a message once, by its id; false: and asks for all with every join", True)
     listens_after_ms: float = _key("so long after it connected it listens for messages", 0.0)
+    backoff: str = _key(
+        "how its delays before new attempts grow: js, python, full-jitter; empty: as the scenario says", ""
+    )
+    backoff_s: float = _key("its first delay before a new attempt; 0: as the scenario says", 0.0)
+    backoff_max_s: float = _key("its longest one; 0: as the scenario says", 0.0)
+
+    @property
+    def of_scenario(self) -> dict[str, Any]:
+        """What is said in the place of a scenario's fields, which are called the same."""
+        names = ("backoff", "backoff_s", "backoff_max_s")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

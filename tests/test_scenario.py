@@ -273,3 +273,12 @@ def test_a_hand_over_needs_a_target_that_can(line: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"the target mine has no way to hand a session over; give \[transfer\] path"):
         order("transfer", {}, target=str(tmp_path / "mine.toml"))
     assert order("steady", {}, target=str(tmp_path / "mine.toml")).target.name == "mine"
+
+
+def test_a_back_off_that_the_widget_is_declared_to_have_makes_the_horizon(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(targets.SHIPPED.joinpath("bundled.toml").read_text() + "\n[client]\nbackoff_max_s = 30\n")
+    declared = order("steady", {}, target=str(mine)).scenario
+    assert (declared.backoff_max_s, declared.backoff_s, declared.backoff) == (30, 1, "js")
+    assert declared.horizon_s == load("steady").horizon_s + 25
+    assert order("steady", {"backoff_max_s": 2}, target=str(mine)).scenario.backoff_max_s == 2
