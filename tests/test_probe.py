@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.target_file import SHIPPED
 from tests.foreign import NODE_CHAT, install, served
 from tests.node_process import NODE
 from tests.official_server import certificate
@@ -29,6 +30,8 @@ WRONG = {
     "socket.path": ('"/rt/"', '"/socket.io/"', "no connection: ", "[socket] path"),
     "auth.query": ('query = "ticket"', 'query = "key"', "No ticket and no operator's cookie", "[auth]: say where"),
     "join.event": ('event = "enter"', 'event = "join"', "the join was not answered", "[join] event"),
+    "join.error-first": ('answer = "error-first"\n', 'ok = "done"\n', "refused: refused", "[join] ok, ok_is, error"),
+    "history.from_start": ('from_start = ""', 'from_start = "now"', "it holds 0 of 2 messages", "[history]: list,"),
     "waiting.name": ('name = "visitor.displayName"\nevent', 'name = "x"\nevent', "not in the list", "[waiting]: path"),
     "assume.method": ('method = "PUT"', 'method = "POST"', "could not take the session", "[assume] path or method"),
     "send.text": ('text = "content"\nsession', 'text = "t"\nsession', "A message has content", "[send]"),
@@ -263,6 +266,15 @@ def test_nobody_there_and_no_target() -> None:
     port = free_port()
     assert "nothing answers at" in the_line(entrega("probe", "-H", f"http://127.0.0.1:{port}"))
     assert "no target 'none'" in the_line(entrega("probe", "--target", "none"))
+
+
+def test_a_history_that_wants_another_beginning(tmp_path: Path) -> None:
+    """The bundled server takes numbers only."""
+    target = tmp_path / "mine.toml"
+    target.write_text((SHIPPED / "bundled.toml").read_text().replace("[history]", '[history]\nfrom_start = "now"'))
+    done = entrega("probe", "--target", target)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("    mend:   [history] path, from_start: is from_start what")
 
 
 def test_a_certificate_of_their_own(tmp_path: Path) -> None:

@@ -76,9 +76,21 @@ def of_answer(answer: Answer, section: str) -> tuple[str, str]:
             f"[{section}] path",
             "what it answers is no JSON: is the path right? A class (`code`) can read other answers",
         )
+    if status < 500 and section == "history":
+        return "[history] path, from_start", "is from_start what the server takes for {after} before anything was seen?"
     if status < 500:
         return f"[{section}]", "the server wants other fields: see what it says, and name, secret, text and extra"
     return f"[{section}]", "the server itself failed; see its log"
+
+
+def of_ack(section: str, why: str | None, keys: str) -> tuple[str, str]:
+    """The key and the mend where an answer says no; `refused` it is called where it gives no reason."""
+    if why == "refused":
+        return (
+            f"[{section}] ok, ok_is, error",
+            "it was answered, and by these keys the answer is neither a yes nor an error",
+        )
+    return f"[{section}]", f"{keys}: see what it says"
 
 
 def of_field(section: str, key: str, answer: Answer) -> tuple[str, str]:

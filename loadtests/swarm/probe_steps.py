@@ -145,9 +145,10 @@ class Steps:
             why = "timeout" if found is None else found["reason"]
             if why == "timeout":
                 raise Failed(
-                    "the join was not answered", "[join] event", "is it known there? or answer, if it acks none"
-                )
-            raise Failed(f"the join was refused: {why}", "[join]", "room, into, session, token: see what it says")
+                    "the join was not answered", "[join] event", "is it known there, in the namespace of [socket]? or "
+                    "answer, if it acks none"
+                )  # fmt: skip
+            raise Failed(f"the join was refused: {why}", *mends.of_ack("join", why, "room, into, session, token"))
         if not side.join.event:
             return "the server is to put the connection into its room by itself"
         told = f", {found['members']} there" if found["members"] is not None else ""
@@ -203,7 +204,8 @@ class Steps:
         answered = self.wait(sender, "accepted", "refused", "unanswered", within_s=6.0)
         if answered is None or answered["kind"] != "accepted":
             why = "no answer" if answered is None else f"{answered['kind']}, {answered['reason']}"
-            mend = "[send]", "event, text, session: see what it says; or answer, if the server acks none"
+            said = answered["reason"] if answered and answered["kind"] == "refused" else ""
+            mend = mends.of_ack("send", said, "event, text, session; or answer, if the server acks none")
             by_rest = self.tape.lines[-1].startswith("< ") and not self.stage.last.good
             raise Failed(f"it was not taken: {why}", *(mends.of_answer(self.stage.last, "send") if by_rest else mend))
         shown = self.wait(to, "displayed", mid=mid)
