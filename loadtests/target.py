@@ -64,7 +64,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """By REST or socket: the customer asks for a human, an agent takes the session, the customer is done."""
+    """What is asked of the server by REST or by an event."""
 
     path: str = _key("where that is asked by REST; without path and event nothing needs to be", "")
     method: str = _key("the request's method", "POST")
@@ -73,6 +73,18 @@ class Step:
     extra: Mapping[str, Any] = _extra()
     answer: str = _key("the ack of the event: object, error-first or none", "object")
     error: str = _key("field of the ack that says why not", "error")
+
+
+class Escalate(Step):
+    """By REST or socket: the customer asks for a human."""
+
+
+class Assume(Step):
+    """By REST or socket: an agent takes the session."""
+
+
+class Close(Step):
+    """By REST or socket: the customer is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,11 +265,11 @@ class Target:
     defects: tuple[str, ...] = _key("names of wrong code that it can switch on by ENTREGA_DEFECT", ())
     open: Open
     login: Login
-    escalate: Step
+    escalate: Escalate
     waiting: Waiting
-    assume: Step
+    assume: Assume
     transfer: Transfer
-    close: Step
+    close: Close
     widget: Side
     agent: Side
     promises: Promises

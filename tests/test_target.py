@@ -244,6 +244,9 @@ def test_every_key_is_described() -> None:
         place = next(number for number, line in enumerate(said) if line.startswith(section))
         assert any(line.startswith(f"{key} = ") and "  # " in line for line in said[place:])
     assert 'event = "new-message"  # event that brings one; must be there' in said
+    assert "by default the file's name; must be there" not in "".join(said)
+    meanings = [line.partition("] # ")[2] for line in said if line.startswith("[")]
+    assert len(set(meanings)) == len(meanings)  # each section its own
     assert 'room = "chat:{session}"  # the room\'s name; default "{session}"' in said
 
 
