@@ -89,17 +89,20 @@ def test_an_invalid_rig_or_an_unfinished_run_passes_nothing() -> None:
 
 
 def test_nothing_sent_or_nothing_accepted_is_unknown() -> None:
-    assert "Nothing was sent, so nothing was tested." in judge(SmallLedger([]).summary, {}).reasons
+    why = "; `entrega probe` shows step by step why."
+    assert f"Nothing was sent, so nothing was tested{why}" in judge(SmallLedger([]).summary, {}).reasons
     refused = [message(f"{n}.a.0", None, sender_view="refused", accepted_ns=None) for n in range(60)]
     verdict = judge(SmallLedger(refused).summary, {"live_miss": {"max": 0.1}})
-    assert "None of 60 sent messages was accepted by the server." in verdict.reasons
+    assert f"None of 60 sent messages was accepted by the server{why}" in verdict.reasons
     assert "live_miss: nothing was owed, so there is no rate." in verdict.reasons
 
 
 def test_what_was_accepted_while_no_agent_took_a_session_is_unknown() -> None:
     alone = [message(f"{n}.w.0", None, owed=False) for n in range(60)]
     (reason,) = (each for each in judge(SmallLedger(alone).summary, {}).reasons if "accepted" in each)
-    assert reason == "Messages were accepted, but owed to nobody: no agent took a session of this run."
+    assert reason == (
+        "What was accepted is owed to nobody: no agent took a session; `entrega probe` shows step by step why."
+    )
 
 
 def test_latency_needs_samples_and_a_rig_that_can_vouch_for_it() -> None:
