@@ -23,6 +23,7 @@ from entrega_options import FAIL, PASS, UNKNOWN, WRONG_USAGE, Asked, At, Held, T
 if TYPE_CHECKING:
     from loadtests.order import Order
     from loadtests.progress import Progress
+    from reports.summary import Summary
 
 HERE = str(Path(__file__).resolve().parent)
 HOUSES = frozenset({"loadtests", "reports", "server_under_test"})
@@ -165,11 +166,20 @@ def _spoilt(folder: Path) -> str:
     try:
         summary = open_ledger(folder).summary
         reasons += summary.rig.reasons
-        if summary.unreached and not summary.planned:
-            reasons.append("no session came so far that anybody spoke; `entrega probe` shows step by step why")
+        if nothing := _nothing_came_of_it(summary):
+            reasons.append(f"{nothing}; `entrega probe` shows step by step why")
     except RunFolderError as error:
         reasons.append(str(error))
     return "; ".join(reasons)
+
+
+def _nothing_came_of_it(summary: "Summary") -> str:
+    """Of a run against a server that would not talk: how far it came. Empty: it talked."""
+    if summary.unreached and not summary.planned:
+        return "no session came so far that anybody spoke"
+    if summary.parties.asked and not summary.parties.connected:
+        return "nobody got a connection"
+    return "no message was accepted" if summary.sent and not summary.accepted else ""
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
@@ -182,9 +192,11 @@ def serve(context: typer.Context) -> None:
 
     try:
         from server_under_test.__main__ import main as serve_chat
+
+        status = serve_chat(context.args)  # which imports the most
     except ImportError as error:
         raise BadInput(f"the bundled server needs {error.name}; pip install 'entrega[server]'") from None
-    raise typer.Exit(serve_chat(context.args))
+    raise typer.Exit(status)
 
 
 @app.command()

@@ -62,7 +62,7 @@ def order(
         )
     if processes < 1:
         raise BadInput("--processes takes a whole number from 1 on")
-    wanted = scenarios.load(scenario, _in_ratio(scenario, changes, users))
+    wanted = scenarios.load(scenario, _in_ratio(scenario, {**described.client.of_scenario, **changes}, users))
     _check(wanted)
     check_can_play(wanted, described)
     if url is not None:

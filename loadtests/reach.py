@@ -38,9 +38,15 @@ def _why_not(url: str, tls: ssl.SSLContext | None, patient: bool) -> str | None:
         answer = connection.getresponse()
         answer.close()
     except ssl.SSLCertVerificationError as error:
-        raise TargetError(
-            f"the certificate of {url} is not accepted ({error.verify_message}); give --ca FILE, with who signed it"
-        ) from None
+        why = error.verify_message.rstrip(".")
+        mend = (
+            "call it by a name that its certificate has" if "mismatch" in why else "give --ca FILE, with who signed it"
+        )
+        raise TargetError(f"the certificate of {url} is not accepted ({why}); {mend}") from None
+    except ssl.SSLError as error:
+        return "plain http is spoken there" if error.reason == "WRONG_VERSION_NUMBER" else str(error)
+    except http.client.RemoteDisconnected:
+        return "it hung up" if tls else "it hung up: is it https?"
     except (OSError, http.client.HTTPException) as error:
         return getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
     finally:

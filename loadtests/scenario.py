@@ -38,8 +38,8 @@ class Scenario:
 
     name: str = _of("how it is called", "unnamed", "")
     sentence: str = _of("what it varies, and what a correct server shows", "", "")
-    widgets: int = _of("customers, each with a session of its own", 20, "")
-    agents: int = _of("support agents; session i is assumed by agent i modulo agents", 2, "")
+    widgets: int = _of("customers, each with a session of its own", 40, "")
+    agents: int = _of("support agents; session i is assumed by agent i modulo agents", 4, "")
     run_time_s: float = _of("from the start until sending ends", 30.0)
     arrivals_per_s: float = _of("sessions opened a second, on the average", 10.0, "1/s")
     arrivals: str = _of(

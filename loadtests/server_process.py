@@ -115,12 +115,16 @@ class ServerProcess:
                 raise ServerError(f"the server ended at once ({self.ended()}): {_last_words(err)}")
             time.sleep(0.02)
         self.kill()
-        raise ServerError(f"no ready line with an address within {READY_DEADLINE_S:.0f} s: {_last_words(err)}")
+        raise ServerError(
+            f"no line with an address such as http://127.0.0.1:3000 on stdout within {READY_DEADLINE_S:.0f} s "
+            f"({_last_words(err)}); have it print its own, or start it yourself and give -H"
+        )
 
 
 def _last_words(err: Path) -> str:
     lines = err.read_text(errors="replace").strip().splitlines()
-    errors = [line for line in lines if "Error" in line]  # of Node.js the last line is its version
+    # Of Node.js the last line is its version, of npm where its log is.
+    errors = [line for line in lines if "Error" in line or "Missing script" in line]
     return (errors or lines)[-1][:300] if lines else "it said nothing"
 
 

@@ -22,6 +22,7 @@ WORDS = {  # the keys that take one of a few words
     **{f"{step}.answer": ANSWERS for step in STEPS},
     "message.seq_is": ("count", "time"),
     "client.recover": ("join", "fetch", "none"),
+    "client.backoff": ("", "js", "python", "full-jitter"),
 }
 
 
@@ -63,7 +64,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """By REST or socket: the customer asks for a human, an agent takes the session, the customer is done."""
+    """What is asked of the server by REST or by an event."""
 
     path: str = _key("where that is asked by REST; without path and event nothing needs to be", "")
     method: str = _key("the request's method", "POST")
@@ -72,6 +73,18 @@ class Step:
     extra: Mapping[str, Any] = _extra()
     answer: str = _key("the ack of the event: object, error-first or none", "object")
     error: str = _key("field of the ack that says why not", "error")
+
+
+class Escalate(Step):
+    """By REST or socket: the customer asks for a human."""
+
+
+class Assume(Step):
+    """By REST or socket: an agent takes the session."""
+
+
+class Close(Step):
+    """By REST or socket: the customer is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +102,7 @@ class Waiting:
     """How agents hear of waiting sessions. Without path and event entrega tells them itself."""
 
     path: str = _key("list of waiting sessions, read by GET at every connect; empty: there is none", "")
+    every_s: float = _key("without an event: so often the list is read again", 2.0)
     list: str = _key("field of the answer with the list", ".")
     session: str = _key("within one of the list: the session's id", "id")
     name: str = _key("within one of the list: the session's name", "name")
@@ -196,6 +210,7 @@ class Promises:
     ack: bool = _key("a sender is told that its message was taken", True)
     history: bool = _key("what was missed can be had later", True)
     order: bool = _key("messages of a session are emitted in the order of seq", True)
+    private: bool = _key("agents hear the sessions alone that they hold; false: all of them, which is no leak", True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +224,17 @@ class Client:
     replace: bool = _key("what it fetches replaces what it showed", False)
     dedupe: bool = _key("it shows a message once, by its id; false: and asks for all with every join", True)
     listens_after_ms: float = _key("so long after it connected it listens for messages", 0.0)
+    backoff: str = _key(
+        "how its delays before new attempts grow: js, python, full-jitter; empty: as the scenario says", ""
+    )
+    backoff_s: float = _key("its first delay before a new attempt; 0: as the scenario says", 0.0)
+    backoff_max_s: float = _key("its longest one; 0: as the scenario says", 0.0)
+
+    @property
+    def of_scenario(self) -> dict[str, Any]:
+        """What is said in the place of a scenario's fields, which are called the same."""
+        names = ("backoff", "backoff_s", "backoff_max_s")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,11 +265,11 @@ class Target:
     defects: tuple[str, ...] = _key("names of wrong code that it can switch on by ENTREGA_DEFECT", ())
     open: Open
     login: Login
-    escalate: Step
+    escalate: Escalate
     waiting: Waiting
-    assume: Step
+    assume: Assume
     transfer: Transfer
-    close: Step
+    close: Close
     widget: Side
     agent: Side
     promises: Promises

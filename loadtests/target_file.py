@@ -222,7 +222,7 @@ def _described(kind: Any, value: Any) -> Iterator[str]:
     for key, spec in _plain(kind).items():
         default = spec.default_factory() if callable(spec.default_factory) else spec.default
         if default is dataclasses.MISSING:
-            said = "; must be there"
+            said = "" if "by default" in spec.metadata["meaning"] else "; must be there"
         else:
             said = "" if default == getattr(value, key) else f"; default {_toml(default)}"
         yield f"{key} = {_toml(getattr(value, key))}  # {spec.metadata['meaning']}{said}"

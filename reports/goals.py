@@ -87,10 +87,14 @@ def load_goals(path: Path) -> dict[str, Any]:
     return dict(goals)
 
 
+PROMISED = {"permanent_loss": "history", "reorders": "order", "phantoms": "history"}
+
+
 def default_goals(promises: Mapping[str, Any]) -> dict[str, float]:
-    """What every run is held to unless its goals say otherwise; a target that promises a history loses nothing."""
+    """What every run is held to unless its goals say otherwise: nothing that the target does not promise."""
     goals = {measure.name: measure.default for measure in MEASURES.values() if measure.default is not None}
-    return {"permanent_loss": 0, **goals} if promises.get("history") else goals
+    asked = {"permanent_loss": 0.0, **goals}
+    return {name: most for name, most in asked.items() if promises.get(PROMISED.get(name, "")) is not False}
 
 
 def _max(name: str, goal: Any) -> float:

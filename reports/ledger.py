@@ -154,7 +154,7 @@ def _caused() -> str:
 
 
 def _macro_promises(run: RunFolder) -> str:
-    return f"CREATE MACRO promises_history() AS {'true' if promised(run.info, 'history') else 'false'}"
+    return "; ".join(f"CREATE MACRO promises_{what}() AS {promised(run.info, what)}" for what in ("history", "private"))
 
 
 def _view_events(con: duckdb.DuckDBPyConnection, run: RunFolder, journal: bool) -> None:

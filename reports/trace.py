@@ -120,11 +120,15 @@ class _Story:
     def step(self, event: Mapping[str, Any]) -> Step:
         own = event["kind"] in OF_MESSAGE or event["mid"] is not None
         again = event["kind"] in ("received", "displayed") and event["via"] not in (None, "live", "audit")
+        lane, what = steps.lane(event), steps.said(event, self._owners, self._row["sender"])
+        other = (
+            lane != SERVER and event["party"] != self.lanes[lane]
+        )  # to whom it leaked, or who held the session before
         return Step(
             utc=self.utc(event["t"]),
             offset_ms=(event["t"] - self._zero_ns) / 1e6,
-            lane=steps.lane(event),
-            what=steps.said(event, self._owners, self._row["sender"]),
+            lane=lane,
+            what=f"{event['party']}: {what}" if other else what,
             tone="recovery" if again else "message" if own else "around",
             states=self._states(event["t"]),
         )

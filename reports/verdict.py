@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reports.summary import Summary
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
+PROBE = "`entrega probe` shows step by step why"
 SESSIONS_FOR_ZERO = 30  # fewer sessions without an event leave more than 10 % possible
 
 
@@ -72,9 +73,12 @@ def _conditions(summary: "Summary") -> Iterator[Judgement]:
         yield Judgement("", UNKNOWN, f"The run was {state}{why}: what it would have shown later is not known.")
     yield from (Judgement("", UNKNOWN, reason) for reason in summary.rig.reasons)
     if not summary.sent:
-        yield Judgement("", UNKNOWN, "Nothing was sent, so nothing was tested.")
+        yield Judgement("", UNKNOWN, f"Nothing was sent, so nothing was tested; {PROBE}.")
+    elif not summary.accepted and not summary.owed:
+        sent = plural(summary.sent, "sent message")
+        yield Judgement("", UNKNOWN, f"None of {sent} was accepted by the server; {PROBE}.")
     elif not summary.owed:
-        yield Judgement("", UNKNOWN, f"None of {plural(summary.sent, 'sent message')} was accepted by the server.")
+        yield Judgement("", UNKNOWN, f"What was accepted is owed to nobody: no agent took a session; {PROBE}.")
 
 
 def _judged(summary: "Summary", name: str, most: float) -> Judgement:

@@ -97,7 +97,8 @@ owned AS (
 leaked AS (
     SELECT mid, party, session, t FROM owned JOIN sessions USING (number)
     WHERE party <> 'widget-' || number
-        AND if(starts_with(party, 'widget-'), true, coalesce(NOT list_contains(agents, party), recorders_whole()))
+        AND if(starts_with(party, 'widget-'), true,
+            promises_private() AND coalesce(NOT list_contains(agents, party), recorders_whole()))
 ),
 asked AS (SELECT party, session, min(sent_ns) AS asked_ns FROM joins GROUP BY ALL)
 SELECT mid, 1 AS n, coalesce(asked_ns <= t, false) AS asked FROM leaked LEFT JOIN asked USING (party, session)"""
@@ -181,7 +182,8 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = MappingProxyType(
                 "server",
                 "",
                 "The server emitted it to a party that has no part in the session.",
-                "Never emit without a room, and build the room's name in one place.",
+                "Never emit without a room, and build the room's name in one place. Where every agent is to hear every "
+                "session, the target says so: [promises] private = false.",
                 "true",
             ),
         ),

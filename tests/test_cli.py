@@ -17,7 +17,7 @@ import entrega as front_door
 from loadtests import target_file as targets
 from reports.confusion import SMALL
 from tests.command import Say, saying
-from tests.played import ENDS_WITHIN_S, entrega, environment, settings_of, the_line
+from tests.played import ENDS_WITHIN_S, WITHIN_S, entrega, environment, settings_of, the_line
 
 COMMANDS = typer.main.get_command(front_door.app).commands  # type: ignore[attr-defined]
 
@@ -201,6 +201,13 @@ def test_a_server_that_does_not_start_leaves_no_run(started: Any, name: str, sai
     done = started(name)
     assert said in the_line(done)
     assert not (Path(done.args[done.args.index("--out") + 1])).exists()
+
+
+def test_the_bundled_server_says_what_it_lacks() -> None:
+    """Who installs entrega for a server of their own has no uvicorn."""
+    code = "import sys; sys.modules['uvicorn'] = None; import entrega; sys.argv[1:] = ['serve']; entrega.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    assert the_line(done) == "entrega: the bundled server needs uvicorn; pip install 'entrega[server]'"
 
 
 def test_options_behind_two_dashes_reach_locust(started: Any) -> None:

@@ -1,7 +1,8 @@
 """Somebody else's chats, by their targets alone: healthy ones raise no alarm, broken ones are named rightly.
 
-examples/node-chat on Express and Socket.IO, with a journal and without, its connection state recovery on and off; and
-tests/node/bare.js, which acks nothing, numbers nothing and keeps nothing.
+examples/node-chat on Express and Socket.IO, with a journal and without, its connection state recovery on and off;
+tests/node/bare.js, which acks nothing, numbers nothing and keeps nothing; and tests/node/front-desk.js, which joins by
+itself and lets all agents hear all sessions.
 """
 
 import re
@@ -21,6 +22,7 @@ from tests.played import Play
 TARGET = NODE_CHAT / "target.toml"
 RECOVERS = {"STATE_RECOVERY": "on"}
 SECRET = "the desk's own password"
+FRONT_DESK, KEY = NODE / "front-desk.toml", {"FRONT_DESK_KEY": SECRET}
 
 RUNS = {
     "steady": Small("steady", TARGET, variables={"DESK_PASSWORD": SECRET}),
@@ -29,7 +31,14 @@ RUNS = {
     "drop, recovering": Small("short-drop", TARGET, variables=RECOVERS),
     "room typo": Small("steady", TARGET, ("--defect", "server.room-typo")),
     "enter once": Small("short-drop", TARGET, ("--defect", "server.enter-once")),
+    "front desk": Small("short-drop", FRONT_DESK, variables=KEY),
+    "wrong room": Small("short-drop", FRONT_DESK, ("--defect", "server.wrong-room"), KEY),
     "bare drop": Small("short-drop", NODE / "bare.toml", ("--set", "transport=upgrade")),
+}
+NOTHING = {  # what is wrong in bare.toml, and what is said of a run with it
+    "nowhere": ('"/rooms"', '"/chambers"', "no session came so far that anybody spoke"),
+    "unconnected": ("[auth]", '[socket]\npath = "/elsewhere/"\n\n[auth]', "nobody got a connection"),
+    "unheard": ('msg"\nroom = "room"\nanswer = "none"', 'msg"\nroom = "room"', "no message was accepted"),
 }
 RACES = "early_message join_race"
 HEALTHY = {"steady": "", "early, recovering": RACES, "drop": "offline", "drop, recovering": "offline"}
@@ -39,15 +48,26 @@ HEALTHY = {"steady": "", "early, recovering": RACES, "drop": "offline", "drop, r
 def plays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Play]]:
     install()
     folder, tls = tmp_path_factory.mktemp("runs"), {}
-    nowhere = folder / "nowhere.toml"
-    bare = (NODE / "bare.toml").read_text().replace("bare.js", str(NODE / "bare.js"))
-    nowhere.write_text(bare.replace('"/rooms"', '"/chambers"'))
+    for name, (right, wrong, _) in NOTHING.items():
+        bare = (NODE / "bare.toml").read_text().replace("bare.js", str(NODE / "bare.js"))
+        assert right in bare
+        (folder / f"{name}.toml").write_text(bare.replace(right, wrong))
+    listed = folder / "listed.toml"
+    listed.write_text(
+        without_waiting_events((NODE / "chat.toml").read_text().replace("chat.js", str(NODE / "chat.js")))
+    )
     if shutil.which("openssl"):
         made = certificate(folder)
         keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
         tls = {"over TLS": Small("steady", NODE / "chat.toml", ("--ca", str(made.cert)), keys)}
-    with played(RUNS | tls | {"nowhere": Small("steady", nowhere)}, folder) as plays:
+    written = {name: Small("steady", folder / f"{name}.toml") for name in (*NOTHING, "listed")}
+    with played(RUNS | tls | written, folder) as plays:
         yield plays
+
+
+def without_waiting_events(target: str) -> str:
+    """So that agents have the list alone, which is empty when they connect."""
+    return re.sub(r'^event(_\w+)? = "session[-.].*\n', "", target, flags=re.MULTILINE)
 
 
 @cache
@@ -99,6 +119,22 @@ def test_a_bug_is_named(plays: dict[str, Play], name: str, cause: str, without_j
         assert_no_violation(found)
 
 
+def test_what_all_agents_hear_is_no_leak_where_the_target_says_so(plays: dict[str, Play]) -> None:
+    found = build_ledger(plays["front desk"].folder).summary
+    assert found.owed > 20
+    assert found.lost == 0
+    assert set(found.missed_because) <= {"offline"}
+    assert_no_violation(found)
+
+
+def test_a_bug_is_named_by_its_group_where_there_is_no_journal(plays: dict[str, Play]) -> None:
+    """The server puts who comes again into a room that nobody emits to."""
+    found = build_ledger(plays["wrong room"].folder).summary
+    assert found.missed_because["subscribed_nowhere"]
+    assert set(found.missed_because) <= {"subscribed_nowhere", "offline"}
+    assert_no_violation(found)
+
+
 def test_what_a_bare_server_cannot_show_is_null(plays: dict[str, Play]) -> None:
     found = both(plays["bare drop"])[0].summary
     assert (found.reorders, found.phantoms, found.acked_and_lost) == (None, None, None)
@@ -121,6 +157,12 @@ def test_cookies_are_carried_from_the_handshake_to_the_upgrade(plays: dict[str, 
     assert (found["n"][0] > 8, found["refused"][0]) == (True, 0)
 
 
+def test_agents_find_those_who_wait_by_the_list_alone(plays: dict[str, Play]) -> None:
+    found = both(plays["listed"])[0].summary
+    assert (found.sent, found.lost) == (found.owed, 0)
+    assert found.owed > 20
+
+
 def test_a_run_over_tls(plays: dict[str, Play]) -> None:
     if "over TLS" not in plays:
         pytest.skip("no openssl on this machine; apt-get install openssl")
@@ -130,9 +172,10 @@ def test_a_run_over_tls(plays: dict[str, Play]) -> None:
     assert found.live > 20
 
 
-def test_a_run_in_which_nobody_came_to_speak_says_what_to_do(plays: dict[str, Play]) -> None:
-    assert plays["nowhere"].wait() == 3
-    assert "`entrega probe` shows step by step why" in plays["nowhere"].stderr()
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_run_of_which_nothing_came_says_what_to_do(plays: dict[str, Play], name: str) -> None:
+    assert plays[name].wait() == 3
+    assert f"entrega: {NOTHING[name][2]}; `entrega probe` shows step by step why" in plays[name].stderr()
 
 
 def test_a_secret_does_not_enter_the_run_folder(plays: dict[str, Play]) -> None:

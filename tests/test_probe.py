@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.target_file import SHIPPED
 from tests.foreign import NODE_CHAT, install, served
 from tests.node_process import NODE
 from tests.official_server import certificate
@@ -29,11 +30,14 @@ WRONG = {
     "socket.path": ('"/rt/"', '"/socket.io/"', "no connection: ", "[socket] path"),
     "auth.query": ('query = "ticket"', 'query = "key"', "No ticket and no operator's cookie", "[auth]: say where"),
     "join.event": ('event = "enter"', 'event = "join"', "the join was not answered", "[join] event"),
+    "join.error-first": ('answer = "error-first"\n', 'ok = "done"\n', "refused: refused", "[join] ok, ok_is, error"),
+    "history.from_start": ('from_start = ""', 'from_start = "now"', "it holds 0 of 2 messages", "[history]: list,"),
     "waiting.name": ('name = "visitor.displayName"\nevent', 'name = "x"\nevent', "not in the list", "[waiting]: path"),
     "assume.method": ('method = "PUT"', 'method = "POST"', "could not take the session", "[assume] path or method"),
     "send.text": ('text = "content"\nsession', 'text = "t"\nsession', "A message has content", "[send]"),
     "message.event": ('"chat:message"', '"message"', "'chat:message' came, not 'message'", "[message] event"),
     "message.body": ('body = "data"', 'body = "."', "cannot be shown (shape)", "its payload has type, data._id, data."),
+    "message.id": ('id = "_id"', 'id = "uuid"', "cannot be shown (shape)", "; it lacks id = 'uuid'"),
 }  # fmt: skip
 
 
@@ -83,10 +87,30 @@ def test_a_chat_that_says_next_to_nothing() -> None:
     install()
     done = entrega("probe", "--target", NODE / "bare.toml")
     assert done.returncode == 0, done.stdout
+    assert "ok: closed" in done.stdout
     for said in ("entered 0.25 s later", "entrega itself tells agents", "there is none", "the target has no way to it"):
         assert said in done.stdout
     for said in ('> agent-0: 20["take",{"room":1}]', "< agent-0: 30[null]", '> widget-0: 2["leave room",1]'):
         assert said in done.stdout
+
+
+def test_who_opens_a_session_may_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent is there before the customer, to hear of it; an answer that is not to come lacks nothing."""
+    install()
+    monkeypatch.setenv("FRONT_DESK_KEY", "the key of the desk")
+    done = entrega("probe", "--target", NODE / "front-desk.toml")
+    assert done.returncode == 0, done.stdout
+    assert " 1. an agent logs in" in done.stdout
+    assert "names no id" not in done.stdout
+    assert "what it missed came by replay" in done.stdout
+
+
+def test_agents_who_are_refused_may_lack_what_they_log_in_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    install()
+    monkeypatch.delenv("FRONT_DESK_KEY", raising=False)
+    done = entrega("probe", "--target", NODE / "front-desk.toml")
+    assert done.returncode == 1
+    assert done.stdout.endswith("; and FRONT_DESK_KEY is not set: it has what agents log in with\n")
 
 
 def test_a_step_by_an_event_may_be_refused(tmp_path: Path) -> None:
@@ -123,6 +147,9 @@ ANSWERS: dict[str, tuple[int, dict[str, str], str]] = {
     "moved": (301, {"Location": "https://chat.example/moved"}, ""),
     "closed": (401, {}, '{"error": "Log in first."}'),
     "limited": (429, {"Retry-After": "30"}, '{"error": "Slow down."}'),
+    "login": (302, {"Location": "/sign-in"}, ""),
+    "text": (200, {}, "It works!"),
+    "busy": (503, {}, "<h1>Down for maintenance</h1>"),
     "good": (201, {}, '{"id": "7", "token": "a-token-of-theirs"}'),
 }
 
@@ -169,12 +196,16 @@ def answering() -> Iterator[str]:
 LUCK = {
     "a page where JSON was to come": ("/page", "/", "HTTP 200, HTML", "[open] path or method: a page answered"),
     "a redirect": ("/moved", "/", "HTTP 301, redirected to https://chat.example/moved", "url: give the address"),
-    "a 401": ("/closed", "/", "HTTP 401", "[auth]: what was shown is not enough"),
+    "a redirect to a login": ("/login", "/", "redirected to /sign-in", "[open] path: it sends visitors to another"),
+    "a text": ("/text", "/", "HTTP 200, no JSON", "[open] path: what it answers is no JSON"),
+    "a 401": ("/closed", "/", "HTTP 401", "headers: opening is not for everybody"),
     "a 429": ("/limited", "/", "HTTP 429", "-r: the server limits requests, it says for 30 s"),
     "silence": ("/silent", "/", "not opened: timeout", "url: no answer came"),
     "a handshake that is moved": ("/good", "/moved/", "redirected to https://chat.example", "url: give the address"),
     "a handshake without an answer": ("/good", "/silent/", "no connection: timeout", "[socket] path: nothing answered"),
     "a handshake that is a page": ("/good", "/page/", "no connection: ", "[socket] path: it is not what"),
+    "a handshake that is limited": ("/good", "/limited/", "no connection: ", "-r: the server limits connections"),
+    "a handshake with a proxy": ("/good", "/busy/", "no connection: HTTP 503, HTML", "url: the server, or a proxy"),
     "a handshake that wants more": ("/good", "/closed/", "no connection: ", "[auth]: say where the party's token goes"),
 }  # fmt: skip
 
@@ -207,10 +238,43 @@ def test_bad_luck_is_told_so_that_a_stranger_understands(lucks: dict[str, Done],
     assert "a-token-of-theirs" not in done.stdout
 
 
+# BALKY of balky.js -> the failure, and the mend.
+BALKY = {
+    "old": ("an older Socket.IO?", "[socket]: the server speaks an older protocol: entrega plays Socket.IO 3 and 4"),
+    "polling": ("Transport unknown", "[socket]: the server's `transports` have no websocket"),
+    "mute": ("timeout", "[auth]: the path is right, and CONNECT was not answered in time"),
+    "strict": ("Not on Sundays.", "[auth]: the server's own words"),
+}
+
+
+@pytest.mark.parametrize("kind", BALKY)
+def test_why_an_official_server_gives_no_connection(kind: str, tmp_path: Path) -> None:
+    install()
+    target = tmp_path / "balky.toml"
+    target.write_text('url = "-"\nopen = {path = "/"}\nsend = {event = "say"}\nmessage = {event = "say"}\n')
+    with served(NODE / "balky.js", tmp_path, BALKY=kind) as url:
+        done = entrega("probe", "--target", target, "-H", url)
+    failure, mend = BALKY[kind]
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    *_, failed, mended = done.stdout.splitlines()
+    assert failed.startswith("    FAILED: no connection: ")
+    assert failure in failed
+    assert mended.startswith(f"    mend:   {mend}")
+
+
 def test_nobody_there_and_no_target() -> None:
     port = free_port()
     assert "nothing answers at" in the_line(entrega("probe", "-H", f"http://127.0.0.1:{port}"))
     assert "no target 'none'" in the_line(entrega("probe", "--target", "none"))
+
+
+def test_a_history_that_wants_another_beginning(tmp_path: Path) -> None:
+    """The bundled server takes numbers only."""
+    target = tmp_path / "mine.toml"
+    target.write_text((SHIPPED / "bundled.toml").read_text().replace("[history]", '[history]\nfrom_start = "now"'))
+    done = entrega("probe", "--target", target)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("    mend:   [history] path, from_start: is from_start what")
 
 
 def test_a_certificate_of_their_own(tmp_path: Path) -> None:
@@ -219,9 +283,13 @@ def test_a_certificate_of_their_own(tmp_path: Path) -> None:
     made = certificate(tmp_path)
     keys = {"CHAT_KEY": str(made.key), "CHAT_CERTIFICATE": str(made.cert)}
     with served(NODE / "chat.js", tmp_path, **keys) as url:
+        plain = ["probe", "--target", str(NODE / "chat.toml"), "-H", url.replace("https:", "http:")]
+        assert "it hung up: is it https?" in the_line(entrega(*plain))
         assert url.startswith("https:")
         words = ["probe", "--target", str(NODE / "chat.toml"), "-H", url]
         assert "give --ca FILE, with who signed it" in the_line(entrega(*words))
+        other = ["probe", "--target", str(NODE / "chat.toml"), "-H", url.replace("127.0.0.1", "localhost")]
+        assert "call it by a name that its certificate has" in the_line(entrega(*other, "--ca", made.cert))
         done = entrega(*words, "--ca", made.cert)
     assert done.returncode == 0, done.stdout
     assert "12. the session is closed" in done.stdout

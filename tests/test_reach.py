@@ -46,6 +46,12 @@ def test_whoever_answers_is_there_whatever_it_says() -> None:
         check_answers(f"http://127.0.0.1:{port}")
 
 
+def test_plain_http_is_told_from_nobody() -> None:
+    port = int(free_port())
+    with answering(port, [200]), pytest.raises(TargetError, match="plain http is spoken there"):
+        check_answers(f"https://127.0.0.1:{port}")
+
+
 def test_a_server_that_comes_up_late_is_waited_for() -> None:
     port = int(free_port())
     came: list[float] = []

@@ -227,7 +227,7 @@ def test_a_small_server_has_a_small_target(tmp_path: Path) -> None:
     small = load(str(tmp_path / "small.toml"))
     assert (small.name, small.folder, small.widget) == ("small", str(tmp_path), small.agent)
     assert (small.widget.join.into, small.client.recover) == (WHOLE, "none")
-    assert dataclasses.astuple(small.promises) == (True, False, False)
+    assert dataclasses.astuple(small.promises) == (True, False, False, True)
 
 
 def test_agents_differ_where_their_tables_say_so() -> None:
@@ -244,6 +244,9 @@ def test_every_key_is_described() -> None:
         place = next(number for number, line in enumerate(said) if line.startswith(section))
         assert any(line.startswith(f"{key} = ") and "  # " in line for line in said[place:])
     assert 'event = "new-message"  # event that brings one; must be there' in said
+    assert "by default the file's name; must be there" not in "".join(said)
+    meanings = [line.partition("] # ")[2] for line in said if line.startswith("[")]
+    assert len(set(meanings)) == len(meanings)  # each section its own
     assert 'room = "chat:{session}"  # the room\'s name; default "{session}"' in said
 
 

@@ -58,7 +58,7 @@ def test_zero_and_not_measured_print_differently() -> None:
 def test_a_run_without_messages_is_said_to_be_one() -> None:
     text = printed(SmallLedger([]))
     assert "0 messages owed: nothing to show." in text
-    assert "Nothing was sent, so nothing was tested." in text
+    assert "Nothing was sent, so nothing was tested; `entrega probe` shows" in text
 
 
 def test_colour_adds_nothing_that_the_words_do_not_say() -> None:

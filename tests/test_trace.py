@@ -1,5 +1,7 @@
 """The timeline of one message, on run folders with real event lines."""
 
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
@@ -117,3 +119,18 @@ def test_it_fits_a_narrow_terminal_and_marks_what_is_missing_without_colour(ledg
     assert max(map(len, text.splitlines())) <= 80
     assert "MISSING: received" in text
     assert "Cure: Hand over what was missed" in text
+
+
+def test_who_else_received_it_is_called_by_name(tmp_path: Path) -> None:
+    """Nobody takes what leaked to another widget for the recipient's."""
+    book = Book()
+    s, other = book.story(), book.story()
+    for each in (s, other):
+        each.opens(0)
+        each.widget_comes(0.5)
+        each.assumes(1)
+    s.agent_sends("a.0", 5)
+    other.saw("w", 5.1, "received", via="live", mid=s.mid("a.0"), conn=1)
+    found = trace(read(book, tmp_path / "written")["journal"], "abc:0.a.0")
+    received = [step.what for step in found.steps if "received" in step.what]
+    assert received == ["received", "widget-1: received"]

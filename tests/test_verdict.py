@@ -66,6 +66,14 @@ def test_loss_is_no_default_goal_where_the_target_promises_no_history() -> None:
     assert judge(summary, {"permanent_loss": {"max": 0}}).verdict == "fail"
 
 
+@pytest.mark.parametrize(("lacks", "goal"), [("order", "reorders"), ("history", "phantoms")])
+def test_what_a_target_does_not_promise_keeps_no_run_from_passing(lacks: str, goal: str) -> None:
+    promises = {"ack": True, "history": True, "order": True, lacks: False}
+    summary = healthy(promises=promises, **{goal: None})
+    assert judge(summary, {}).verdict == "pass"
+    assert judge(summary, {goal: {"max": 0}}).reasons[0].startswith(f"{goal}: not measured")
+
+
 @pytest.mark.parametrize(("hit", "verdict"), [(0, "pass"), (1, "pass"), (6, "unknown"), (30, "fail")])
 def test_a_limit_above_zero_is_judged_by_the_interval(hit: int, verdict: str) -> None:
     assert judge(lossy(hit), {"permanent_loss": {"max": 0.1}}).verdict == verdict
@@ -81,11 +89,20 @@ def test_an_invalid_rig_or_an_unfinished_run_passes_nothing() -> None:
 
 
 def test_nothing_sent_or_nothing_accepted_is_unknown() -> None:
-    assert "Nothing was sent, so nothing was tested." in judge(SmallLedger([]).summary, {}).reasons
+    why = "; `entrega probe` shows step by step why."
+    assert f"Nothing was sent, so nothing was tested{why}" in judge(SmallLedger([]).summary, {}).reasons
     refused = [message(f"{n}.a.0", None, sender_view="refused", accepted_ns=None) for n in range(60)]
     verdict = judge(SmallLedger(refused).summary, {"live_miss": {"max": 0.1}})
-    assert "None of 60 sent messages was accepted by the server." in verdict.reasons
+    assert f"None of 60 sent messages was accepted by the server{why}" in verdict.reasons
     assert "live_miss: nothing was owed, so there is no rate." in verdict.reasons
+
+
+def test_what_was_accepted_while_no_agent_took_a_session_is_unknown() -> None:
+    alone = [message(f"{n}.w.0", None, owed=False) for n in range(60)]
+    (reason,) = (each for each in judge(SmallLedger(alone).summary, {}).reasons if "accepted" in each)
+    assert reason == (
+        "What was accepted is owed to nobody: no agent took a session; `entrega probe` shows step by step why."
+    )
 
 
 def test_latency_needs_samples_and_a_rig_that_can_vouch_for_it() -> None:

@@ -45,7 +45,7 @@ def asked_play(
 ) -> tuple[Scenario, Target, str]:
     """Scenario, target and address. Raises BadInput."""
     target = targets.load(os.environ.get("ENTREGA_TARGET", "bundled"))
-    scenario = _scenario(users, spawn_rate, run_time_s, open_end)
+    scenario = _scenario(target, users, spawn_rate, run_time_s, open_end)
     check_defects(asked_defects(), target)
     check_plays_without_us(scenario)
     check_can_play(scenario, target)
@@ -56,10 +56,10 @@ def asked_play(
     return scenario, target, url
 
 
-def _scenario(users: int, spawn_rate: float, run_time_s: float | None, open_end: bool) -> Scenario:
+def _scenario(target: Target, users: int, spawn_rate: float, run_time_s: float | None, open_end: bool) -> Scenario:
     """`users` are both, in the scenario's ratio; how many of them, how fast and how long is Locust's to say."""
     name = os.environ.get("ENTREGA_SCENARIO", "steady")
-    changes = dict(map(scenarios.parse_setting, _words("SET")))
+    changes = {**target.client.of_scenario, **dict(map(scenarios.parse_setting, _words("SET")))}
     if "ENTREGA_SEED" in os.environ:
         changes |= [scenarios.parse_setting(f"seed={os.environ['ENTREGA_SEED']}")]
     base = scenarios.load(name, changes)

@@ -22,7 +22,8 @@ class ConnectFailed(Exception):
 
 def refused(status: int, body: bytes | bytearray, location: str) -> ConnectFailed:
     """By an HTTP answer that is not the one that was asked for."""
-    said = f"redirected to {location}" if location else body.decode("utf-8", "replace").strip()
+    text = body.decode("utf-8", "replace").strip()
+    said = f"redirected to {location}" if location else f"HTTP {status}, HTML: {text}" if text.startswith("<") else text
     return ConnectFailed(said[:LONGEST_REASON] or f"HTTP {status}", status)
 
 

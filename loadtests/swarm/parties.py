@@ -131,6 +131,11 @@ class Desk(Party):
         waiting = listed(answer.body)
         return [(session(each), name(each), agent(each)) for each in waiting] if isinstance(waiting, list) else []
 
+    def watch_list(self) -> None:
+        """Where no event announces who waits, an agent's page asks again and again."""
+        while not self.stage.over.wait(self._tells.every_s):
+            self.look_for_waiting()
+
     def watch_told(self) -> None:
         """Where the server tells agents nothing, the run's own customers do."""
         heard = 0

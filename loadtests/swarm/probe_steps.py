@@ -71,12 +71,18 @@ class Steps:
         self._consumed = 0  # events that steps have waited for; the next step's may be there already
 
     def titled(self) -> tuple[tuple[str, Callable[[], str]], ...]:
-        return (
+        customer: tuple[tuple[str, Callable[[], str]], ...] = (
             ("a customer opens a session", self.open),
             ("the customer connects", lambda: self.connects(self.customer)),
             ("the customer joins", lambda: self.joins(self.customer)),
+        )
+        agent: tuple[tuple[str, Callable[[], str]], ...] = (
             ("an agent logs in", self.log_in),
             ("the agent connects", lambda: self.connects(self.desk)),
+        )
+        asks = self.target.escalate.path or self.target.escalate.event
+        return (
+            *(customer + agent if asks or not self.target.waiting.event else agent + customer),  # who must hear of it
             ("the customer asks for a human, and the agent hears of it", self.escalate),
             ("the agent takes the session and joins", self.assume),
             ("the agent says something to the customer", lambda: self.says(self.desk, 0, self.customer)),
@@ -110,13 +116,27 @@ class Steps:
     def connected(self, party: Party) -> Event:
         found = self.wait(party, "connected", "connect_failed")
         if found is None:
-            self.fail_to_connect("timeout", None)
+            self.fail_to_connect(party, "timeout", None)
         if found["kind"] == "connect_failed":
-            self.fail_to_connect(found["reason"], found["status"])
+            self.fail_to_connect(party, found["reason"], found["status"])
         return found
 
-    def fail_to_connect(self, reason: str, status: int | None) -> NoReturn:
-        raise Failed(f"no connection: {reason}", *mends.of_connection(reason, status))
+    def fail_to_connect(self, party: Party, reason: str, status: int | None) -> NoReturn:
+        key, mend = mends.of_connection(reason, status, self.reached(party))
+        no_secret = self.no_secret if isinstance(party, Desk) and key == mends.AUTH else ""
+        raise Failed(f"no connection: {reason}", key, mend + no_secret)
+
+    def reached(self, party: Party) -> str:
+        """How far the last attempt to connect came, in the words of mends."""
+        signs = {f"> {party.name}: 0": "silence", f"< {party.name}: 4": "refusal"}
+        last = next((line for line in reversed(self.tape.lines) if f" {party.name}: " in line), "")
+        return signs.get(last[: len(party.name) + 5], "nothing")
+
+    @property
+    def no_secret(self) -> str:
+        """What may be the whole of it where agents are refused: nobody has said what they log in with."""
+        variable = self.target.agent_secret
+        return "" if variable in os.environ else f"; and {variable} is not set: it has what agents log in with"
 
     def joins(self, party: Party) -> str:
         side = party.talk.side
@@ -125,9 +145,10 @@ class Steps:
             why = "timeout" if found is None else found["reason"]
             if why == "timeout":
                 raise Failed(
-                    "the join was not answered", "[join] event", "is it known there? or answer, if it acks none"
-                )
-            raise Failed(f"the join was refused: {why}", "[join]", "room, into, session, token: see what it says")
+                    "the join was not answered", "[join] event", "is it known there, in the namespace of [socket]? or "
+                    "answer, if it acks none"
+                )  # fmt: skip
+            raise Failed(f"the join was refused: {why}", *mends.of_ack("join", why, "room, into, session, token"))
         if not side.join.event:
             return "the server is to put the connection into its room by itself"
         told = f", {found['members']} there" if found["members"] is not None else ""
@@ -183,14 +204,16 @@ class Steps:
         answered = self.wait(sender, "accepted", "refused", "unanswered", within_s=6.0)
         if answered is None or answered["kind"] != "accepted":
             why = "no answer" if answered is None else f"{answered['kind']}, {answered['reason']}"
-            mend = "[send]", "event, text, session: see what it says; or answer, if the server acks none"
+            said = answered["reason"] if answered and answered["kind"] == "refused" else ""
+            mend = mends.of_ack("send", said, "event, text, session; or answer, if the server acks none")
             by_rest = self.tape.lines[-1].startswith("< ") and not self.stage.last.good
             raise Failed(f"it was not taken: {why}", *(mends.of_answer(self.stage.last, "send") if by_rest else mend))
         shown = self.wait(to, "displayed", mid=mid)
         if shown is None:
             self.not_shown(to, mid)
-        lacks = "" if answered["id"] or not sender.talk.side.message.id else "; its answer names no id ([send] message)"
-        return f"shown to {to.name}{lacks}"
+        names = sender.talk.side
+        lacks = names.send.answer != "none" and names.message.id and not answered["id"]
+        return f"shown to {to.name}" + "; its answer names no id ([send] message)" * bool(lacks)
 
     def not_shown(self, to: Party, mid: str) -> NoReturn:
         """What the recipient's page made of what came to it meanwhile."""
@@ -203,10 +226,9 @@ class Steps:
             raise Failed(f"an event {event!r} came, not {names.event!r}", "[message] event", f"is it {event!r}?")
         refused = self.find(to, "not_displayed")
         why = refused[-1]["why"] if refused else f"no {mid} in its text"
-        has = ", ".join(mends.paths(self.tape.last_payload(to.name)))
-        raise Failed(
-            f"it came and cannot be shown ({why})", "[message] body, text, id, session", f"its payload has {has}"
-        )
+        payload = self.tape.last_payload(to.name)
+        mend = f"its payload has {', '.join(mends.paths(payload))}{mends.lacking(names, payload)}"
+        raise Failed(f"it came and cannot be shown ({why})", "[message] body, text, id, session", mend)
 
     def audit(self) -> str:
         if not self.customer.has_history:
@@ -245,7 +267,8 @@ class Steps:
             self.refuse("it could not be closed", "close")
         self.customer.go()
         self.desk.go()
-        return "closed" if self.target.close.path else f"nothing closes it; its name is {self.name}"
+        closes = self.target.close.path or self.target.close.event
+        return "closed" if closes else f"nothing closes it; its name is {self.name}"
 
     # -- what happened
 
@@ -290,5 +313,5 @@ class Steps:
                 raise Failed(f"{wrong}: {key} = {dotted!r} is not in the answer", *mends.of_field(section, key, answer))
         said = answer.reason or f"HTTP {answer.status}"
         own = self.stage.code.has({"open": "open_session", "login": "open_agent"}.get(section, section))
-        mend = ("code", "your class's, see its traceback") if own else mends.of_answer(answer, section)
-        raise Failed(f"{wrong}: {said}", *mend)
+        key, mend = ("code", "your class's, see its traceback") if own else mends.of_answer(answer, section)
+        raise Failed(f"{wrong}: {said}", key, mend + (self.no_secret if section == "login" else ""))

@@ -156,8 +156,8 @@ class Agent(Player):
             self.desk = Desk(self.stage, number, badge, self.notice)
             self.takes_part(self.desk)
             self.desk.connect()
-            if self.stage.tells_waiting:
-                self.meanwhile(self.desk.watch_told)
+            if not self.stage.target.waiting.event:
+                self.meanwhile(self.desk.watch_told if self.stage.tells_waiting else self.desk.watch_list)
             strikes = agent_strikes(self.stage.scenario, number)
             lines = [(self.stage.at_ns(planned.at_s), planned) for planned in strikes]
             Script(self.stage.stopping, lines, lambda planned, _at_ns: strike(self.desk, planned))

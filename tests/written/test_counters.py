@@ -74,6 +74,12 @@ def leaks(book: Book) -> None:
     other.saw("w", 23, "received", via="audit", mid=s.mid("w.0"))
 
 
+def leaks_to_agents_by_design(book: Book) -> None:
+    """What other agents hear is none where the target says that all do; what other widgets hear still is."""
+    book.info["target"]["promises"]["private"] = False
+    leaks(book)
+
+
 def phantoms(book: Book) -> None:
     """Accepted and never stored; displayed and never stored; refused and never stored is none."""
     s = book.story()
@@ -128,6 +134,7 @@ COUNTED = {
     reorders: {"reorders": 1},
     frames_that_name_no_session: {},
     leaks: {"leaks": 3},
+    leaks_to_agents_by_design: {"leaks": 2},
     phantoms: {"phantoms": 2},
     unexpected: {"unexpected": 1, "duplicates": 1},
     foreign: {"foreign": 2},
