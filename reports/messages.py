@@ -82,8 +82,9 @@ SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
     coalesce(accepted_ns, sent_ns) AS base_ns, coalesce(accepted_ns, forever()) AS emitted_by_ns,
     coalesce(accepted_ns, greatest(unanswered_ns, refused_ns), sent_ns) AS answered_ns
 FROM keyed LEFT JOIN sessions USING (number)
-ASOF LEFT JOIN holdings
-    ON holdings.number = keyed.number AND coalesce(accepted_ns, sent_ns, due_ns, 0) < holdings.until_ns"""
+LEFT JOIN holdings ON letter = 'w' AND holdings.number = keyed.number
+    AND holdings.since_ns <= coalesce(accepted_ns, sent_ns, due_ns, 0)
+    AND coalesce(accepted_ns, sent_ns, due_ns, 0) < holdings.until_ns"""
 
 MESSAGES = "CREATE VIEW messages AS SELECT * EXCLUDE (planned, seen) FROM mids WHERE planned"
 

@@ -39,7 +39,8 @@ GROUP BY session HAVING number IS NOT NULL"""
 
 # Which agent holds a session from when until when: from the assume until it is handed over, and again from the next
 # assume. What comes in between is for the next one. A hand-over counts from its asking: what was accepted before that
-# the agent's room has seen, and what is accepted while it is on its way the next one reads at the assume.
+# the agent's room has seen, and what is accepted while it is on its way the next one reads at the assume. `since_ns`:
+# the hand-over before it, from when on what is accepted waits for this agent.
 HOLDINGS = """
 CREATE TABLE holdings AS
 WITH turns AS (
@@ -51,7 +52,8 @@ told AS (
         PARTITION BY number ORDER BY t ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS until_ns
     FROM turns WINDOW turns AS (PARTITION BY number ORDER BY t)
 )
-SELECT number, session, party AS agent, t AS from_ns, coalesce(until_ns, forever()) AS until_ns
+SELECT number, session, party AS agent, t AS from_ns, coalesce(until_ns, forever()) AS until_ns,
+    lag(coalesce(until_ns, forever()), 1, -forever()) OVER (PARTITION BY number ORDER BY t) AS since_ns
 FROM told WHERE kind = 'assumed' AND before IS DISTINCT FROM 'assumed'"""
 
 # One row per session of the plan.
