@@ -118,7 +118,6 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         con.execute(_macro_promises(run))
         con.execute(f"CREATE TYPE word AS ENUM {WORDS}")
         con.execute(_caused())
-        con.execute("DROP TABLE moments")  # as large, and looked at no more
         counters, contradicted = count(con, run.info), contradictions(con)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
         _write(con, file, {"counters": counters, "attributed": made_by, "contradictions": contradicted}, run)

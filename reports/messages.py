@@ -86,7 +86,8 @@ LEFT JOIN holdings ON letter = 'w' AND holdings.number = keyed.number
     AND holdings.since_ns <= coalesce(accepted_ns, sent_ns, due_ns, 0)
     AND coalesce(accepted_ns, sent_ns, due_ns, 0) < holdings.until_ns"""
 
-MESSAGES = "CREATE VIEW messages AS SELECT * EXCLUDE (planned, seen) FROM mids WHERE planned"
+# `n` stands for the mid where every message is joined: a number is a cheaper key.
+MESSAGES = "CREATE VIEW messages AS SELECT * EXCLUDE (planned, seen), rowid AS n FROM mids WHERE planned"
 
 # One row per message, party and page of it that saw the message in any way but the audit's.
 SIGHTINGS = """
@@ -117,7 +118,7 @@ GROUP BY ALL"""
 SHOWN = """
 CREATE TABLE shown AS
 WITH pages AS (
-    SELECT sightings.*, received_ns IS NOT NULL AND coalesce(
+    SELECT sightings.*, n, received_ns IS NOT NULL AND coalesce(
             on_receipt.begun_ns <= emitted_by_ns AND on_receipt.connected_ns <= received_ns, true) AS live_frame,
         CASE WHEN base_ns <= held_ns AND letter = 'w' THEN true
             WHEN sightings.via = 'live' THEN coalesce(
@@ -130,14 +131,14 @@ WITH pages AS (
     LEFT JOIN connections AS on_receipt
         ON on_receipt.party = sightings.party AND on_receipt.conn = sightings.received_conn
 )
-SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS received_ns,
+SELECT n, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS received_ns,
     min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
     min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
     arg_min(via, displayed_ns) AS via,
     arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL) AS why,
     max(if(displays > 0, greatest(displays - removals, 1), 0)) AS copies,
     bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0) AS wiped
-FROM pages GROUP BY mid"""
+FROM pages GROUP BY n"""
 
 SEEN = (SIGHTINGS, SHOWN)
 

@@ -48,7 +48,7 @@ FROM copied LEFT JOIN by_page USING (mid, party, "view") LEFT JOIN kept USING (m
 
 # At receipt: live frames of one connection whose seq is below one that had come on it before; copies are duplicates.
 # At display: a page put the message where its list did not ascend, though it had come in order. A connection that all
-# frames came over in ascending order needs no closer look.
+# frames came over in ascending order needs no closer look; what came at the same moment came in order.
 REORDERS = """
 CREATE TABLE reorders AS
 WITH live AS (
@@ -71,7 +71,7 @@ numbered AS (
 late AS (
     SELECT mid, party FROM numbered
     QUALIFY number < max(number) OVER (
-        PARTITION BY party, session, conn ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        PARTITION BY party, session, conn ORDER BY t, number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ),
 misplaced AS (SELECT DISTINCT mid, party FROM frames WHERE kind = 'displayed' AND ordered = false)
 SELECT mid, 1 AS n, true AS late FROM late
@@ -86,8 +86,11 @@ CREATE TABLE leaks AS
 WITH came AS (FROM events WHERE kind = 'received' AND via IS DISTINCT FROM 'audit' AND party IS NOT NULL),
 owned AS (
     SELECT party, mid, t, try_cast(index AS INTEGER) AS number
-    FROM (SELECT party, mid, t, split_part(split_part(mid, ':', -1), '.', 1) AS index FROM came)
-    WHERE starts_with(mid, run_prefix()) AND party <> 'widget-' || index  -- most are where they belong
+    FROM (
+        SELECT party, mid, t, split_part(split_part(mid, ':', -1), '.', 1) AS index FROM came
+        WHERE NOT starts_with(mid, replace(party, 'widget-', run_prefix()) || '.')  -- most are where they belong
+    )
+    WHERE starts_with(mid, run_prefix()) AND party <> 'widget-' || index
     UNION ALL
     SELECT party, named.mid, t,
         coalesce(try_cast(split_part(split_part(named.mid, ':', -1), '.', 1) AS INTEGER), sessions.number)
