@@ -92,7 +92,7 @@ SELECT mid, max(burst)::INTEGER AS burst FROM (
     FROM polled
 ) GROUP BY mid"""
 
-STEPS = (RECOVERY, VIEW_MISSES, AUDITS, UNHEARD, BURSTS)
+STEPS = (RECOVERY, VIEW_MISSES, "DROP TABLE sightings", AUDITS, UNHEARD, BURSTS)
 
 
 def create_aftermath(con: duckdb.DuckDBPyConnection) -> None:

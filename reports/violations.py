@@ -29,8 +29,7 @@ class Attribution:
 # page; `on_one`: the most live frames of it on one connection; `stored`: under how many numbers or ids it was seen.
 DUPLICATES = """
 CREATE TABLE duplicates AS
-WITH copied AS (FROM sightings WHERE displays - removals > 1),
-came AS (
+WITH came AS (
     SELECT mid, party, coalesce("view", 0) AS "view", conn, via = 'live' AS live, count(*) AS frames
     FROM (SELECT * REPLACE (coalesce(via, 'live') AS via) FROM frames SEMI JOIN copied USING (mid, party))
     WHERE kind = 'received' AND via <> 'audit' GROUP BY ALL
@@ -64,9 +63,9 @@ firsts AS (
     FROM live SEMI JOIN suspects USING (party, conn) GROUP BY ALL
 ),
 numbered AS (
-    SELECT mid, party, conn, t, coalesce(messages.session, firsts.session) AS session,
-        coalesce(firsts.said, messages.seq) AS number
-    FROM firsts LEFT JOIN messages USING (mid)
+    SELECT mid, party, conn, t, coalesce(caused.session, firsts.session) AS session,
+        coalesce(firsts.said, caused.seq) AS number
+    FROM firsts LEFT JOIN caused USING (mid)
 ),
 late AS (
     SELECT mid, party FROM numbered
