@@ -10,47 +10,46 @@ WITH lacking AS (
     SELECT mid, recipient, session, seq, hi_ns, at_ns, gap_start_ns, horizon_ns
     FROM looked_at WHERE kept_ns IS NULL OR kept_ns > horizon_ns
 ),
-acks AS (SELECT party, session, acked_ns FROM joins WHERE acked_ns IS NOT NULL),
 fetches AS (
-    SELECT party, session, t, coalesce("after", 0) AS "after" FROM events
+    SELECT party, session, t, coalesce("after", 0) AS "after" FROM around
     WHERE kind = 'history_read' AND audit IS NOT TRUE
 ),
 asks AS (
-    SELECT party, session, acked_ns AS t, "after" FROM joins WHERE acked_ns IS NOT NULL AND "after" IS NOT NULL
-    UNION ALL FROM fetches
+    SELECT party, session, acked_ns AS t, "after", true AS joined FROM joins WHERE acked_ns IS NOT NULL
+    UNION ALL SELECT *, false FROM fetches
 ),
-asked AS (
-    SELECT DISTINCT mid FROM lacking JOIN asks ON asks.party = recipient AND asks.session = lacking.session
-        AND asks.t > hi_ns AND asks.t <= horizon_ns AND asks."after" < coalesce(seq, forever())
+came AS (
+    SELECT mid, bool_or(joined) AS joined, bool_or("after" < coalesce(seq, forever())) AS asked
+    FROM lacking JOIN asks ON asks.party = recipient AND asks.session = lacking.session
+        AND asks.t > hi_ns AND asks.t <= horizon_ns
+    GROUP BY mid
 ),
 handed_over AS (
     SELECT recipient, session, max(kept_ns) AS last_ns FROM looked_at
     WHERE live_ns IS NULL AND kept_ns IS NOT NULL GROUP BY ALL
 )
-SELECT lacking.mid, coalesce(acks.acked_ns <= horizon_ns, false) AS joined_after, asked.mid IS NOT NULL AS asked_after,
+SELECT lacking.mid, coalesce(came.joined, false) AS joined_after, coalesce(came.asked, false) AS asked_after,
     coalesce(handed_over.last_ns > hi_ns, false) AS others_offered,
     if(fetches.t >= gap_start_ns, fetches.t, NULL) AS fetched_ns
 FROM lacking
-ASOF LEFT JOIN acks ON acks.party = recipient AND acks.session = lacking.session AND acks.acked_ns > hi_ns
 ASOF LEFT JOIN fetches ON fetches.party = recipient AND fetches.session = lacking.session AND fetches.t <= at_ns
-LEFT JOIN asked ON asked.mid = lacking.mid
+LEFT JOIN came ON came.mid = lacking.mid
 LEFT JOIN handed_over ON handed_over.recipient = lacking.recipient AND handed_over.session = lacking.session"""
 
 # Pages of the recipient that were open when the message was accepted and never showed what another page did.
 VIEW_MISSES = """
 CREATE TABLE missed_views AS
 WITH pages AS (
-    SELECT party, view, min(t) AS opened_ns, max(t) AS closed_ns,
-        count(*) OVER (PARTITION BY party) AS pages
+    SELECT party, view, min(t) AS opened_ns, max(t) AS closed_ns
     FROM events WHERE view IS NOT NULL AND party IS NOT NULL AND kind IN (SELECT kind FROM swarm_kinds)
-    GROUP BY party, view
+    GROUP BY party, view QUALIFY count(*) OVER (PARTITION BY party) > 1
 )
-SELECT moments.mid, count(*) AS view_misses
-FROM moments
-JOIN pages ON pages.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns AND pages.pages > 1
+SELECT messages.mid, count(*) AS view_misses
+FROM messages JOIN shown USING (n)
+JOIN pages ON pages.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns
 ANTI JOIN (SELECT * FROM sightings WHERE displays > 0) AS held
-    ON held.mid = moments.mid AND held.party = pages.party AND held.view = pages.view
-WHERE kept_ns IS NOT NULL GROUP BY moments.mid"""
+    ON held.mid = messages.mid AND held.party = pages.party AND held.view = pages.view
+WHERE kept_ns IS NOT NULL GROUP BY messages.mid"""
 
 # When all that is stored of a session was read. A read of which fewer messages were recorded than it held says nothing.
 AUDITS = """
@@ -93,7 +92,7 @@ SELECT mid, max(burst)::INTEGER AS burst FROM (
     FROM polled
 ) GROUP BY mid"""
 
-STEPS = (RECOVERY, VIEW_MISSES, AUDITS, UNHEARD, BURSTS)
+STEPS = (RECOVERY, VIEW_MISSES, "DROP TABLE sightings", AUDITS, UNHEARD, BURSTS)
 
 
 def create_aftermath(con: duckdb.DuckDBPyConnection) -> None:

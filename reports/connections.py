@@ -14,7 +14,7 @@ SELECT * REPLACE (coalesce(conn, count(*) FILTER (kind = 'connected') OVER past
 FROM (
     SELECT party, session, view, conn, kind, t, source, "line", sid, transport, reason, status, last_frame_ns, room,
         "after"
-    FROM events WHERE party IS NOT NULL AND kind IN ('connecting', 'connected', 'upgraded', 'connect_failed',
+    FROM around WHERE party IS NOT NULL AND kind IN ('connecting', 'connected', 'upgraded', 'connect_failed',
         'disconnected', 'join_sent', 'joined', 'join_failed')
 )
 WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING)"""
@@ -64,10 +64,10 @@ attempts AS (
         future AS (PARTITION BY party ORDER BY t, source, "line")
 ),
 refusals AS (
-    SELECT t, if(kind = 'origin_refused', 'origin', 'auth') AS told FROM events
+    SELECT t, if(kind = 'origin_refused', 'origin', 'auth') AS told FROM around
     WHERE kind IN ('origin_refused', 'auth_refused')
 )
-SELECT party, t AS from_ns, kind, conn, had_connected,
+SELECT party, t AS from_ns, lead(t, 1, forever()) OVER by_time AS until_ns, kind, conn, had_connected,
     coalesce(ran_into, if(unanswered, last_value(ran_into IGNORE NULLS) OVER earlier, NULL)) AS refusal,
     coalesce(with_words, if(unanswered, last_value(with_words IGNORE NULLS) OVER earlier, NULL)) AS refused_with
 FROM (
@@ -81,10 +81,12 @@ FROM (
         if(ran_into IS NULL, NULL, coalesce(words, 'HTTP ' || answer)) AS with_words
     FROM attempts ASOF LEFT JOIN refusals ON refusals.t <= coalesce(attempts.failed_ns, attempts.t)
 )
-WINDOW earlier AS (PARTITION BY party ORDER BY t, source, "line" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
+WINDOW by_time AS (PARTITION BY party ORDER BY t, source, "line"),
+    earlier AS (PARTITION BY party ORDER BY t, source, "line" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
 
 # One row per join sent, with its answer: acked, refused (an error ack, or a journal line that the event is unknown),
-# timeout; null: the connection or the recording ended first. `first`: on the page's first connection, before any ack.
+# timeout; null: the connection or the recording ended first. `next_ns`: when the party's next one in that session was
+# sent. `first`: on the page's first connection, before any ack.
 JOINS = """
 CREATE TABLE joins AS
 WITH answered AS (
@@ -104,18 +106,19 @@ sent AS (
     FROM answered WHERE kind = 'joined' AND kind_before IS DISTINCT FROM 'join_sent'
 ),
 unknown AS (
-    SELECT connections.party, connections.conn, events.t
-    FROM events JOIN connections USING (sid)
-    WHERE events.kind = 'unknown_event' AND (events.event = join_event() OR join_event() IS NULL)
+    SELECT connections.party, connections.conn, around.t
+    FROM around JOIN connections USING (sid)
+    WHERE around.kind = 'unknown_event' AND (around.event = join_event() OR join_event() IS NULL)
 )
-SELECT sent.party, sent.session, sent.conn, sent.sent_ns, sent.answered_ns, sent.after, sent.room,
+SELECT sent.party, sent.session, sent.conn, sent.sent_ns, sent.next_ns, sent.answered_ns, sent.after, sent.room,
     CASE WHEN sent.answer = 'acked' THEN sent.answered_ns END AS acked_ns,
     if(sent.answer IS DISTINCT FROM 'acked' AND unknown.t <= coalesce(sent.answered_ns, connections.ended_ns),
         'refused', sent.answer) AS answer,
     connections.ended_ns IS NULL OR connections.ended_ns >= sent.answered_ns AS stayed_up,
     sent.first
 FROM (
-    SELECT *, conn IS NOT DISTINCT FROM first_value(conn) OVER page
+    SELECT *, lead(sent_ns, 1, forever()) OVER (PARTITION BY party, session ORDER BY sent_ns) AS next_ns,
+        conn IS NOT DISTINCT FROM first_value(conn) OVER page
         AND count(*) FILTER (answer = 'acked') OVER before = 0 AS first
     FROM sent
     WINDOW page AS (PARTITION BY party, session, view ORDER BY sent_ns),

@@ -22,11 +22,10 @@ FROM caused"""
 # A mid of this run that a party saw and nobody sent. What a cut recorder of its sender may have lost is not held
 # against the server.
 UNEXPECTED = """
-WITH others AS (SELECT key, number, letter FROM mids WHERE seen AND NOT planned AND starts_with(mid, run_prefix()))
-SELECT count(*) FROM others
+SELECT count(*) FROM strangers
 LEFT JOIN sessions USING (number)
 LEFT JOIN watched ON watched.party = if(letter = 'w', 'widget-' || split_part(key, '.', 1), agents[1])
-WHERE coalesce(watched.whole, recorders_whole())"""
+WHERE starts_with(mid, run_prefix()) AND coalesce(watched.whole, recorders_whole())"""
 
 # Messages without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.
 FOREIGN = """

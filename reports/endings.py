@@ -42,7 +42,7 @@ CREATE TABLE left_by AS
 SELECT sid, arg_min(reason, t) FILTER (kind = 'sid_disconnected') AS reason,
     min(t) FILTER (kind = 'sid_disconnected') AS left_ns,
     min(t - last_frame_ns) FILTER (kind = 'sid_disconnected') AS unheard_ns, max(depth) AS depth
-FROM events WHERE kind IN ('sid_disconnected', 'queue') AND sid IS NOT NULL GROUP BY sid"""
+FROM around WHERE kind IN ('sid_disconnected', 'queue') AND sid IS NOT NULL GROUP BY sid"""
 
 # How long each that ended had been silent; pings come every pingInterval, so that no healthy one is longer than that.
 SILENCES = """

@@ -25,14 +25,14 @@ ASSUMED = {"ping_interval_s": 5.0, "ping_timeout_s": 4.0, "backoff_s": 1.0}
 # The journal speaks of a message that it shows published, or that the server outlived. What lasts until the next of its
 # kind is found by its span, in a hash join: an ASOF join would sort all messages, and each has few to choose from.
 MOMENTS = """
-CREATE TABLE moments AS
+CREATE VIEW moments AS
 WITH told AS (
-    SELECT messages.*, shown.* EXCLUDE (mid),
+    SELECT messages.*, shown.* EXCLUDE (n),
         coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns, false) AS journal_speaks,
         coalesce(published_ns, sent_ns) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
-    FROM messages LEFT JOIN shown USING (mid) LEFT JOIN boots
+    FROM messages LEFT JOIN shown USING (n) LEFT JOIN boots
         ON boots.start_ns <= coalesce(stored_ns, sent_ns) AND coalesce(stored_ns, sent_ns) < boots.next_ns
 )
 SELECT told.*,
@@ -73,9 +73,10 @@ SELECT looked_at.mid, line.conn, line.refusal, line.refused_with,
     joins.room AS joined_room, line.kind <> 'connected' OR connections.sid IS NOT NULL AS known_to_journal,
     connections.transport, if(freezes.end_ns >= at_ns, (freezes.end_ns - freezes.start_ns) / 1e6, NULL) AS frozen_ms
 FROM looked_at
-ASOF LEFT JOIN line ON line.party = looked_at.recipient AND line.from_ns <= looked_at.at_ns
-ASOF LEFT JOIN joins
-    ON joins.party = looked_at.recipient AND joins.session = looked_at.session AND joins.sent_ns <= looked_at.at_ns
+LEFT JOIN line ON line.party = looked_at.recipient AND line.from_ns <= looked_at.at_ns
+    AND looked_at.at_ns < line.until_ns
+LEFT JOIN joins ON joins.party = looked_at.recipient AND joins.session = looked_at.session
+    AND joins.sent_ns <= looked_at.at_ns AND looked_at.at_ns < joins.next_ns
 LEFT JOIN rejoins
     ON rejoins.party = looked_at.recipient AND rejoins.session = looked_at.session AND rejoins.conn = line.conn
 LEFT JOIN connections ON connections.party = looked_at.recipient AND connections.conn = line.conn

@@ -113,12 +113,13 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
     file.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=file.parent) as scratch, duckdb.connect() as con:
         con.execute("SET temp_directory = ?", [scratch])
+        con.execute("SET preserve_insertion_order = false")
         con.execute(f"SET memory_limit = format_bytes({ALLOWED})")
         reconcile(con, run, journal=journal)
         con.execute(_macro_promises(run))
         con.execute(f"CREATE TYPE word AS ENUM {WORDS}")
         con.execute(_caused())
-        con.execute("DROP TABLE moments")  # as large, and looked at no more
+        con.execute("DROP TABLE mids; DROP TABLE shown")  # as long, and looked at no more
         counters, contradicted = count(con, run.info), contradictions(con)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
         _write(con, file, {"counters": counters, "attributed": made_by, "contradictions": contradicted}, run)

@@ -9,8 +9,8 @@ import duckdb
 ENTRIES = """
 CREATE TABLE entries AS
 WITH told AS (
-    SELECT connections.party, connections.conn, events.t, events.room, events.namespace, events.session
-    FROM events JOIN connections USING (sid) WHERE events.kind = 'room_entered'
+    SELECT connections.party, connections.conn, around.t, around.room, around.namespace, around.session
+    FROM around JOIN connections USING (sid) WHERE around.kind = 'room_entered'
 )
 FROM told
 UNION ALL
@@ -30,7 +30,7 @@ reached AS (
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
     WHERE connections.party = looked_at.recipient
 ),
-queues AS (SELECT sid, t, upgrading FROM events WHERE kind = 'queue')
+queues AS (SELECT sid, t, upgrading FROM around WHERE kind = 'queue')
 SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading
 FROM reached ASOF LEFT JOIN queues ON queues.sid = reached.sid AND queues.t >= reached.t
 GROUP BY reached.mid"""
@@ -44,8 +44,8 @@ WITH refused AS (
 owners AS (
     SELECT sid, party FROM connections SEMI JOIN refused USING (sid)
     UNION
-    SELECT events.sid, 'widget-' || number FROM events SEMI JOIN refused USING (sid) JOIN sessions USING (session)
-    WHERE events.kind = 'sid_connected'
+    SELECT around.sid, 'widget-' || number FROM around SEMI JOIN refused USING (sid) JOIN sessions USING (session)
+    WHERE around.kind = 'sid_connected'
 )
 SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why)) AS not_enqueued
 FROM refused JOIN owners USING (sid) JOIN looked_at USING (mid) WHERE owners.party = looked_at.recipient GROUP BY mid"""
@@ -71,7 +71,7 @@ WITH elsewhere AS (
     SELECT mid, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
     FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room
 ),
-escalations AS (SELECT session, max(t) AS escalated_ns FROM events WHERE kind = 'escalated' GROUP BY session),
+escalations AS (SELECT session, max(t) AS escalated_ns FROM around WHERE kind = 'escalated' GROUP BY session),
 moved AS (FROM elsewhere JOIN escalations USING (session) WHERE escalated_ns > entered_ns)
 SELECT mid FROM elsewhere WHERE NOT own
 UNION

@@ -38,8 +38,8 @@ UNION ALL
 SELECT events.* REPLACE (named.mid AS mid) FROM events JOIN named USING (source, line)"""
 
 # One row per mid that anybody wrote down: what its sender and the server's journal say. `planned`: it is a message of
-# the plan; others were only `seen`. `sender_view`: the best of its attempts. What few have is gathered apart: each
-# column of the widest grouping costs on every message.
+# the plan; others were only `seen`. What few have is gathered apart: each column of the widest grouping costs on every
+# message.
 MIDS = """
 CREATE TABLE mids AS
 WITH told AS (
@@ -71,21 +71,30 @@ journal AS (
 keyed AS (
     SELECT told.*, denied.* EXCLUDE (mid), journal.* EXCLUDE (mid),
         split_part(mid, ':', -1) AS key, try_cast(split_part(key, '.', 1) AS INTEGER) AS number,
-        split_part(key, '.', 2) AS letter,
-        CASE WHEN accepted_ns IS NOT NULL THEN 'accepted' WHEN sent_ns IS NULL THEN 'unsent'
-            WHEN unanswered_ns IS NOT NULL OR refused_ns IS NULL THEN 'unanswered' ELSE 'refused' END AS sender_view
+        split_part(key, '.', 2) AS letter
     FROM told LEFT JOIN denied USING (mid) LEFT JOIN journal USING (mid)
 )
 SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
     CASE letter WHEN 'a' THEN 'widget-' || number WHEN 'w' THEN agent END AS recipient,
-    if(letter = 'w', holdings.from_ns, opened_ns) AS held_ns,
+    if(letter = 'w', holdings.from_ns, opened_ns) AS held_ns
+FROM keyed LEFT JOIN sessions USING (number)
+LEFT JOIN holdings ON letter = 'w' AND holdings.number = keyed.number
+    AND holdings.since_ns <= coalesce(accepted_ns, sent_ns, due_ns, 0)
+    AND coalesce(accepted_ns, sent_ns, due_ns, 0) < holdings.until_ns"""
+
+# `n` stands for the mid where every message is joined: a number is a cheaper key. `sender_view`: the best of its
+# attempts.
+MESSAGES = """
+CREATE VIEW messages AS
+SELECT * EXCLUDE (planned, seen), rowid AS n,
+    CASE WHEN accepted_ns IS NOT NULL THEN 'accepted' WHEN sent_ns IS NULL THEN 'unsent'
+        WHEN unanswered_ns IS NOT NULL OR refused_ns IS NULL THEN 'unanswered' ELSE 'refused' END AS sender_view,
     coalesce(accepted_ns, sent_ns) AS base_ns, coalesce(accepted_ns, forever()) AS emitted_by_ns,
     coalesce(accepted_ns, greatest(unanswered_ns, refused_ns), sent_ns) AS answered_ns
-FROM keyed LEFT JOIN sessions USING (number)
-ASOF LEFT JOIN holdings
-    ON holdings.number = keyed.number AND coalesce(accepted_ns, sent_ns, due_ns, 0) < holdings.until_ns"""
+FROM mids WHERE planned"""
 
-MESSAGES = "CREATE VIEW messages AS SELECT * EXCLUDE (planned, seen) FROM mids WHERE planned"
+# Mids that were seen without being of the plan.
+STRANGERS = "CREATE TABLE strangers AS SELECT mid, key, number, letter FROM mids WHERE seen AND NOT planned"
 
 # One row per message, party and page of it that saw the message in any way but the audit's.
 SIGHTINGS = """
@@ -116,7 +125,7 @@ GROUP BY ALL"""
 SHOWN = """
 CREATE TABLE shown AS
 WITH pages AS (
-    SELECT sightings.*, received_ns IS NOT NULL AND coalesce(
+    SELECT sightings.*, n, received_ns IS NOT NULL AND coalesce(
             on_receipt.begun_ns <= emitted_by_ns AND on_receipt.connected_ns <= received_ns, true) AS live_frame,
         CASE WHEN base_ns <= held_ns AND letter = 'w' THEN true
             WHEN sightings.via = 'live' THEN coalesce(
@@ -129,28 +138,31 @@ WITH pages AS (
     LEFT JOIN connections AS on_receipt
         ON on_receipt.party = sightings.party AND on_receipt.conn = sightings.received_conn
 )
-SELECT mid, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS received_ns,
+SELECT n, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS received_ns,
     min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
     min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
     arg_min(via, displayed_ns) AS via,
     arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL) AS why,
     max(if(displays > 0, greatest(displays - removals, 1), 0)) AS copies,
     bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0) AS wiped
-FROM pages GROUP BY mid"""
+FROM pages GROUP BY n"""
 
-SEEN = (SIGHTINGS, SHOWN)
+# Those that stand on one page more than once.
+COPIED = "CREATE TABLE copied AS FROM sightings WHERE displays - removals > 1"
+
+SEEN = (SIGHTINGS, SHOWN, COPIED)
 
 
 def create_messages(con: duckdb.DuckDBPyConnection) -> None:
-    """Table mids, views messages and frames; needs those of reports.witnesses."""
+    """Tables mids, strangers, views messages and frames; needs those of reports.witnesses."""
     con.execute(NAMED)
     nameless = con.execute("SELECT count(*) FROM named").fetchone()
     con.execute(FRAMES if nameless == (0,) else FRAMES_NAMED)
-    con.execute(MIDS)
-    con.execute(MESSAGES)
+    for step in (MIDS, MESSAGES, STRANGERS):
+        con.execute(step)
 
 
 def create_sightings(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables sightings, shown; needs messages and those of reports.connections."""
+    """Tables sightings, shown, copied; needs messages and those of reports.connections."""
     for step in SEEN:
         con.execute(step)

@@ -29,8 +29,7 @@ class Attribution:
 # page; `on_one`: the most live frames of it on one connection; `stored`: under how many numbers or ids it was seen.
 DUPLICATES = """
 CREATE TABLE duplicates AS
-WITH copied AS (FROM sightings WHERE displays - removals > 1),
-came AS (
+WITH came AS (
     SELECT mid, party, coalesce("view", 0) AS "view", conn, via = 'live' AS live, count(*) AS frames
     FROM (SELECT * REPLACE (coalesce(via, 'live') AS via) FROM frames SEMI JOIN copied USING (mid, party))
     WHERE kind = 'received' AND via <> 'audit' GROUP BY ALL
@@ -48,7 +47,7 @@ FROM copied LEFT JOIN by_page USING (mid, party, "view") LEFT JOIN kept USING (m
 
 # At receipt: live frames of one connection whose seq is below one that had come on it before; copies are duplicates.
 # At display: a page put the message where its list did not ascend, though it had come in order. A connection that all
-# frames came over in ascending order needs no closer look.
+# frames came over in ascending order needs no closer look; what came at the same moment came in order.
 REORDERS = """
 CREATE TABLE reorders AS
 WITH live AS (
@@ -64,14 +63,14 @@ firsts AS (
     FROM live SEMI JOIN suspects USING (party, conn) GROUP BY ALL
 ),
 numbered AS (
-    SELECT mid, party, conn, t, coalesce(messages.session, firsts.session) AS session,
-        coalesce(firsts.said, messages.seq) AS number
-    FROM firsts LEFT JOIN messages USING (mid)
+    SELECT mid, party, conn, t, coalesce(caused.session, firsts.session) AS session,
+        coalesce(firsts.said, caused.seq) AS number
+    FROM firsts LEFT JOIN caused USING (mid)
 ),
 late AS (
     SELECT mid, party FROM numbered
     QUALIFY number < max(number) OVER (
-        PARTITION BY party, session, conn ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        PARTITION BY party, session, conn ORDER BY t, number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ),
 misplaced AS (SELECT DISTINCT mid, party FROM frames WHERE kind = 'displayed' AND ordered = false)
 SELECT mid, 1 AS n, true AS late FROM late
@@ -86,8 +85,11 @@ CREATE TABLE leaks AS
 WITH came AS (FROM events WHERE kind = 'received' AND via IS DISTINCT FROM 'audit' AND party IS NOT NULL),
 owned AS (
     SELECT party, mid, t, try_cast(index AS INTEGER) AS number
-    FROM (SELECT party, mid, t, split_part(split_part(mid, ':', -1), '.', 1) AS index FROM came)
-    WHERE starts_with(mid, run_prefix()) AND party <> 'widget-' || index  -- most are where they belong
+    FROM (
+        SELECT party, mid, t, split_part(split_part(mid, ':', -1), '.', 1) AS index FROM came
+        WHERE NOT starts_with(mid, replace(party, 'widget-', run_prefix()) || '.')  -- most are where they belong
+    )
+    WHERE starts_with(mid, run_prefix()) AND party <> 'widget-' || index
     UNION ALL
     SELECT party, named.mid, t,
         coalesce(try_cast(split_part(split_part(named.mid, ':', -1), '.', 1) AS INTEGER), sessions.number)

@@ -8,6 +8,14 @@ from typing import Any
 
 import duckdb
 
+# All that is told of others than messages: by far the most events are of messages, and need not be read for it again.
+AROUND = """
+CREATE TABLE around AS
+SELECT source, line, t, kind, party, view, conn, session, "index", sid, transport, reason, status, last_frame_ns,
+    since_ns, asked_ns, namespace, room, "after", "count", event, audit, lag_ms, depth, upgrading
+FROM events WHERE kind NOT IN ('sent', 'unsent', 'accepted', 'refused', 'unanswered', 'received', 'displayed',
+    'removed', 'not_displayed', 'stored', 'published', 'not_enqueued', 'written')"""
+
 # One row per load process, whatever its file is called. `whole`: its last line is the sentinel; otherwise it was cut at
 # `end_ns`.
 RECORDERS = """
@@ -34,16 +42,17 @@ CREATE TABLE numbers AS
 SELECT session, min(t) FILTER (kind = 'session_opened') AS opened_ns,
     coalesce(max("index"),
         max(try_cast(split_part(party, '-', 2) AS INTEGER)) FILTER (starts_with(party, 'widget-'))) AS number
-FROM events WHERE kind IN ('session_opened', 'escalated', 'join_sent', 'joined', 'assumed') AND session IS NOT NULL
+FROM around WHERE kind IN ('session_opened', 'escalated', 'join_sent', 'joined', 'assumed') AND session IS NOT NULL
 GROUP BY session HAVING number IS NOT NULL"""
 
 # Which agent holds a session from when until when: from the assume until it is handed over, and again from the next
 # assume. What comes in between is for the next one. A hand-over counts from its asking: what was accepted before that
-# the agent's room has seen, and what is accepted while it is on its way the next one reads at the assume.
+# the agent's room has seen, and what is accepted while it is on its way the next one reads at the assume. `since_ns`:
+# the hand-over before it, from when on what is accepted waits for this agent.
 HOLDINGS = """
 CREATE TABLE holdings AS
 WITH turns AS (
-    SELECT number, session, party, kind, coalesce(asked_ns, t) AS t FROM events JOIN numbers USING (session)
+    SELECT number, session, party, kind, coalesce(asked_ns, t) AS t FROM around JOIN numbers USING (session)
     WHERE kind IN ('assumed', 'transferred')
 ),
 told AS (
@@ -51,20 +60,22 @@ told AS (
         PARTITION BY number ORDER BY t ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS until_ns
     FROM turns WINDOW turns AS (PARTITION BY number ORDER BY t)
 )
-SELECT number, session, party AS agent, t AS from_ns, coalesce(until_ns, forever()) AS until_ns
+SELECT number, session, party AS agent, t AS from_ns, coalesce(until_ns, forever()) AS until_ns,
+    lag(coalesce(until_ns, forever()), 1, -forever()) OVER (PARTITION BY number ORDER BY t) AS since_ns
 FROM told WHERE kind = 'assumed' AND before IS DISTINCT FROM 'assumed'"""
 
-# One row per session of the plan.
+# One row per session of the plan; of several the one that was opened first.
 SESSIONS = """
 CREATE TABLE sessions AS
-SELECT number, any_value(numbers.session) AS session, min(opened_ns) AS opened_ns,
+SELECT number, coalesce(arg_min(numbers.session, opened_ns), max(numbers.session)) AS session,
+    min(opened_ns) AS opened_ns,
     list(DISTINCT agent ORDER BY agent) FILTER (agent IS NOT NULL) AS agents
 FROM numbers LEFT JOIN holdings USING (number) GROUP BY number"""
 
 # When a party was done with a session; what is stored later is not owed to it.
 FAREWELLS = """
 CREATE TABLE farewells AS
-SELECT party, session, min(t) AS left_ns FROM events WHERE kind = 'closed' GROUP BY party, session"""
+SELECT party, session, min(t) AS left_ns FROM around WHERE kind = 'closed' GROUP BY party, session"""
 
 # The lives of the server's process, by its journal. `last_ns`: its last line. `speaks_ns`: until when silence proves
 # something: its last line if the process is known to have died after it, else for good. A journal that never writes
@@ -82,7 +93,7 @@ lives AS (
     SELECT source, start_ns, max(t) AS last_ns
     FROM bounds JOIN journal USING (source) WHERE t >= start_ns AND t < next_ns GROUP BY source, start_ns
 ),
-killed AS (SELECT max(t) AS t FROM events WHERE kind = 'server_ended' AND status IS DISTINCT FROM 0),
+killed AS (SELECT max(t) AS t FROM around WHERE kind = 'server_ended' AND status IS DISTINCT FROM 0),
 written AS (SELECT count(*) > 0 AS messages FROM events WHERE kind IN ('stored', 'published'))
 SELECT source, start_ns, last_ns, lead(start_ns, 1, forever()) OVER (ORDER BY start_ns) AS next_ns,
     CASE WHEN NOT messages THEN start_ns
@@ -97,7 +108,7 @@ OUTAGES = """
 CREATE TABLE outages AS
 WITH told AS (
     SELECT t AS start_ns, kind, lead(t) OVER (ORDER BY t) AS end_ns
-    FROM events WHERE kind IN ('server_ready', 'server_ended')
+    FROM around WHERE kind IN ('server_ready', 'server_ended')
 ),
 deaths AS (SELECT last_ns AS start_ns, lead(start_ns) OVER (ORDER BY start_ns) AS end_ns FROM boots),
 ups AS (
@@ -107,12 +118,12 @@ ups AS (
         count(*) FILTER (kind = 'disconnected') OVER (
             ORDER BY t RANGE BETWEEN CURRENT ROW AND 1_000_000_000 FOLLOWING
         ) AS drops
-    FROM events WHERE kind IN ('connected', 'disconnected')
+    FROM around WHERE kind IN ('connected', 'disconnected')
 ),
 -- At least 80 % of the connections that were up dropped within 1 s ...
 mass_drops AS (SELECT t FROM ups WHERE kind = 'disconnected' AND up + 1 >= 2 AND drops >= 0.8 * (up + 1)),
 answers AS (
-    SELECT t, kind FROM events
+    SELECT t, kind FROM around
     WHERE kind = 'connected' OR kind = 'connect_failed' AND status IS NULL AND reason ILIKE '%refused%'
 ),
 -- ... and the next that was heard of the server is that it refuses connections.
@@ -120,7 +131,7 @@ refusals AS (
     SELECT mass_drops.t AS start_ns, answers.t AS refused_ns, answers.kind
     FROM mass_drops ASOF JOIN answers ON answers.t > mass_drops.t
 ),
-returns AS (SELECT t FROM events WHERE kind = 'connected'),
+returns AS (SELECT t FROM around WHERE kind = 'connected'),
 spans AS (
     SELECT start_ns, coalesce(end_ns, forever()) AS end_ns FROM told WHERE kind = 'server_ended'
     UNION ALL
@@ -134,7 +145,7 @@ spans AS (
     GROUP BY returns.t
 )
 SELECT start_ns, end_ns, coalesce(quantile_cont(t, 0.5)::BIGINT, start_ns) - 100_000_000 AS fell_ns
-FROM spans LEFT JOIN (SELECT t FROM events WHERE kind = 'disconnected') AS drops
+FROM spans LEFT JOIN (SELECT t FROM around WHERE kind = 'disconnected') AS drops
     ON t BETWEEN start_ns - 1_000_000_000 AND start_ns + 1_000_000_000
 GROUP BY start_ns, end_ns"""
 
@@ -169,15 +180,16 @@ FROM numbered GROUP BY party, cluster"""
 # When a page's timers stood still, as it noticed itself when they ran again.
 FREEZES = """
 CREATE TABLE freezes AS
-SELECT party, since_ns AS start_ns, max(t) AS end_ns FROM events WHERE kind = 'frozen' AND since_ns < t GROUP BY ALL"""
+SELECT party, since_ns AS start_ns, max(t) AS end_ns FROM around WHERE kind = 'frozen' AND since_ns < t GROUP BY ALL"""
 
 # When the server's loop stood still for longer than it waits for a pong, by its journal.
 STALLS = """
 CREATE TABLE stalls AS
 SELECT t - CAST(lag_ms * 1e6 AS BIGINT) AS start_ns, max(t) AS end_ns
-FROM events WHERE kind = 'loop_lag' AND lag_ms * 1e6 > ping_timeout_ns() GROUP BY ALL"""
+FROM around WHERE kind = 'loop_lag' AND lag_ms * 1e6 > ping_timeout_ns() GROUP BY ALL"""
 
 STEPS = (
+    AROUND,
     RECORDERS,
     RECORDERS_WHOLE,
     PARTIES,
@@ -194,7 +206,7 @@ STEPS = (
 
 
 def create_witnesses(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
-    """Tables recorders, watched, numbers, holdings, sessions, farewells, boots, outages, faults, freezes, stalls."""
+    """Tables around, recorders, watched, numbers, holdings, sessions, farewells, boots, outages, faults and so on."""
     con.execute(PLANNED_FAULTS, [json.dumps(info.get("fault_windows") or [])])
     for step in STEPS:
         con.execute(step)
