@@ -73,5 +73,12 @@ def body(extra: Mapping[str, Any], *dotted: str) -> Callable[..., Any]:
     return made
 
 
+def spread(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
+    """A function that makes an event's arguments of a payload: those fields, or without names the payload alone."""
+    if not names:
+        return lambda payload: (payload,)
+    return lambda payload: [payload[name] for name in names]
+
+
 def _nothing(_: Any) -> None:
     return None

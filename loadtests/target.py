@@ -37,6 +37,10 @@ def _extra() -> Any:
     return _key("what else the body holds, always the same", {})
 
 
+def _arguments() -> Any:
+    return _key("fields that go as the event's arguments, one each, in this order; none: all in one object", ())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
     """By REST: a customer opens a session."""
@@ -71,6 +75,7 @@ class Step:
     event: str = _key("event that asks for it; empty: it goes by REST", "")
     session: str = _key("field that gets the session's id; `.`: the payload is the id", "")
     extra: Mapping[str, Any] = _extra()
+    arguments: tuple[str, ...] = _arguments()
     answer: str = _key("the ack of the event: object, error-first or none", "object")
     error: str = _key("field of the ack that says why not", "error")
 
@@ -146,6 +151,7 @@ class Join:
     token: str = _key("field that gets the party's token", "")
     after: str = _key("field that gets the seq (or time) of the last message that was seen", "")
     extra: Mapping[str, Any] = _extra()
+    arguments: tuple[str, ...] = _arguments()
     answer: str = _key(
         "the ack: object, error-first (error or null, then the result) or none; or event, where the answer is one",
         "object",
@@ -172,6 +178,7 @@ class Send:
     session: str = _key("field of the event that gets the session's id", "")
     room: str = _key("field of the event that gets the room's name", "")
     extra: Mapping[str, Any] = _extra()
+    arguments: tuple[str, ...] = _arguments()
     answer: str = _key("the ack: object, error-first or none", "object")
     takes_s: float = _key("without an answer: so long after it was sent, if still connected, it was accepted", 0.25)
     ok: str = _key("field of the ack that is true where it went well; empty: well is what has no error", "")
@@ -185,7 +192,8 @@ class Message:
     """A message as it comes; all but event and body are within one message, live or of the history."""
 
     event: str = _key("event that brings one")
-    body: str = _key("field of that event's payload with the message", ".")
+    argument: int = _key("which of that event's arguments is its payload, from 0", 0)
+    body: str = _key("field of that payload with the message", ".")
     text: str = _key("its text", "text")
     id: str = _key("the server's id of it; empty: it has none", "id")
     mid: str = _key("the sender's own id of it; empty: it comes back in the text only", "")

@@ -13,7 +13,7 @@ from loadtests.bad_input import BadInput
 from loadtests.target import SECTIONS, SIDE, SIDES, STEPS, WORDS, Side, Target
 
 SHIPPED = Path(__file__).parent / "targets"
-KINDS: Mapping[Any, str] = {str: "text", bool: "true or false", float: "a number"}
+KINDS: Mapping[Any, str] = {str: "text", bool: "true or false", float: "a number", int: "a whole number from 0 on"}
 OWN = ("open_session", "open_agent", "send", "history")  # what a class of one's own may do
 LIST = "`entrega list targets bundled` explains every key"
 
@@ -126,7 +126,7 @@ def _filled(kind: Any, given: Mapping[str, Any], where: str, section: str) -> An
 
 def _check_value(spec: "dataclasses.Field[Any]", value: Any, where: str, dotted: str) -> None:
     wanted: Any = spec.type
-    if wanted in KINDS and not (isinstance(value, wanted) or (wanted is float and type(value) is int)):
+    if wanted in KINDS and not _is(value, wanted):
         raise TargetError(f"{where}: {spec.name} takes {KINDS[wanted]}, not {value!r}")
     if dotted in WORDS and value not in WORDS[dotted]:
         raise TargetError(f"{where}: {spec.name} is {', '.join(WORDS[dotted])}, not {value!r}")
@@ -138,6 +138,12 @@ def _check_value(spec: "dataclasses.Field[Any]", value: Any, where: str, dotted:
         raise TargetError(f"{where}: {spec.name} takes text for each of its names")
     if spec.name == "start" and not isinstance(value, str | None):
         raise TargetError(f"{where}: start takes text, a command line")
+
+
+def _is(value: Any, wanted: Any) -> bool:
+    if wanted is int:
+        return type(value) is int and value >= 0
+    return isinstance(value, wanted) or (wanted is float and type(value) is int)
 
 
 def _are_names(values: Any) -> bool:
@@ -160,6 +166,9 @@ def _nonsense(target: Target) -> Iterator[str]:
         yield "[open] lacks the key 'path': where sessions are opened by REST; or name a class in `code`"
     for side in SIDES:
         yield from _nonsense_of(getattr(target, side), own)
+    for name in STEPS:
+        step = getattr(target, name)
+        yield from _arguments(name, step, (step.session,))
     for name in (*STEPS, "transfer"):
         yield from _pattern(f"[{name}] path", getattr(target, name).path, ("session",))
     if target.client.recover == "join" and not target.widget.join.missed:
@@ -176,8 +185,19 @@ def _nonsense_of(side: Side, own: tuple[str, ...]) -> Iterator[str]:
     yield from _pattern("[history] path", side.history.path, ("session", "after"))
     if ("{after}" in side.history.path or side.join.after) and not side.message.seq:
         yield "[message] lacks the key 'seq', which {after} or after is taken from: its number or time"
+    join, send = side.join, side.send
+    yield from _arguments("join", join, (join.into, join.session, join.token, join.after))
+    yield from _arguments("send", send, (send.text, send.mid, send.session, send.room))
     if side.join.into == "." and (side.join.session or side.join.token or side.join.after or side.join.extra):
         yield "[join] into = '.' leaves no place for other fields; name the field that gets the room"
+
+
+def _arguments(called: str, table: Any, fields: tuple[str, ...]) -> Iterator[str]:
+    """What a payload's arguments name must be there."""
+    known = [name for name in (*fields, *table.extra) if name and "." not in name]
+    for name in table.arguments:
+        if name not in known:
+            yield f"[{called}] arguments: no other key puts anything into {name!r}; there are {', '.join(known)}"
 
 
 def _has_history(side: Side, own: tuple[str, ...]) -> bool:

@@ -94,6 +94,14 @@ def test_a_chat_that_says_next_to_nothing() -> None:
         assert said in done.stdout
 
 
+def test_events_of_several_arguments() -> None:
+    install()
+    done = entrega("probe", "--target", NODE / "words.toml")
+    assert done.returncode == 0, done.stdout
+    for said in ('> widget-0: 20["enter","Kim","1"]', '> agent-0: 2["say","1","', '< widget-0: 2["said","1","'):
+        assert said in done.stdout
+
+
 def test_who_opens_a_session_may_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent is there before the customer, to hear of it; an answer that is not to come lacks nothing."""
     install()

@@ -90,6 +90,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a habit without what it needs": ({"join__missed": None, "client": {"recover": "join"}}, "needs the key missed"),
     "a fetch from nowhere": ({"history": None, "client": {"recover": "fetch"}}, r"needs the key path in \[history\]"),
     "after without a seq": ({"message__seq": None}, r"\[message\] lacks the key 'seq', which"),
+    "an argument out of nowhere": (
+        {"join__into": "room", "join__arguments": ["nick"]},
+        r"\[join\] arguments: no other key puts anything into 'nick'; there are room",
+    ),
+    "the second argument": ({"message__argument": "1"}, "argument takes a whole number from 0 on, not '1'"),
+    "an argument before the first": ({"message__argument": -1}, "argument takes a whole number from 0 on, not -1"),
     "a bare room with more": ({"join__into": "."}, "leaves no place for other fields"),
     "no way to say anything": ({"send": {}}, r"\[send\] has neither event nor path; give the event"),
     "code that is not there": ({"code": "no.py:Chat"}, r"code = 'no.py:Chat' cannot be read .*give FILE.py:CLASS"),

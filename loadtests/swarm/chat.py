@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 from gevent.event import AsyncResult
 
-from loadtests.payload import body
+from loadtests.payload import body, spread
 from loadtests.plan import SessionPlan
 from loadtests.swarm.badge import Badge
 from loadtests.swarm.dial import Dial
@@ -168,7 +168,7 @@ class Party:
         told = AsyncResult()
         self.pages[0].client.emit(
             step.event,
-            said,
+            *spread(step.arguments)(said),
             acked=lambda arguments, why: told.set((arguments, why)),
             deadline_s=self.stage.scenario.answer_deadline_s,
             takes_s=0.0 if step.answer == "none" else None,
@@ -205,7 +205,7 @@ class Party:
         else:
             self.pages[0].client.emit(
                 send.event,
-                self.talk.emit(draft.text, draft.mid, self.stage.id_of(session)),
+                *self.talk.emit(draft.text, draft.mid, self.stage.id_of(session)),
                 acked=partial(self._say_answered, draft),
                 deadline_s=self.stage.scenario.answer_deadline_s,
                 takes_s=send.takes_s if send.answer == "none" else None,

@@ -33,7 +33,7 @@ class Page:
         self._had_connection = True  # the first one gets a number of its own, too
         self._connecting_ns = 0
         self._talk = talk = party.talk
-        self._message_event = talk.side.message.event
+        self._message_event, self._argument = talk.side.message.event, talk.side.message.argument
         self._joins: list[partial[None]] = []  # what waits for its answer, where that is an event
         self._handlers = 0 if self._broken("late-listener") or self._broken("handler-per-connect") else 1
         scenario = stage.scenario
@@ -118,7 +118,8 @@ class Page:
             self.client.disconnect()
 
     def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None:
-        payload = arguments[0] if arguments else None
+        place = self._argument if name == self._message_event else 0
+        payload = arguments[place] if place < len(arguments) else None
         if name in self.party.also_hears:
             self.party.also_hears[name](payload)
             return
@@ -181,15 +182,15 @@ class Page:
         room = talk.room(self.party.room_session(session))
         began_ns = self.record("join_sent", session=session, room=room, after=mark and mark.seq)
         answered = partial(self._join_answered, pane, self.conn, mark, began_ns)
-        payload = talk.join(self._stage.id_of(session), room, mark, self.party.badge.token)
+        arguments = talk.join(self._stage.id_of(session), room, mark, self.party.badge.token)
         deadline_s = self._stage.scenario.join_deadline_s
         if join.answer == "event":
-            self.client.emit(join.event, payload)
+            self.client.emit(join.event, *arguments)
             self._joins.append(answered)
             self.party.wire.loop.timer(deadline_s, self._join_is_late, answered)
         else:
             takes_s = join.takes_s if join.answer == "none" else None
-            self.client.emit(join.event, payload, acked=answered, deadline_s=deadline_s, takes_s=takes_s)
+            self.client.emit(join.event, *arguments, acked=answered, deadline_s=deadline_s, takes_s=takes_s)
 
     def _join_is_late(self, answered: "partial[None]") -> None:
         if answered in self._joins:

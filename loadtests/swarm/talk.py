@@ -1,9 +1,10 @@
 """What one kind of party says to a server and makes of its answers: a target's keys, compiled once for all parties."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from loadtests.payload import body, getter
+from loadtests.payload import body, getter, spread
 from loadtests.swarm.message import Reader
 from loadtests.swarm.screen import NOTHING, Mark
 from loadtests.target import Side
@@ -23,6 +24,7 @@ class Talk:
         self._join = body(join.extra, join.into, join.session, join.token, join.after)
         self._say = body(send.extra, send.text, send.mid)
         self._emit = body(send.extra, send.text, send.mid, send.session, send.room)
+        self._of_join, self._of_emit = spread(join.arguments), spread(send.arguments)
         self._join_answer = Reply(join.answer, join.ok, join.ok_is, join.error)
         self._send_answer = Reply(send.answer, send.ok, send.ok_is, send.error)
         self.missed, self.told_room, self.told_members = map(getter, (join.missed, join.told_room, join.told_members))
@@ -37,8 +39,9 @@ class Talk:
         join = self.side.join
         return None if not join.missed else mark if join.after else NOTHING
 
-    def join(self, session: Any, room: str, mark: Mark | None, token: str | None) -> Any:
-        return self._join(room, session, token, mark and mark.place)
+    def join(self, session: Any, room: str, mark: Mark | None, token: str | None) -> Sequence[Any]:
+        """The arguments of the event that asks for it."""
+        return self._of_join(self._join(room, session, token, mark and mark.place))
 
     def joined(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
         """The answer's payload, and why the join was refused."""
@@ -48,9 +51,9 @@ class Talk:
         """The body of a REST request."""
         return self._say(text, mid)
 
-    def emit(self, text: str, mid: str, session: Any) -> Any:
-        """The payload of an event."""
-        return self._emit(text, mid, session, self.room(session) if self.side.send.room else None)
+    def emit(self, text: str, mid: str, session: Any) -> Sequence[Any]:
+        """The arguments of an event."""
+        return self._of_emit(self._emit(text, mid, session, self.room(session) if self.side.send.room else None))
 
     def said(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
         """The ack's payload, and why the message was refused."""

@@ -1,6 +1,7 @@
 // A chat as the first page of a tutorial has it: no login, no acks, no ids, no history. The room is a bare string.
 //
-// ENTREGA_PORT, ENTREGA_PING_INTERVAL and ENTREGA_PING_TIMEOUT (s). Who emits "join room" hears "joined", too. As behind
+// ENTREGA_PORT, ENTREGA_PING_INTERVAL and ENTREGA_PING_TIMEOUT (s). Who emits "join room" hears "joined", too. "enter",
+// "say" and "said" are the same in several arguments (words.toml). As behind
 // a balancer that is sticky by a cookie, what follows a handshake (polls, the upgrade) is refused without it. Whose
 // request names no tenant is refused altogether.
 
@@ -29,6 +30,11 @@ io.on("connection", (socket) => {
   });
   socket.on("take", ({ room } = {}, done) => done(room > 0 && Number.isInteger(room) ? null : "Nobody is there."));
   socket.on("leave room", (room) => socket.leave(String(room)));
+  socket.on("enter", (name, room, done) => {
+    if (name) socket.join(room);
+    done(name ? {} : { error: "Who is there?" });
+  });
+  socket.on("say", (room, msg) => io.to(room).emit("said", room, msg));
   socket.on("chat message", ({ room, msg }) => io.to(room).emit("chat message", msg));
 });
 http.listen(Number(env.ENTREGA_PORT ?? 0), "127.0.0.1", () => {
