@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import orjson
 
-from loadtests.swarm.client import Backoff, Client
+from loadtests.swarm.backoff import Backoff
+from loadtests.swarm.client import Client
 from loadtests.swarm.message import Message
 from loadtests.swarm.screen import NOTHING, Mark, Screen
 from loadtests.swarm.seat import Pane, Seat

@@ -11,7 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # our houses, whatever folder this is started in
 
 from loadtests import target_file as targets
-from loadtests.swarm.probe_steps import Failed, Steps
+from loadtests.swarm.probe_steps import Steps
+from loadtests.swarm.probed import Failed
 
 
 def probe(steps: Steps) -> int:

@@ -14,7 +14,8 @@ from typing import Any
 import gevent
 from gevent.fileobject import FileObjectThread
 
-from loadtests.swarm.client import Backoff, Client
+from loadtests.swarm.backoff import Backoff
+from loadtests.swarm.client import Client
 from loadtests.swarm.dial import Dial
 from loadtests.swarm.wire import Wire
 
