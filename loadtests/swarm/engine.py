@@ -69,8 +69,12 @@ class Engine:
         if "websocket" in self._dial.transports[1:] and isinstance(upgrades, list) and "websocket" in upgrades:
             gevent.spawn(self._upgrade, str(handshake.get("sid")), deadline_s, upgraded)
 
-    def send(self, message: str | bytes) -> None:
-        self._send(message if isinstance(message, bytes) else MESSAGE + message)
+    def send(self, message: str | bytes, kind: str = MESSAGE) -> None:
+        packet = message if isinstance(message, bytes) else kind + message
+        if self._held is not None:
+            self._held.append(packet)
+        elif self._transport is not None:
+            self._transport.send([packet])
 
     def is_expired(self) -> bool:
         """Whether it is dead, though the timer has had no time to say so: the tab was frozen."""
@@ -95,7 +99,7 @@ class Engine:
         elif packet.startswith(MESSAGE):
             self._message(packet[1:])
         elif packet.startswith(PING):
-            self._send(PONG + packet[1:])
+            self.send(packet[1:], PONG)
             self._expect_ping()
         elif packet.startswith(CLOSE):
             self.ended("transport close")
@@ -143,12 +147,6 @@ class Engine:
         if self._silence is not None:
             self._silence.stop()
         self._silence = self._wire.loop.timer(self._silence_s, self.ended, "ping timeout")
-
-    def _send(self, packet: str | bytes) -> None:
-        if self._held is not None:
-            self._held.append(packet)
-        elif self._transport is not None:
-            self._transport.send([packet])
 
     # -- the upgrade
 
