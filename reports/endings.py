@@ -2,7 +2,8 @@
 
 A frame may be read a little after it came, so a connection is quiet from IN_FLIGHT_NS before the last frame on: what
 was written then may have died with it. Where frames came late, by a slow reader or by a page that stood still, it is
-quiet from the last message on that it carried, however late that was read: a connection keeps the order.
+quiet from the last message on that it carried, however late that was read: a connection keeps the order. The same holds
+where a message was its last frame and had come later than that.
 
 ended_by          the cause it is the beginning of; null: nothing is known but that it ended
 kicked            the server disconnected it (a Socket.IO DISCONNECT)
@@ -18,6 +19,7 @@ idle_timeout      it was closed after the same silence again and again, as by a 
 import duckdb
 
 IN_FLIGHT_NS = 100_000_000
+LATE_MS = IN_FLIGHT_NS // 1_000_000
 SLOW_MS = 1_000  # a frame that takes longer on one machine has waited for its reader
 DEEP = 16  # packets in the queue of one connection
 ALIKE_NS = 100_000_000  # idle time-outs are as exact as the timers behind them
@@ -27,7 +29,7 @@ AT_LEAST = 3  # equal silences are no coincidence
 # sender was told, if that is not the reader itself, who is told as late as it reads.
 CARRIED = """
 CREATE TABLE carried AS
-SELECT last_frames.party, last_frames.conn, coalesce(published_ns, sent_ns) AS emitted_ns,
+SELECT last_frames.party, last_frames.conn, last_frames.t AS read_ns, coalesce(published_ns, sent_ns) AS emitted_ns,
     (last_frames.t - coalesce(published_ns, if(sender = last_frames.party, NULL, accepted_ns), sent_ns)) / 1e6
         AS late_ms
 FROM (
@@ -86,7 +88,8 @@ SELECT silences.party, silences.conn,
         WHEN 'server_stalled' THEN (stalls.end_ns - stalls.start_ns) / 1e6
         WHEN 'slow_consumer' THEN late_ms
         ELSE silent_ns / 1e6 END AS cause_ms,
-    least(seen_ns - {IN_FLIGHT_NS}, if(late_ms >= {SLOW_MS}, emitted_ns, NULL),
+    least(seen_ns - {IN_FLIGHT_NS},
+        if(late_ms >= {SLOW_MS} OR late_ms >= {LATE_MS} AND seen_ns < read_ns + {IN_FLIGHT_NS}, emitted_ns, NULL),
         if(ended_by = 'frozen', freezes.start_ns - {IN_FLIGHT_NS}, NULL)) AS quiet_ns
 FROM (
     SELECT silences.*, depth, left_by.reason AS left_reason, coalesce(left_ns <= ended_ns + {IN_FLIGHT_NS}

@@ -193,7 +193,7 @@ def compared(ledger: "Ledger", strikes: Strikes) -> Compared:
         sure = [(name, given) for name, how in by if how == "itself" for given in GIVES[name].own.split()]
         if isinstance(row.missed_because, str):
             _compare(found, ledger, str(row.key), row.missed_because, list(_missed_by(by)))
-        elif sure and row.outcome in ("live", "late"):
+        elif sure and row.outcome in ("live", "late") and (ARRIVAL, "own") not in by:  # read as it took the session
             _compare(found, ledger, str(row.key), str(row.outcome), sure)
         if isinstance(row.not_recovered_because, str):
             _compare(found, ledger, str(row.key), row.not_recovered_because, list(_lost_by(by)))

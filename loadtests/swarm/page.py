@@ -160,7 +160,7 @@ class Page:
 
     def join(self, pane: Pane) -> None:
         """Enter the session's room, on the way that this page has to what was missed."""
-        pane.mark = NOTHING if self._broken("no-dedupe") else pane.screen.mark
+        pane.mark = pane.screen.beginning if self._broken("no-dedupe") else pane.screen.mark
         if pane.joins and self._broken("no-rejoin"):
             self._did("no-rejoin", "connection")
         elif self._broken("fetch-then-join"):

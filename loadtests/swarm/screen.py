@@ -48,6 +48,11 @@ class Screen:
         return None
 
     @property
+    def beginning(self) -> Mark:
+        """What a page asks from that has seen nothing."""
+        return Mark(0, 0 if self._counts else None)
+
+    @property
     def mark(self) -> Mark:
         """What a page asks from."""
         return Mark(self.after, self.after if self._counts else self._place)

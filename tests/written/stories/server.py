@@ -321,6 +321,19 @@ def a_little_behind(s: Story) -> None:
     s.expect("a.1", "recovered", "offline")
 
 
+def a_little_behind_with_its_last_frame(s: Story) -> None:
+    """The last that it read was 600 ms old, and what came after that one was still on its way."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 4, shown=0.6)
+    s.agent_sends("a.1", 4.3, reaches=False)
+    s.drops("w", 5, last_frame=4.6)
+    s.widget_comes(6, after=1, offers=["a.1"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", "offline")
+
+
 def ghost_member_in_a_journal_that_shows_no_emission(s: Story) -> None:
     """What was not taken was emitted, whatever else the journal leaves out."""
     s.opens(0)
