@@ -113,3 +113,12 @@ def test_after_is_the_highest_number_below_which_nothing_lacks(order: list[int],
         screen.show(message(seq))
     expected = next(number for number in range(12) if number + 1 not in order[:seen])
     assert screen.after == expected
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_page_may_ask_for_all_again(counts: bool) -> None:
+    """In the words of a page that has seen nothing: a seq of null would ask for none."""
+    screen = Screen("s1", counts=counts)
+    fresh = screen.mark
+    screen.show(message(1))
+    assert screen.beginning == fresh != screen.mark

@@ -76,3 +76,20 @@ def test_what_the_plan_itself_did(tmp_path: Path) -> None:
 
     found = told(tmp_path / "run", early_and_planned)
     assert (found.matrix, found.alarms) == ({("the plan", "early_message"): 3}, [])
+
+
+def test_what_was_dropped_before_an_agent_read_it(tmp_path: Path) -> None:
+    """What came before the assume is owed from there, and read then: that it was not emitted hurt nobody."""
+
+    def before_the_assume(s: Story) -> None:
+        s.opens(0)
+        s.widget_comes(0.5)
+        s.widget_sends("w.0", 1, published=None)
+        s.assumes(2, joins=False)
+        s.reads_history("a", 2.1, ["w.0"])
+        s.joins("a", 2.2, after=1)
+        s.expect("w.0", "live")
+
+    dropped = {"kind": "defect", "name": "server.drop-emit", "mid": f"{RUN}:0.w.0", "start_ns": ns(1)}
+    found = told(tmp_path / "run", before_the_assume, dropped)
+    assert (found.wrong, found.alarms) == ([], [])
