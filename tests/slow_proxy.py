@@ -12,21 +12,24 @@ from tests.played import WITHIN_S
 def slow_answers(port: int, late_s: float) -> Iterator[str]:
     """The relay's address; `port` is the server's."""
     loop = asyncio.new_event_loop()
-    relay = loop.run_until_complete(_listen(port, late_s))
+    ends: list[asyncio.StreamWriter] = []  # both of every connection
+    relay = loop.run_until_complete(_listen(port, late_s, ends))
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
         yield f"http://127.0.0.1:{relay.sockets[0].getsockname()[1]}"
     finally:
-        asyncio.run_coroutine_threadsafe(_end(relay), loop).result(WITHIN_S)
+        asyncio.run_coroutine_threadsafe(_end(relay, ends), loop).result(WITHIN_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(WITHIN_S)
         loop.close()
 
 
-async def _listen(port: int, late_s: float) -> asyncio.Server:
+async def _listen(port: int, late_s: float, ends: list[asyncio.StreamWriter]) -> asyncio.Server:
     async def relayed(asks: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        ends.append(answers)
         answering, asking = await asyncio.open_connection("127.0.0.1", port)
+        ends.append(asking)
         await asyncio.gather(_hand_on(asks, asking, 0.0), _hand_on(answering, answers, late_s))
 
     return await asyncio.start_server(relayed, "127.0.0.1", 0)
@@ -42,9 +45,12 @@ async def _hand_on(source: asyncio.StreamReader, to: asyncio.StreamWriter, late_
     later(late_s, to.close)
 
 
-async def _end(relay: asyncio.Server) -> None:
+async def _end(relay: asyncio.Server, ends: list[asyncio.StreamWriter]) -> None:
     relay.close()
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks, timeout=WITHIN_S) if tasks else None
+    for end in ends:
+        end.transport.abort()  # some were to be closed later
+    await asyncio.gather(*(end.wait_closed() for end in ends), return_exceptions=True)
