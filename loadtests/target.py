@@ -38,7 +38,9 @@ def _extra() -> Any:
 
 
 def _arguments() -> Any:
-    return _key("fields that go as the event's arguments, one each, in this order; none: all in one object", ())
+    return _key(
+        "fields, of dotted ones the first part, that go as an argument each, in this order; none: all in one object", ()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.bad_input import BadInput
+from loadtests.payload import WHOLE
 from loadtests.target import SECTIONS, SIDE, SIDES, STEPS, WORDS, Side, Target
 
 SHIPPED = Path(__file__).parent / "targets"
@@ -193,11 +194,12 @@ def _nonsense_of(side: Side, own: tuple[str, ...]) -> Iterator[str]:
 
 
 def _arguments(called: str, table: Any, fields: tuple[str, ...]) -> Iterator[str]:
-    """What a payload's arguments name must be there."""
-    known = [name for name in (*fields, *table.extra) if name and "." not in name]
+    """What a payload's arguments name must be there: of a dotted path, what it begins with."""
+    known = {} if WHOLE in fields else dict.fromkeys([*(path.split(".")[0] for path in fields if path), *table.extra])
     for name in table.arguments:
         if name not in known:
-            yield f"[{called}] arguments: no other key puts anything into {name!r}; there are {', '.join(known)}"
+            there = ", ".join(known) or "none"
+            yield f"[{called}] arguments: no other key puts anything into {name!r}; there are {there}"
 
 
 def _has_history(side: Side, own: tuple[str, ...]) -> bool:

@@ -31,10 +31,15 @@ WRONG = {
     "auth.query": ('query = "ticket"', 'query = "key"', "No ticket and no operator's cookie", "[auth]: say where"),
     "join.event": ('event = "enter"', 'event = "join"', "the join was not answered", "[join] event"),
     "join.error-first": ('answer = "error-first"\n', 'ok = "done"\n', "refused: refused", "[join] ok, ok_is, error"),
+    "join.answer": ('answer = "error-first"\ntold', "told", "the answer begins with null", "[join] answer: say error"),
+    "send.answer": ('answer = "error-first"\nerror', "error", "the answer begins with null", "[send] answer: say"),
+    "history.list": ('list = "data"\nfrom', 'list = "."\nfrom', "list = '.' is no list", "[history] list: the"),
     "history.from_start": ('from_start = ""', 'from_start = "now"', "it holds 0 of 2 messages", "[history]: list,"),
     "waiting.name": ('name = "visitor.displayName"\nevent', 'name = "x"\nevent', "not in the list", "[waiting]: path"),
+    "waiting.event_session": ('"conversation.uid"\n', '"uid"\n', "came with another id", "[waiting] event_session:"),
     "assume.method": ('method = "PUT"', 'method = "POST"', "could not take the session", "[assume] path or method"),
     "send.text": ('text = "content"\nsession', 'text = "t"\nsession', "A message has content", "[send]"),
+    "message.seq_is": ('seq_is = "time"\n', "", "'at' ", "[message] seq"),
     "message.event": ('"chat:message"', '"message"', "'chat:message' came, not 'message'", "[message] event"),
     "message.body": ('body = "data"', 'body = "."', "cannot be shown (shape)", "its payload has type, data._id, data."),
     "message.id": ('id = "_id"', 'id = "uuid"', "cannot be shown (shape)", "; it lacks id = 'uuid'"),
@@ -100,6 +105,23 @@ def test_events_of_several_arguments() -> None:
     assert done.returncode == 0, done.stdout
     for said in ('> widget-0: 20["enter","Kim","1"]', '> agent-0: 2["say","1","', '< widget-0: 2["said","1","'):
         assert said in done.stdout
+
+
+def test_an_argument_may_be_an_object(tmp_path: Path) -> None:
+    install()
+    right = (NODE / "posts.toml").read_text()
+    target = tmp_path / "posts.toml"
+    with served(NODE / "bare.js", tmp_path) as url:
+        done = entrega("probe", "--target", NODE / "posts.toml", "-H", url)
+        assert done.returncode == 0, done.stdout
+        assert re.search(r'> agent-0: 21\["post","1",\{"body":"[^"]+","ref":"[^"]+"\}\]', done.stdout)
+        target.write_text(right.replace("argument = 1\n", ""))
+        done = entrega("probe", "--target", target, "-H", url)
+        assert done.stdout.endswith("mend:   [message] argument: its text is in argument 1\n"), done.stdout
+        target.write_text(right.replace("draft.body", "draft.text"))
+        done = entrega("probe", "--target", target, "-H", url)
+        assert "FAILED: it was not taken: refused, Say something.\n" in done.stdout
+        assert "or arguments, if it takes several" in done.stdout
 
 
 def test_who_opens_a_session_may_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ WELL = "well"
         (Reply("error-first", "", "", "error"), (None, {"id": 1}), WELL),
         (Reply("error-first", "", "", "error"), ("not yours",), "not yours"),
         (Reply("error-first", "", "", "error"), ({"message": "full"}, None), "full"),
+        (Reply("error-first", "", "", "code"), ({"code": "full"},), "full"),
     ],
 )
 def test_how_an_answer_says_that_it_went_well(reply: Reply, arguments: tuple[Any, ...], why: str) -> None:

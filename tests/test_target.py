@@ -94,6 +94,14 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"join__into": "room", "join__arguments": ["nick"]},
         r"\[join\] arguments: no other key puts anything into 'nick'; there are room",
     ),
+    "an argument that is no whole part": (
+        {"send__text": "post.body", "send__arguments": ["post.body"]},
+        r"\[send\] arguments: no other key puts anything into 'post.body'; there are post",
+    ),
+    "arguments of a payload that is all text": (
+        {"send__text": ".", "send__arguments": ["chat"]},
+        r"\[send\] arguments: no other key puts anything into 'chat'; there are none",
+    ),
     "the second argument": ({"message__argument": "1"}, "argument takes a whole number from 0 on, not '1'"),
     "an argument before the first": ({"message__argument": -1}, "argument takes a whole number from 0 on, not -1"),
     "a bare room with more": ({"join__into": "."}, "leaves no place for other fields"),

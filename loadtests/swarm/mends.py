@@ -1,6 +1,6 @@
 """What a stranger may do about it when a step of a probe fails: which key of the target, and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loadtests.payload import WHOLE, getter
@@ -8,6 +8,7 @@ from loadtests.swarm.rest import Answer
 from loadtests.target import Message
 
 URL, AUTH = "url", "[auth]"
+OF_AGENTS = "; what agents alone show stands under [agent.auth]"
 
 # A connection's reason in words (any of them) or its HTTP status -> the key, and what is to be done.
 CONNECTING: tuple[tuple[tuple[str | int, ...], str, str], ...] = (
@@ -93,6 +94,11 @@ def of_ack(section: str, why: str | None, keys: str) -> tuple[str, str]:
     return f"[{section}]", f"{keys}: see what it says"
 
 
+def of_null(section: str) -> tuple[str, str, str]:
+    """What is wrong, the key and the mend where an answer in Node's way is read as an object."""
+    return "the answer begins with null", f"[{section}] answer", "say error-first, if an error or null comes before it"
+
+
 def of_field(section: str, key: str, answer: Answer) -> tuple[str, str]:
     """The key and the mend where an answer lacks the field that a key names."""
     return f"[{section}] {key}", f"the answer has {', '.join(paths(answer.body)) or 'no fields'}"
@@ -105,6 +111,12 @@ def lacking(names: Message, payload: Any) -> str:
     found = {key: getter(getattr(names, key) or WHOLE)(message) for key in keys}
     absent = [f"{key} = {getattr(names, key)!r}" for key in keys if found[key] is None]
     return f"; it lacks {', '.join(absent)}" if absent else ""
+
+
+def argument_with(mid: str, names: Message, arguments: Sequence[Any]) -> int | None:
+    """Which of an event's arguments has the text with that mid."""
+    texts = (getter(names.text)(getter(names.body)(each)) for each in arguments)
+    return next((place for place, text in enumerate(texts) if isinstance(text, str) and mid in text), None)
 
 
 def paths(payload: Any, before: str = "") -> Iterator[str]:

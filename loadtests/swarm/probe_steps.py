@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NoReturn
 
 from loadtests.plan import SessionPlan
@@ -10,9 +11,11 @@ from loadtests.swarm.chat import Party
 from loadtests.swarm.parties import Customer, Desk
 from loadtests.swarm.probed import Failed, Probed
 from loadtests.swarm.seat import Seat
-from loadtests.swarm.tape import Event
+from loadtests.swarm.tape import EVENT, Event
 
 AWAY_S = 0.3
+SAYING = "event, text, session; or arguments, if it takes several; or answer, if the server acks none"
+SEQ_IS = "count is 1, 2, 3...; time is what only grows: ms, an ISO 8601 time, an id"
 PLAN = SessionPlan(0, 0, 0.0, 0.0, 0.0, 0.0, (0.0,), (0.0, 0.0), None, (), 0.0, 0.0)  # one message there, two back
 
 
@@ -68,8 +71,8 @@ class Steps(Probed):
 
     def fail_to_connect(self, party: Party, reason: str, status: int | None) -> NoReturn:
         key, mend = mends.of_connection(reason, status, self.reached(party))
-        no_secret = self.no_secret if isinstance(party, Desk) and key == mends.AUTH else ""
-        raise Failed(f"no connection: {reason}", key, mend + no_secret)
+        of_agents = mends.OF_AGENTS + self.no_secret if isinstance(party, Desk) and key == mends.AUTH else ""
+        raise Failed(f"no connection: {reason}", key, mend + of_agents)
 
     def joins(self, party: Party) -> str:
         side = party.talk.side
@@ -79,9 +82,11 @@ class Steps(Probed):
             if why == "timeout":
                 raise Failed(
                     "the join was not answered", "[join] event", "is it known there, in the namespace of [socket]? or "
-                    "answer, if it acks none"
+                    "arguments, if it takes several; or answer, if it acks none"
                 )  # fmt: skip
             raise Failed(f"the join was refused: {why}", *mends.of_ack("join", why, "room, into, session, token"))
+        if side.join.event and side.join.answer == "object" and self.begins_with_null(party):
+            raise Failed(*mends.of_null("join"))
         if not side.join.event:
             return "the server is to put the connection into its room by itself"
         told = f", {found['members']} there" if found["members"] is not None else ""
@@ -108,6 +113,11 @@ class Steps(Probed):
         if waiting.event and not self.until(lambda: self.told):
             raise Failed(
                 f"no {waiting.event!r} came that names {self.name}", "[waiting]", "event, event_session, event_name"
+            )
+        if waiting.event and self.seat.session not in self.told:
+            fields = ", ".join(mends.paths(next(iter(self.tape.last_arguments(self.desk.name, EVENT)), None)))
+            raise Failed(
+                f"{waiting.event!r} came with another id", "[waiting] event_session", f"its payload has {fields}"
             )
         named = self.stage.id_of(self.seat.session), self.name, None
         if waiting.path and named not in self.desk.read_waiting():
@@ -138,13 +148,15 @@ class Steps(Probed):
         if answered is None or answered["kind"] != "accepted":
             why = "no answer" if answered is None else f"{answered['kind']}, {answered['reason']}"
             said = answered["reason"] if answered and answered["kind"] == "refused" else ""
-            mend = mends.of_ack("send", said, "event, text, session; or answer, if the server acks none")
+            mend = mends.of_ack("send", said, SAYING)
             by_rest = self.tape.lines[-1].startswith("< ") and not self.stage.last.good
             raise Failed(f"it was not taken: {why}", *(mends.of_answer(self.stage.last, "send") if by_rest else mend))
+        names, by_socket = sender.talk.side, self.find(sender, "sent")[-1]["via"] == "socket"
+        if names.send.answer == "object" and by_socket and self.begins_with_null(sender):
+            raise Failed(*mends.of_null("send"))
         shown = self.wait(to, "displayed", mid=mid)
         if shown is None:
             self.not_shown(to, mid)
-        names = sender.talk.side
         lacks = names.send.answer != "none" and names.message.id and not answered["id"]
         return f"shown to {to.name}" + "; its answer names no id ([send] message)" * bool(lacks)
 
@@ -159,7 +171,13 @@ class Steps(Probed):
             raise Failed(f"an event {event!r} came, not {names.event!r}", "[message] event", f"is it {event!r}?")
         refused = self.find(to, "not_displayed")
         why = refused[-1]["why"] if refused else f"no {mid} in its text"
-        payload = self.tape.last_payload(to.name)
+        arguments = self.tape.last_arguments(to.name, EVENT)
+        place = mends.argument_with(mid, names, arguments)
+        if place not in (None, names.argument):
+            raise Failed(
+                f"it came and cannot be shown ({why})", "[message] argument", f"its text is in argument {place}"
+            )
+        payload = arguments[names.argument] if names.argument < len(arguments) else None
         mend = f"its payload has {', '.join(mends.paths(payload))}{mends.lacking(names, payload)}"
         raise Failed(f"it came and cannot be shown ({why})", "[message] body, text, id, session", mend)
 
@@ -173,7 +191,18 @@ class Steps(Probed):
         lacking = {f"{self.stage.run}:0.{key}.0" for key in "aw"} - mids
         if lacking:
             raise Failed(f"it holds {len(mids)} of 2 messages", "[history]", "list, from_start; [message] text, mid")
+        self.look_at_seqs()
         return "both messages are in it"
+
+    def look_at_seqs(self) -> None:
+        """Those in the history: what is no count, and taken for one, has holes everywhere."""
+        names = self.customer.talk.side.message
+        seqs = [event["seq"] for event in self.find(self.customer, "received") if event["via"] == "audit"]
+        found = sorted(seq for seq in seqs if seq is not None)
+        if names.seq and not found:
+            raise Failed(f"{names.seq!r} holds no {names.seq_is}", "[message] seq, seq_is", SEQ_IS)
+        if names.seq_is == "count" and any(seq != before + 1 for before, seq in pairwise(found)):
+            raise Failed(f"{names.seq!r} is no count without holes: {found}", "[message] seq_is", SEQ_IS)
 
     def come_back(self) -> str:
         customer, recover = self.customer, self.target.client.recover

@@ -15,7 +15,7 @@ from loadtests.swarm import mends
 from loadtests.swarm.chat import Party
 from loadtests.swarm.rest import Answer
 from loadtests.swarm.stage import Stage
-from loadtests.swarm.tape import LOOK_AGAIN_S, Event, Tape, TapedRest
+from loadtests.swarm.tape import ACK, LOOK_AGAIN_S, Event, Tape, TapedRest
 from loadtests.target import STEPS, Target
 
 WITHIN_S = 4.0
@@ -92,6 +92,11 @@ class Probed:
         events = (event for event, _ in self.tape.events[self._since :])
         return [event for event in events if event["party"] == party.name and event["kind"] in kinds]
 
+    def begins_with_null(self, party: Party) -> bool:
+        """Whether the last ack to the party came in Node's way: null, then the result."""
+        ack = self.tape.last_arguments(party.name, ACK)
+        return len(ack) > 1 and ack[0] is None
+
     def until(self, condition: Callable[[], Any]) -> Any:
         deadline_s = time.monotonic() + WITHIN_S
         while not condition() and time.monotonic() < deadline_s:
@@ -104,14 +109,18 @@ class Probed:
             raise Failed(wrong, f"[{section}]", "event, session, answer: see what came")
         answer = self.stage.last
         fields = getattr(self.target, section, None) or getattr(self.target.agent, section)
+        own = self.stage.code.has({"open": "open_session", "login": "open_agent"}.get(section, section))
         for key in ("session", "token", "list") if answer.good and answer.body is not None else ():
             dotted = getattr(fields, key, "")
-            if dotted and getter(dotted)(answer.body) is None:
+            found = getter(dotted)(answer.body)
+            if dotted and found is None:
                 raise Failed(f"{wrong}: {key} = {dotted!r} is not in the answer", *mends.of_field(section, key, answer))
+            if key == "list" and dotted and not isinstance(found, list) and not own:
+                raise Failed(f"{wrong}: {key} = {dotted!r} is no list", *mends.of_field(section, key, answer))
         said = answer.reason or f"HTTP {answer.status}"
-        own = self.stage.code.has({"open": "open_session", "login": "open_agent"}.get(section, section))
         key, mend = ("code", "your class's, see its traceback") if own else mends.of_answer(answer, section)
-        raise Failed(f"{wrong}: {said}", key, mend + (self.no_secret if section == "login" else ""))
+        of_agents = mends.OF_AGENTS * (section == "assume" and key == mends.AUTH)
+        raise Failed(f"{wrong}: {said}", key, mend + of_agents + (self.no_secret if section == "login" else ""))
 
     def reached(self, party: Party) -> str:
         """How far the last attempt to connect came, in the words of mends."""

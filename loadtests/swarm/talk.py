@@ -80,7 +80,8 @@ class Reply:
         first = arguments[0] if arguments else None
         if self._is_error_first:
             if first:
-                return first, _words(first.get("message", first) if isinstance(first, dict) else first)
+                why = self._error(first) or first.get("message", first) if isinstance(first, dict) else first
+                return first, _words(why)
             first = arguments[1] if len(arguments) > 1 else None
         if self._ok is not None:
             said = self._ok(first)

@@ -15,7 +15,8 @@ from loadtests.target import NO_SECRET
 LONGEST_LINE = 600  # characters
 LOOK_AGAIN_S = 0.02
 SECRET = re.compile(r'("[^"]*(?:token|ticket|secret|password|jwt|pid)[^"]*"\s*:\s*")[^"]+', re.IGNORECASE)
-EVENT = re.compile(r"< [\w-]+: 2(?:/[^,]*,)?\d*(\[.*)", re.DOTALL)
+PACKET = re.compile(r"< [\w-]+: ([23])(?:/[^,]*,)?\d*(\[.*)", re.DOTALL)
+EVENT, ACK = "2", "3"
 MASK = "***"
 
 Event = dict[str, Any]
@@ -63,11 +64,11 @@ class Tape:
             print(f"    {self.masked(line)}")
         self._shown = max(until, self._shown)
 
-    def last_payload(self, party: str) -> Any:
-        """Of the last event that came to the party."""
-        frames = [EVENT.match(line) for line in self.lines if line.startswith(f"< {party}: ")]
-        texts = [frame[1] for frame in frames if frame]
-        return orjson.loads(texts[-1])[1] if texts else None
+    def last_arguments(self, party: str, packet: str) -> list[Any]:
+        """Of the last event (its name left out), or of the last ack, that came to the party."""
+        frames = [PACKET.match(line) for line in self.lines if line.startswith(f"< {party}: ")]
+        texts = [frame[2] for frame in frames if frame and frame[1] == packet]
+        return list(orjson.loads(texts[-1])[packet == EVENT :]) if texts else []
 
     def masked(self, text: str) -> str:
         for secret in sorted(self.secrets, key=len, reverse=True):

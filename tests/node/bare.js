@@ -1,8 +1,8 @@
 // A chat as the first page of a tutorial has it: no login, no acks, no ids, no history. The room is a bare string.
 //
 // ENTREGA_PORT, ENTREGA_PING_INTERVAL and ENTREGA_PING_TIMEOUT (s). Who emits "join room" hears "joined", too. "enter",
-// "say" and "said" are the same in several arguments (words.toml). As behind
-// a balancer that is sticky by a cookie, what follows a handshake (polls, the upgrade) is refused without it. Whose
+// "say" and "said" are the same in several arguments (words.toml), of "post" and "posted" one is an object (posts.toml).
+// As behind a balancer that is sticky by a cookie, what follows a handshake (polls, the upgrade) is refused without it. Whose
 // request names no tenant is refused altogether.
 
 import { createServer } from "node:http";
@@ -33,6 +33,10 @@ io.on("connection", (socket) => {
   socket.on("enter", (name, room, done) => {
     if (name) socket.join(room);
     done(name ? {} : { error: "Who is there?" });
+  });
+  socket.on("post", (room, { body, ref } = {}, done) => {
+    if (body) io.to(room).emit("posted", room, { body, ref });
+    done(body ? null : { code: "Say something." }, { body, ref });
   });
   socket.on("say", (room, msg) => io.to(room).emit("said", room, msg));
   socket.on("chat message", ({ room, msg }) => io.to(room).emit("chat message", msg));
