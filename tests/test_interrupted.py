@@ -55,6 +55,12 @@ def ended(played: Play) -> Play:
 
 
 def without_a_worker(played: Play) -> Play:
+    """Killed when some message's whole story is recorded: its sender's part and its recipient's."""
+
+    def mids(kind: str) -> set[str]:
+        return {event["mid"] for event in played.events(kind)}
+
+    until(lambda: mids("accepted") & mids("displayed"), "a message is accepted and displayed")
     locusts = talking(played).processes("locust")
     parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in locusts}
     os.kill(next(pid for pid in locusts if parents[pid] in locusts), signal.SIGKILL)
