@@ -39,24 +39,18 @@ VIEW_MISSES = "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM caused WHERE ow
 FALSE_CONNECTED = """
 WITH owing AS (
     SELECT recipient AS party, accepted_ns + late_after_ns() AS from_ns,
-        least(coalesce(kept_ns, forever()), coalesce(left_ns, withdrawn_ns, watched_ns, forever())) AS to_ns
+        unshown_until_ns AS to_ns
     FROM caused WHERE owed AND accepted_ns IS NOT NULL AND starts_with(recipient, 'widget-')
 ),
 ordered AS (
     SELECT *, max(to_ns) OVER (
         PARTITION BY party ORDER BY from_ns, to_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS until_ns FROM owing WHERE to_ns > from_ns AND to_ns < forever()
+    ) AS until_ns FROM owing WHERE to_ns > from_ns
 ),
 fresh AS (SELECT party, greatest(from_ns, coalesce(until_ns, from_ns)) AS from_ns, to_ns FROM ordered)
 SELECT if((SELECT count(*) FROM connections) = 0, NULL,
     coalesce(sum(greatest(0, least(to_ns, ended_ns) - greatest(from_ns, connected_ns))), 0) / 1e9)
 FROM fresh JOIN connections USING (party)"""
-
-# The facts that are counted by beside what the ledger has.
-COUNTED_BY = (
-    "seen_ns", "received_ns", "kept_ns", "stored_ns", "in_audit", "journal_speaks", "left_ns", "withdrawn_ns",
-    "watched_ns",
-)  # fmt: skip
 
 COUNTERS = {
     "duplicates": DUPLICATES,
@@ -70,9 +64,7 @@ COUNTERS = {
 }
 
 # What the swarm saw although the journal says it cannot have been.
-CONTRADICTIONS = """
-SELECT if(EXISTS (FROM boots), count(*) FILTER (journal_speaks AND (
-    received_ns IS NOT NULL AND published_ns IS NULL OR in_audit AND stored_ns IS NULL)), NULL) FROM caused"""
+CONTRADICTIONS = "SELECT if(EXISTS (FROM boots), count(*) FILTER (contradicted), NULL) FROM caused"
 
 
 def count(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> dict[str, float | None]:

@@ -18,27 +18,16 @@ import pandas as pd
 from loadtests.events import columns
 from loadtests.run_folder import RunFolder, open_run
 from loadtests.run_json import promised
-from reports.causes import CAUSES, NOT_RECOVERED, missed_because, not_recovered_because
-from reports.counters import COUNTED_BY, contradictions, count
+from reports.causes import missed_because, not_recovered_because
+from reports.counters import contradictions, count
 from reports.facts import create_facts, kinds_of
-from reports.outcomes import JUDGED, NOT_ACCEPTED, NOT_OWED, UNJUDGED
+from reports.outcomes import JUDGED
 from reports.schema import LEDGER
 from reports.violations import VIOLATIONS, attributed
 
 if TYPE_CHECKING:
     from reports.summary import Summary
 
-
-# Columns whose words are known beforehand are kept as numbers until they are read: that is smaller, and sorts faster.
-WORDED = (
-    "sender_view", "outcome", "stored", "missed_because", "not_recovered_because", "reason", "conn_state", "gap_root",
-    "evidence",
-)  # fmt: skip
-WORDS = (
-    "unsent", "accepted", "unanswered", "live", "late", "recovered", "lost", "unjudged", "yes", "no", "not known",
-    "never", "connecting", "connected_unjoined", "joining", "joined", "down", "journal", "swarm",
-    *sorted({each.name for each in (*CAUSES, *NOT_RECOVERED, *NOT_ACCEPTED, *NOT_OWED, *UNJUDGED)} - {"unsent"}),
-)  # fmt: skip
 
 # What does not fit goes to disk for a while; DuckDB by itself would take four fifths of the machine.
 ALLOWED = "least(parse_formatted_bytes(current_setting('memory_limit')), 5_000_000_000)::BIGINT"
@@ -62,9 +51,9 @@ class Ledger:
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
-        """One row per message, with the columns of reports.schema.LEDGER; whole numbers are Int64: ns stay exact."""
+        """One row per message, by due_ns, with the columns of reports.schema.LEDGER; whole numbers are Int64 (exact)."""
         nullable = {"BIGINT": "Int64", "INTEGER": "Int64", "DOUBLE": "Float64", "BOOLEAN": "bool"}
-        rows = pd.read_parquet(self.path, dtype_backend="numpy_nullable")
+        rows = pd.read_parquet(self.path, dtype_backend="numpy_nullable").sort_values(["due_ns", "mid"], ignore_index=True)
         return rows.astype({column.name: nullable.get(column.type, "str") for column in LEDGER})
 
     @cached_property
@@ -117,35 +106,27 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         con.execute(f"SET memory_limit = format_bytes({ALLOWED})")
         reconcile(con, run, journal=journal)
         con.execute(_macro_promises(run))
-        con.execute(f"CREATE TYPE word AS ENUM {WORDS}")
-        con.execute(_caused())
+        draft = Path(scratch) / "ledger.parquet"
+        made_of = _fingerprint(run)
+        con.execute(
+            f"COPY ({_caused()}) TO {_quoted(draft)} "
+            f"(FORMAT parquet, COMPRESSION lz4_raw, DICTIONARY_SIZE_LIMIT 1000, KV_METADATA {{made_of: '{made_of}'}})"
+        )
         con.execute("DROP TABLE mids; DROP TABLE shown")  # as long, and looked at no more
+        con.execute(f"CREATE VIEW caused AS FROM read_parquet({_quoted(draft)})")
         counters, contradicted = count(con, run.info), contradictions(con)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
-        _write(con, file, {"counters": counters, "attributed": made_by, "contradictions": contradicted}, run)
+        counts = {"made_of": made_of, "counters": counters, "attributed": made_by, "contradictions": contradicted}
+        (Path(scratch) / "counts.json").write_text(json.dumps(counts))
+        draft.replace(file)
+        (Path(scratch) / "counts.json").replace(file.with_suffix(".json"))
     return Ledger(run, file, journal, counters, made_by, contradicted)
 
 
-def _write(con: duckdb.DuckDBPyConnection, file: Path, found: dict[str, Any], run: RunFolder) -> None:
-    columns = ", ".join(column.name for column in LEDGER)
-    said = json.dumps({"made_of": _fingerprint(run), **found})
-    draft = file.with_suffix(".draft")
-    con.execute(
-        f"COPY (SELECT {columns} FROM caused ORDER BY due_ns, mid) TO {_quoted(draft)} "
-        f"(FORMAT parquet, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 1000, KV_METADATA {{entrega: {_quoted(said)}}})"
-    )
-    draft.replace(file)
-
-
 def _caused() -> str:
-    """The only table that is as wide as it is long, so that it holds what is written and counted and nothing else."""
-    columns = [
-        f"CAST({column.sql} AS {'word' if column.name in WORDED else column.type}) AS {column.name}"
-        for column in LEDGER
-    ]
+    columns = ", ".join(f"CAST({column.sql} AS {column.type}) AS {column.name}" for column in LEDGER)
     return f"""
-        CREATE TABLE caused AS
-        SELECT {", ".join([*columns, *COUNTED_BY])}
+        SELECT {columns}
         FROM (
             SELECT *,
                 CASE WHEN outcome IN ('recovered', 'lost') THEN {missed_because()} END AS missed_because,
@@ -177,12 +158,12 @@ def _kept(file: Path) -> dict[str, Any]:
     with duckdb.connect() as con:
         try:
             found = con.execute(
-                "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'entrega'", [str(file)]
+                "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'made_of'", [str(file)]
             ).fetchone()
-        except (duckdb.IOException, duckdb.InvalidInputException):
+            kept: dict[str, Any] = json.loads(file.with_suffix(".json").read_bytes())
+        except (duckdb.IOException, duckdb.InvalidInputException, OSError, ValueError):
             return {}
-    kept: dict[str, Any] = json.loads(found[0]) if found else {}
-    return kept
+    return kept if found and found[0] == kept.get("made_of", "").encode() else {}
 
 
 def _fingerprint(run: RunFolder) -> str:

@@ -108,7 +108,7 @@ SELECT mid, 1 AS n, coalesce(asked_ns <= t, false) AS asked FROM leaked LEFT JOI
 # Accepted or displayed, absent from what is stored.
 PHANTOMS = """
 CREATE TABLE phantoms AS
-SELECT mid, 1 AS n, seen_ns IS NOT NULL OR published_ns IS NOT NULL AS emitted FROM caused
+SELECT mid, 1 AS n, seen OR published_ns IS NOT NULL AS emitted FROM caused
 WHERE stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)"""
 
 VIOLATIONS: Mapping[str, str] = MappingProxyType(

@@ -46,16 +46,18 @@ WITH happened AS (
     UNION ALL
     SELECT NULL, NULL, $sessions * 20 + 200_000, 'sentinel'
 )
-SELECT 'swarm-1' AS source, row_number() OVER () AS line, {T0_NS} + ms * 1_000_000 AS t, kind,
+SELECT 'swarm-1' AS source, row_number() OVER () AS line,
+    {T0_NS} + ms * 1_000_000 + (hash(i, n, kind) % 1_000_000)::BIGINT AS t, kind,
     if(kind IN ('assumed', 'sent', 'accepted'), 'agent-' || i % {AGENTS}, 'widget-' || i) AS party,
     if(i IS NULL, NULL, 1) AS view, printf('s%015x', i) AS session,
     if(kind IN ('session_opened', 'assumed', 'sent', 'accepted'), NULL, view) AS conn,
     '8abe6356:' || i || '.a.' || n AS mid, n + 1 AS seq,
     if(kind IN ('session_opened', 'assumed'), i, NULL) AS "index",
-    if(kind IN ('accepted', 'received'), 'm' || i || '-' || n, NULL) AS id,
+    if(kind IN ('accepted', 'received'), printf('%016x', hash(i, n)), NULL) AS id,
+    if(kind = 'received', 'new-message', NULL) AS event, if(kind = 'received', 250 + hash(i, n) % 100, NULL) AS size,
     CASE WHEN kind = 'sent' THEN 'rest' WHEN kind IN ('received', 'displayed') THEN if(n < {EARLY}, 'join', 'live')
         END AS via,
-    if(kind = 'sent', t - 1_000_000, NULL) AS due_ns, if(kind = 'accepted', 201, NULL) AS status,
+    if(kind = 'sent', t - 1_000_000 - (hash(n, i) % 1_000_000)::BIGINT, NULL) AS due_ns, if(kind = 'accepted', 201, NULL) AS status,
     if(kind IN ('join_sent', 'joined'), 'chat:' || session, NULL) AS room,
     if(kind IN ('join_sent', 'joined'), 0, NULL) AS "after",
     if(kind = 'joined', if(i % 2 = 1, {EARLY}, 0), NULL) AS "count"
