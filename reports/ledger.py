@@ -1,6 +1,7 @@
 """The ledger: one row per planned message, with one outcome and, if it was missed, one cause.
 
-report/ledger.parquet is derived: it is made anew when the evidence, run.json or this code has changed.
+report/ledger.parquet, and ledger.json with what was counted beside it, are derived: they are made anew when the
+evidence, run.json or this code has changed.
 """
 
 import hashlib
@@ -51,9 +52,13 @@ class Ledger:
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
-        """One row per message, by due_ns, with the columns of reports.schema.LEDGER; whole numbers are Int64 (exact)."""
+        """One row per message, the first due first, with the columns of reports.schema.LEDGER.
+
+        Whole numbers are Int64: ns stay exact.
+        """
         nullable = {"BIGINT": "Int64", "INTEGER": "Int64", "DOUBLE": "Float64", "BOOLEAN": "bool"}
-        rows = pd.read_parquet(self.path, dtype_backend="numpy_nullable").sort_values(["due_ns", "mid"], ignore_index=True)
+        rows = pd.read_parquet(self.path, dtype_backend="numpy_nullable")
+        rows = rows.sort_values(["due_ns", "mid"], ignore_index=True)
         return rows.astype({column.name: nullable.get(column.type, "str") for column in LEDGER})
 
     @cached_property
@@ -160,10 +165,11 @@ def _kept(file: Path) -> dict[str, Any]:
             found = con.execute(
                 "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'made_of'", [str(file)]
             ).fetchone()
-            kept: dict[str, Any] = json.loads(file.with_suffix(".json").read_bytes())
+            kept = json.loads(file.with_suffix(".json").read_bytes())
         except (duckdb.IOException, duckdb.InvalidInputException, OSError, ValueError):
             return {}
-    return kept if found and found[0] == kept.get("made_of", "").encode() else {}
+    of_one_making = found and isinstance(kept, dict) and found[0] == str(kept.get("made_of")).encode()
+    return kept if of_one_making else {}
 
 
 def _fingerprint(run: RunFolder) -> str:

@@ -239,11 +239,16 @@ def test_the_ledger_is_kept_until_something_changes(tmp_path):
     assert set(open_ledger(folder).deliveries["outcome"]) == {"late", "recovered"}
 
 
-def test_a_ledger_that_cannot_be_read_is_built_anew(tmp_path):
+@pytest.mark.parametrize("part", [".parquet", ".json"])
+@pytest.mark.parametrize("found", [b"neither", b"[]", b'{"made_of": 0}', None])
+def test_a_ledger_that_cannot_be_read_is_built_anew(tmp_path, part, found):
     folder = killed().write(tmp_path / "run")
     first = open_ledger(folder)
-    first.path.write_bytes(b"no parquet")
-    assert open_ledger(folder).deliveries.equals(first.deliveries)
+    spoilt = first.path.with_suffix(part)
+    spoilt.write_bytes(found) if found else spoilt.unlink()
+    again = open_ledger(folder)
+    assert again.deliveries.equals(first.deliveries)
+    assert again.counters == first.counters
 
 
 def test_what_was_sealed_before_there_was_a_field_is_read(tmp_path):
