@@ -35,6 +35,7 @@ TIMES: Mapping[str, Mapping[str, Any]] = {
     "half-open": {"run_time_s": 9.0, "faults.half-open.at_s": [2.5, 3.0], "faults.half-open.for_s": [2.5, 3.5]},
     "history-race": {
         "connect_after_s": [2.5, 4.5],
+        "agent_first_s": [1.5, 2.0],  # before most widgets have come
         "widget_first_s": [5.0, 6.0],
         "agent_every_s": [0.3, 0.6],
         "fetch_takes_s": [0.0, 1.5],

@@ -138,8 +138,8 @@ WITH spans AS (
     WHERE acked_ns IS NOT NULL
 ),
 bounds AS (
-    SELECT party, session, start_ns, max(end_ns) OVER earlier AS dropped_ns, max(quiet_ns) OVER earlier AS quiet_ns,
-        arg_max(conn, end_ns) OVER earlier AS conn
+    SELECT party, session, start_ns, max(quiet_ns) OVER earlier AS quiet_ns,
+        arg_max(end_ns, quiet_ns) OVER earlier AS dropped_ns, arg_max(conn, quiet_ns) OVER earlier AS conn
     FROM (
         FROM spans
         UNION ALL BY NAME  -- whoever is to be reached is absent until the first join, and after the last connection
@@ -152,7 +152,7 @@ bounds AS (
     WINDOW earlier AS (PARTITION BY party, session ORDER BY start_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
 SELECT party, session, coalesce(quiet_ns, -1) AS start_ns, dropped_ns, start_ns AS end_ns, conn
-FROM bounds WHERE dropped_ns IS NULL OR start_ns > dropped_ns"""
+FROM bounds WHERE dropped_ns IS NULL OR start_ns > quiet_ns"""
 
 # What was tried during an absence; from when on it is the server's death that explains it (the whole absence if the
 # death began it, else from the death on; a first join that was not even begun before the server was back is only

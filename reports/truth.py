@@ -2,8 +2,8 @@
 
 Shares nothing with the causes: it knows names, windows of time, and whom each was done to; the key is read nowhere
 else. A message is struck by what names it, and by what was done to its recipient or the server from when it was sent
-until it was emitted, or a moment later: until the recipient is back. What comes before a widget was planned to connect
-is struck by the plan itself.
+until it was emitted, or a moment later, or as long as it may lie on a path that holds it: until the recipient is back.
+What comes before a widget was planned to connect is struck by the plan itself.
 """
 
 from collections import Counter, defaultdict
@@ -93,7 +93,7 @@ PASSING = ("server.join-delay", "widget.fetch-then-join")  # defects that are ov
 
 # Everything that was done to a message's recipient, to the server or to the message itself: `own`, while that lasted
 # (no longer than nobody can have noticed it), `around`, when it had just begun, was going on or had not been got over
-# yet; else `once`, at some other time.
+# yet; else `once`, at some other time. What lies on a path that is slow, dead or not read is struck by what comes next.
 STRUCK = """
 WITH key AS (
     SELECT name, kind = 'fault' AS passes, party, session, mid, start_ns, coalesce(end_ns, $forever) AS end_ns
@@ -114,13 +114,18 @@ pairs AS (
         ELSE coalesce(key.party = recipient, key.session = ledger.session, true) END
     WHERE sent_ns IS NOT NULL
 ),
+held AS (
+    SELECT mid, max(end_ns) AS held_ns FROM pairs
+    WHERE name IN ('slow-read', 'freeze', 'half-open') AND until_ns BETWEEN start_ns AND end_ns GROUP BY mid
+),
 over AS (
-    SELECT pairs.*, if(passes, least(last + $horizon, coalesce(acks.t, $forever)), last) AS over_ns
-    FROM pairs ASOF LEFT JOIN acks
+    SELECT pairs.*, coalesce(held_ns, until_ns) AS came_by_ns,
+        if(passes, least(last + $horizon, coalesce(acks.t, $forever)), last) AS over_ns
+    FROM pairs LEFT JOIN held USING (mid) ASOF LEFT JOIN acks
         ON acks.party = recipient AND acks.session = pairs.session AND acks.t > pairs.last
 )
 SELECT DISTINCT mid, name, CASE WHEN itself THEN 'itself'
-    WHEN until_ns < start_ns - $moment OR sent_ns > over_ns THEN 'once'
+    WHEN came_by_ns < start_ns - $moment OR sent_ns > over_ns THEN 'once'
     WHEN sent_ns >= start_ns AND if(name = 'stall-server', sent_ns, until_ns) <= own_ns THEN 'own'
     ELSE 'around' END AS how
 FROM over"""

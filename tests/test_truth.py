@@ -56,6 +56,23 @@ def test_what_something_else_was_done_to(tmp_path: Path) -> None:
     assert (found.right, found.false, found.overlooked) == ({"offline": 1}, {"offline": 1}, {"half_open": 1})
 
 
+@pytest.mark.parametrize(("also", "wrong"), [([], 1), ([fault("drop", 7, 8)], 0), ([fault("drop", 11, 12)], 1)])
+def test_what_lies_on_a_dead_path_is_struck_by_what_comes_next(
+    tmp_path: Path, also: list[dict[str, Any]], wrong: int
+) -> None:
+    def cut_before_anybody_noticed(s: Story) -> None:
+        s.opens(0)
+        s.widget_comes(0.5)
+        s.assumes(2)
+        s.agent_sends("a.0", 5, reaches=False)
+        s.drops("w", 7, last_frame=4.8)
+        s.widget_comes(8, offers=["a.0"])
+
+    found = told(tmp_path / "run", cut_before_anybody_noticed, fault("half-open", 4.9, 10), *also)
+    assert len(found.wrong) == wrong
+    assert found.alarms == []
+
+
 def test_what_came_all_the_same(tmp_path: Path) -> None:
     struck_itself = {"kind": "defect", "name": "server.drop-emit", "mid": f"{RUN}:0.a.0", "start_ns": ns(4)}
     found = told(tmp_path / "run", offline, fault("drop", 5, 6.5), struck_itself)

@@ -38,6 +38,10 @@ ROOTS = {
     "server_stalled": ("a.3", "server_stalled", "gone_silent"),
     "slow_consumer": ("a.3", "slow_consumer", "slow_consumer"),
     "a_ping_time_out_without_a_silence": ("a.0", None, None),
+    "a_ping_time_out_of_a_slow_reader": ("a.3", "slow_consumer", "slow_consumer"),
+    "its_own_message_sent_again": ("a.0", None, None),
+    "frozen_before_there_was_the_connection": ("a.1", None, None),
+    "another_tab_joins_while_the_frozen_one_looks_up": ("a.1", "frozen", "frozen"),
 }
 
 

@@ -130,6 +130,24 @@ def frozen_as_the_server_died(book: Book) -> None:
     s.expect("a.1", "recovered", "server_restarted")
 
 
+def stalled_after_a_freeze_that_it_outlived(book: Book) -> None:
+    """With pings every second, frames that came most of a second after the freeze are signs of life."""
+    book.info["scenario"] |= {"ping_interval_s": 1.0, "ping_timeout_s": 1.0}
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.freezes("w", 4, 1)
+    s.agent_sends("a.0", 5.74)
+    s.inside.pop("w")
+    s.agent_sends("a.1", 6.4, published=1.42, answered=1.44)
+    s.drops("w", 7.0, last_frame=5.76, noticed=0.8, reason="ping timeout")
+    s.journal(7.81, "loop_lag", lag_ms=1800.0)
+    s.widget_comes(8, after=1, offers=["a.1"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", ("server_stalled", "gone_silent"))
+
+
 def idle_and_then_the_server_died(book: Book) -> None:
     """The proxy cut it three times; the third time there was no server to come back to."""
     s = book.story()
@@ -205,6 +223,22 @@ def cut_as_the_message_came(book: Book) -> None:
     s.expect("a.0", "recovered", "idle_timeout")
 
 
+def alike_by_chance_on_a_long_day(book: Book) -> None:
+    """Whoever is cut often enough is so twice after nearly the same silence; so are all others."""
+    for story in range(3):
+        s = book.story()
+        s.opens(0)
+        s.assumes(1)
+        for n in range(25):
+            at = 2 + 6 * n
+            s.widget_comes(at, after=n, offers=[f"a.{n - 1}"] if n else [])
+            s.agent_sends(f"a.{n}", at + 4.99, reaches=False)
+            s.drops("w", at + 5, last_frame=at + 0.3 + 4 * ((0.618 * n + 0.3 * story) % 1))
+        s.widget_comes(152, after=25, offers=["a.24"])
+        for n in range(25):
+            s.expect(f"a.{n}", "recovered", "offline")
+
+
 def closed_at_different_ages(book: Book) -> None:
     """As often, and nothing is constant about it."""
     s = book.story()
@@ -278,11 +312,13 @@ ALONE: tuple[Callable[[Book], None], ...] = (
     kicked_before_the_server_died,
     left_a_moment_before_the_server_died,
     frozen_as_the_server_died,
+    stalled_after_a_freeze_that_it_outlived,
     idle_and_then_the_server_died,
     emitted_to_another_room_after_a_storm,
     idle_timeout,
     idle_timeouts_and_who_is_back_and_has_not_joined,
     cut_as_the_message_came,
+    alike_by_chance_on_a_long_day,
     closed_at_different_ages,
     closed_twice_at_the_same_age,
     a_few_alike_among_many_others,

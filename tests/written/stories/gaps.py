@@ -1,6 +1,6 @@
 """G: the connection is down, or only looks up."""
 
-from tests.written.history import Story
+from tests.written.history import Story, ns
 
 
 def offline(s: Story) -> None:
@@ -131,6 +131,38 @@ def a_ping_time_out_without_a_silence(s: Story) -> None:
     s.expect("a.0", "recovered", "offline")
 
 
+def a_ping_time_out_of_a_slow_reader(s: Story) -> None:
+    """A message came late, then other frames did, and the pings were stuck behind them."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 4, shown=0.6)
+    s.agent_sends("a.1", 4.2, reaches=False)
+    s.agent_sends("a.2", 5.5, reaches=False)
+    s.drops("w", 6, last_frame=5.8, reason="ping timeout")
+    s.agent_sends("a.3", 6.5)
+    s.widget_comes(7, offers=["a.1", "a.2", "a.3"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "recovered", "slow_consumer")
+    s.expect("a.2", "recovered", "slow_consumer")
+    s.expect("a.3", "recovered", "offline")
+
+
+def its_own_message_sent_again(s: Story) -> None:
+    """Its echo comes seconds after the first attempt, which was none of this connection's: nothing was late."""
+    s.opens(0)
+    s.assumes(1)
+    s.saw("w", 1, "sent", mid=s.mid("w.0"), due_ns=ns(s.start_s + 1), via="socket")
+    s.saw("w", 1.5, "unanswered", mid=s.mid("w.0"), reason="never connected")
+    s.widget_comes(3)
+    s.widget_sends("w.0", 3.2, via="socket")
+    s.shows("w", "w.0", 3.22)
+    s.agent_sends("a.0", 3.98, reaches=False)
+    s.drops("w", 4, last_frame=3.9)
+    s.widget_comes(5, after=1, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
 def frozen(s: Story) -> None:
     """The page stands still from 5 s to 25 s; the server gives it up at 14 s. What came before is shown on waking."""
     s.opens(0)
@@ -173,6 +205,42 @@ def a_freeze_that_the_connection_outlived(s: Story) -> None:
     s.expect("a.0", "late")
     s.expect("a.1", "live")
     s.expect("a.2", "recovered", "offline")
+
+
+def frozen_before_there_was_the_connection(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.freezes("w", 3, 2)
+    s.drops("w", 5.02, last_frame=5.01)
+    s.widget_comes(5.2)
+    s.agent_sends("a.0", 5.48, reaches=False)
+    s.drops("w", 5.5, last_frame=5.4)
+    s.agent_sends("a.1", 5.7)
+    s.widget_comes(6, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", "offline")
+    s.expect("a.1", "recovered", "offline")
+
+
+def another_tab_joins_while_the_frozen_one_looks_up(s: Story) -> None:
+    """The server had given the first page up, which learns that late; the other one asks for everything."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.freezes("w", 5, 7)
+    s.inside.pop("w")
+    s.agent_sends("a.0", 11.5)
+    s.agent_sends("a.1", 12.5)
+    other = {"view": 2, "conn": 2}
+    s.saw("w", 13, "connecting", attempt=1, **other)
+    s.saw("w", 13.05, "connected", sid="other", transport="websocket", **other)
+    s.saw("w", 13.1, "join_sent", room=s.room, after=0, **other)
+    s.saw("w", 13.15, "joined", room=s.room, after=0, count=2, **other)
+    for key in ("a.0", "a.1"):
+        s.shows("w", key, 13.16, via="join", **other)
+    s.drops("w", 15, last_frame=12.01, noticed=-4)
+    s.expect("a.0", "recovered", "frozen")
+    s.expect("a.1", "recovered", "offline")
 
 
 def frozen_before_it_ever_joined(s: Story) -> None:

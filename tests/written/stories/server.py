@@ -40,6 +40,18 @@ def stalled_until_its_clients_gave_up(s: Story) -> None:
     s.expect("a.2", "recovered", "offline")
 
 
+def stalled_when_it_had_given_up_a_dead_path(s: Story) -> None:
+    """The path dies at 5 s, the server notices at 13.9 s, and only then it stands still."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 6, reaches=False)
+    s.drops("w", 14.1, last_frame=5, noticed=-0.2, heard=4.9, reason="ping timeout")
+    s.journal(19, "loop_lag", lag_ms=5000.0)
+    s.widget_comes(20, offers=["a.0"])
+    s.expect("a.0", "recovered", ("half_open", "gone_silent"))
+
+
 def given_up_by_a_server_that_had_stalled(s: Story) -> None:
     """It had not heard the widget for 9 s as it went on; the widget had heard a message later than that."""
     s.opens(0)
