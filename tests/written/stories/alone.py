@@ -270,7 +270,20 @@ def back_and_not_joined_when_the_run_ends(book: Book) -> None:
     book.ends = 12
 
 
+def a_journal_that_tells_no_rooms(book: Book) -> None:
+    """Acked, and by the journal not there: where it was instead nobody knows."""
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5, entered=None)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    for kind in ("room_entered", "room_left"):
+        book.lines["journal-1"] = [line for line in book.lines["journal-1"] if line["kind"] != kind]
+    s.expect("a.0", "lost", "subscribed_nowhere", "never_back")
+
+
 ALONE: tuple[Callable[[Book], None], ...] = (
+    a_journal_that_tells_no_rooms,
     reconnect_storm,
     back_with_the_first_back_off,
     never_back_after_a_restart,
