@@ -320,7 +320,7 @@ CAUSES = (
         sentence="The recipient was connected and joined all the time, and the message never came.",
         cure="Record a journal on the server (docs/journal.md): it tells what was never emitted from what went to "
         "another room.",
-        when=f"{ELSEWHERE} AND (member IS NULL OR NOT rooms_told)",
+        when="received_ns IS NULL AND (member IS NULL OR untold)",
         told="{recipient} {state} when it was {emitted}, and it never came.",
     ),
     Cause(

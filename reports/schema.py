@@ -128,8 +128,8 @@ FACTS = _columns(
      "coalesce(stale, false)"),
     ("entered_later", "BOOLEAN", "", "its join was acked before, and the room entered only after it", "never",
      "coalesce(entered_later, false)"),
-    ("rooms_told", "BOOLEAN", "", "the journal tells which rooms connections enter", "never",
-     "coalesce(rooms_told, false)"),
+    ("untold", "BOOLEAN", "", "a journal without room_entered (of who was not there) or written (of who was) tells no "
+     "more", "never", "coalesce(untold, false)"),
     ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "seats.acked_ns"),
     ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",
      "coalesce(ever_joined, false)"),

@@ -47,7 +47,7 @@ VALUES = {
     "transport": ["NULL", "'polling'", "'websocket'"],
     "stale": BOOLEAN,
     "entered_later": BOOLEAN,
-    "rooms_told": BOOLEAN,
+    "untold": BOOLEAN,
     "namespace": ["NULL", "'/x'"],
     "entered_namespace": ["NULL", "'/x'"],
 }  # fmt: skip
