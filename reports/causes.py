@@ -118,7 +118,8 @@ CAUSES = (
         cure="Join in every `connect`, not once when the page loads; or let the server join from the token.",
         when=f"{GONE} AND conn_state = 'connected_unjoined' AND join_sent AND (rejoin_ns > horizon_ns"
         " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
-        f" OR journal_speaks AND {ELSEWHERE} AND conn_state = 'joined' AND entered_room IS NULL",
+        f" OR journal_speaks AND {ELSEWHERE} AND conn_state = 'joined' AND entered_room IS NULL"
+        " AND NOT entered_later",
         told="It was {emitted} {when_gone}; {recipient} was connected again and not in the room again{inside}.",
         habits=("rejoin",),
     ),
@@ -183,7 +184,8 @@ CAUSES = (
         code="R2",
         sentence="It was emitted while the recipient's first join was on its way, before the room was entered.",
         cure="Enter the room before anything is awaited, ack the join, and hand over what was missed with the ack.",
-        when=f"{GONE} AND {WAITING} AND first_join",
+        # On its way it is until the room is entered, also where the server acks it before that.
+        when=f"first_join AND ({GONE} AND {WAITING} OR {ELSEWHERE} AND entered_later)",
         told="It was {emitted} {before_join}, with the join on its way{inside}.",
     ),
     Cause(
@@ -261,7 +263,7 @@ CAUSES = (
         code="G1",
         sentence="The recipient's connection was down, or not joined again yet, or ended with the message on its way.",
         cure="After every join ask for what came since the last seq that was shown.",
-        when=f"{GONE} OR received_ns IS NULL AND in_flight",
+        when=f"{GONE} OR received_ns IS NULL AND in_flight OR {ELSEWHERE} AND entered_later",
         told="It was {emitted} {when_gone}{rooted}; {back}.",
         habits=("reconnect",),
     ),
@@ -318,7 +320,7 @@ CAUSES = (
         sentence="The recipient was connected and joined all the time, and the message never came.",
         cure="Record a journal on the server (docs/journal.md): it tells what was never emitted from what went to "
         "another room.",
-        when="received_ns IS NULL AND member IS NULL",
+        when="received_ns IS NULL AND (member IS NULL OR untold)",
         told="{recipient} {state} when it was {emitted}, and it never came.",
     ),
     Cause(

@@ -45,8 +45,8 @@ FROM attempts LEFT JOIN heard USING (party, conn)"""
 
 # What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
 # says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given, or, where those
-# say nothing, by what the journal wrote down in the second before; of who has never connected, what the one before ran
-# into where this one got no answer at all.
+# say nothing (every 403 is "Forbidden"), by what the journal wrote down in the second before; of who has never
+# connected, what the one before ran into where this one got no answer at all.
 LINE = """
 CREATE TABLE line AS
 WITH states AS (
@@ -73,9 +73,9 @@ SELECT party, t AS from_ns, lead(t, 1, forever()) OVER by_time AS until_ns, kind
 FROM (
     SELECT attempts.*, ending = 'connect_failed' AND answer IS NULL AND NOT had_connected AS unanswered,
         CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
-            WHEN words ILIKE '%origin%' THEN 'origin'
-            WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|forbidden|not allowed|expired', 'i')
-            THEN 'auth'
+            WHEN regexp_matches(words, 'origin|\\bcors\\b', 'i') THEN 'origin'
+            WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|not allowed|expired', 'i')
+                OR words ILIKE '%forbidden%' AND answer IS DISTINCT FROM 403 THEN 'auth'
             WHEN answer = 403 THEN if(refusals.t >= failed_ns - 1_000_000_000, told, 'handshake')
         END AS ran_into,
         if(ran_into IS NULL, NULL, coalesce(words, 'HTTP ' || answer)) AS with_words
@@ -91,12 +91,13 @@ JOINS = """
 CREATE TABLE joins AS
 WITH answered AS (
     SELECT *, lag(kind) OVER talk AS kind_before, lead(kind) OVER talk AS kind_after, lead(t) OVER talk AS t_after,
-        lead(reason) OVER talk AS words, lead(room) OVER talk AS room_acked
+        lead(reason) OVER talk AS words, lead(room) OVER talk AS room_acked, lead("after") OVER talk AS after_acked
     FROM talk WHERE kind IN ('join_sent', 'joined', 'join_failed')
     WINDOW talk AS (PARTITION BY party, session, conn ORDER BY t, source, "line")
 ),
 sent AS (
-    SELECT party, session, view, conn, t AS sent_ns, "after", coalesce(room_acked, room) AS room,
+    SELECT party, session, view, conn, t AS sent_ns, coalesce("after", if(kind_after = 'joined', after_acked, NULL))
+            AS "after", coalesce(room_acked, room) AS room,
         if(kind_after <> 'join_sent', t_after, NULL) AS answered_ns,
         CASE kind_after WHEN 'joined' THEN 'acked'
             WHEN 'join_failed' THEN if(words ILIKE '%time%out%', 'timeout', 'refused') END AS answer

@@ -70,7 +70,8 @@ SELECT looked_at.mid, line.conn, line.refusal, line.refused_with,
     joins.sent_ns IS NOT NULL AS join_sent,
     coalesce(joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
     rejoins.rejoin_ns, nullif(connections.ended_ns, forever()) AS conn_ended_ns,
-    joins.room AS joined_room, line.kind <> 'connected' OR connections.sid IS NOT NULL AS known_to_journal,
+    joins.room AS joined_room, joins.next_ns AS next_join_ns,
+    line.kind <> 'connected' OR connections.sid IS NOT NULL AS known_to_journal,
     connections.transport, if(freezes.end_ns >= at_ns, (freezes.end_ns - freezes.start_ns) / 1e6, NULL) AS frozen_ms
 FROM looked_at
 LEFT JOIN line ON line.party = looked_at.recipient AND line.from_ns <= looked_at.at_ns

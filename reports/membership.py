@@ -63,8 +63,21 @@ SELECT mid, bool_or(own) AS own, max(t) FILTER (own OR NOT any_own) AS entered_n
     arg_max(room, t) FILTER (own OR NOT any_own) AS room, arg_max(namespace, t) FILTER (own OR NOT any_own) AS namespace
 FROM (SELECT *, bool_or(own) OVER (PARTITION BY mid) AS any_own FROM matched) GROUP BY mid"""
 
+# Whose join was acked before the room was entered, with the message in between.
+ENTERED_LATER = """
+CREATE TABLE entered_later AS
+SELECT DISTINCT mid
+FROM states JOIN looked_at USING (mid)
+JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.conn AND entries.t > looked_at.at_ns
+    AND entries.t < states.next_join_ns
+ANTI JOIN entered USING (mid)
+WHERE conn_state = 'joined' AND NOT absent
+    AND coalesce(entries.session = looked_at.session, entries.room = joined_room, true)"""
+
 # Whose room was the right one once: it is another session's; or the session was escalated after the recipient had
-# entered it, and either its messages had been emitted there until then, or somebody entered the new one since.
+# entered it, and either its messages had been emitted there until then, or somebody entered the new one since. It has
+# not moved where its messages go to the one and to the other by turns, nor where some had gone to the other before (but
+# the server moves it a moment before its customer is told).
 STALE = """
 CREATE TABLE stale_rooms AS
 WITH elsewhere AS (
@@ -72,12 +85,20 @@ WITH elsewhere AS (
     FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room
 ),
 escalations AS (SELECT session, max(t) AS escalated_ns FROM around WHERE kind = 'escalated' GROUP BY session),
-moved AS (FROM elsewhere JOIN escalations USING (session) WHERE escalated_ns > entered_ns)
+emitted AS (
+    SELECT session, room, min(t) AS first_ns, max(t) AS last_ns FROM frames SEMI JOIN elsewhere USING (session)
+    WHERE kind = 'published' GROUP BY session, room
+),
+moved AS (
+    SELECT elsewhere.*, escalated_ns, old.first_ns AS used_ns FROM elsewhere JOIN escalations USING (session)
+    LEFT JOIN emitted AS old ON old.session = elsewhere.session AND old.room = entered_room
+    LEFT JOIN emitted AS new ON new.session = elsewhere.session AND new.room = elsewhere.room
+    WHERE escalated_ns > entered_ns AND coalesce(old.last_ns < new.first_ns, true)
+        AND coalesce(new.first_ns >= escalated_ns - 1_000_000_000, true)
+)
 SELECT mid FROM elsewhere WHERE NOT own
 UNION
-SELECT moved.mid FROM moved JOIN frames
-    ON frames.kind = 'published' AND frames.session = moved.session AND frames.room = entered_room
-    AND frames.t < escalated_ns
+SELECT mid FROM moved WHERE used_ns < escalated_ns
 UNION
 SELECT mid FROM moved JOIN entries
     ON entries.room = moved.room AND entries.party <> recipient AND entries.t > escalated_ns"""
@@ -89,17 +110,23 @@ WITH written AS (
     FROM frames SEMI JOIN states USING (mid) JOIN looked_at USING (mid) JOIN connections USING (sid)
     WHERE frames.kind = 'written' AND connections.party = looked_at.recipient GROUP BY frames.mid
 ),
-listed AS (SELECT DISTINCT mid FROM frames WHERE kind = 'published' AND sids IS NOT NULL)
+listed AS (SELECT DISTINCT mid FROM frames WHERE kind = 'published' AND sids IS NOT NULL),
+kinds AS (
+    SELECT EXISTS (FROM around JOIN connections USING (sid) WHERE around.kind = 'room_entered') AS rooms_told,
+        EXISTS (FROM frames WHERE kind = 'written') AS writes_told
+)
 SELECT states.mid,
     CASE WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
         WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
     coalesce(in_flight, false) AS in_flight, written_ns, not_enqueued, coalesce(upgrading, false) AS upgrading,
-    entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale
-FROM states JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
+    entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
+    entered_later.mid IS NOT NULL AS entered_later,
+    if(member, NOT writes_told, NOT rooms_told) AS untold
+FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
 LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid) LEFT JOIN stale_rooms USING (mid)
-LEFT JOIN listed USING (mid)"""
+LEFT JOIN entered_later USING (mid) LEFT JOIN listed USING (mid)"""
 
-STEPS = (ENTRIES, EMITTED, REFUSED, ENTERED, STALE, MEMBERSHIP)
+STEPS = (ENTRIES, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
 
 
 def create_membership(con: duckdb.DuckDBPyConnection) -> None:

@@ -126,6 +126,10 @@ FACTS = _columns(
      "entered_namespace"),
     ("stale", "BOOLEAN", "", "that room was the session's once, or is another session's", "never",
      "coalesce(stale, false)"),
+    ("entered_later", "BOOLEAN", "", "its join was acked before, and the room entered only after it", "never",
+     "coalesce(entered_later, false)"),
+    ("untold", "BOOLEAN", "", "a journal without room_entered (of who was not there) or written (of who was) tells no "
+     "more", "never", "coalesce(untold, false)"),
     ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "seats.acked_ns"),
     ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",
      "coalesce(ever_joined, false)"),

@@ -90,14 +90,23 @@ def _before_join(row: Row) -> str:
 
 def _when_gone(row: Row) -> str:
     since_ms = row["since_drop_ms"]
+    if _there(row) and row["entered_room"] is None:
+        return f"when the join of {row['recipient']} was acked and the room not entered"
     if since_ms is None:
         return f"when {row['recipient']} {state(row)}"
     when = f"{lasted(abs(since_ms))} {'before' if since_ms < 0 else 'after'} {row['recipient']}'s connection"
     return f"{when} {'ended' if since_ms < 0 else 'had ended'}"
 
 
+def _there(row: Row) -> bool:
+    """Joined, by what it had been told, on a connection that lived on."""
+    return row["since_drop_ms"] is None and row["conn_state"] == "joined"
+
+
 def _back(row: Row) -> str:
     who, after_ms = row["recipient"], row["back_after_ms"]
+    if _there(row):
+        return f"{who}'s connection went on"
     return f"{who} never joined again" if after_ms is None else f"{who} had joined again {lasted(after_ms)} later"
 
 

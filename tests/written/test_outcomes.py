@@ -227,6 +227,18 @@ def not_asked(s: Story) -> None:
     s.expect("a.1", "recovered", "offline")
 
 
+def what_was_asked_for_is_told_with_the_ack_only(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.connects("w", 8)
+    s.saw("w", 8.1, "join_sent", room=s.room, conn=2)
+    s.saw("w", 8.15, "joined", room=s.room, conn=2, after=0, count=0)
+    s.expect("a.0", "lost", "offline", "not_offered")
+
+
 def window(s: Story) -> None:
     s.opens(0)
     s.assumes(1)

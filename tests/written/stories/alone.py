@@ -304,7 +304,34 @@ def back_and_not_joined_when_the_run_ends(book: Book) -> None:
     book.ends = 12
 
 
+def a_journal_that_tells_no_rooms(book: Book) -> None:
+    """Acked, and by the journal not there: where it was instead nobody knows."""
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5, entered=None)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    book.lines["journal-1"] = [line for line in book.lines["journal-1"] if line["kind"] != "room_entered"]
+    s.expect("a.0", "lost", "subscribed_nowhere", "never_back")
+
+
+def a_journal_that_tells_no_writes(book: Book) -> None:
+    """Emitted to a connection over which the next one comes: in a poll that nobody read, or held back, nobody knows."""
+    s = book.story()
+    s.opens(0)
+    s.connects("w", 0.5, transport="polling")
+    s.joins("w", 0.6)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, reaches=False)
+    s.agent_sends("a.1", 7)
+    book.lines["journal-1"] = [line for line in book.lines["journal-1"] if line["kind"] != "written"]
+    s.expect("a.0", "lost", "subscribed_nowhere", "never_back")
+    s.expect("a.1", "live")
+
+
 ALONE: tuple[Callable[[Book], None], ...] = (
+    a_journal_that_tells_no_rooms,
+    a_journal_that_tells_no_writes,
     reconnect_storm,
     back_with_the_first_back_off,
     never_back_after_a_restart,

@@ -43,6 +43,26 @@ def handshake_refused(s: Story) -> None:
     s.expect("a.0", "lost", "handshake_refused", "never_back")
 
 
+def handshake_refused_by_its_name(s: Story) -> None:
+    """Whatever reads a bare 403 may call it Forbidden; that is no word about a token."""
+    s.opens(0)
+    s.assumes(1)
+    s.cannot_connect("w", 2, "Handshake status 403 Forbidden", 403)
+    s.agent_sends("a.0", 5)
+    s.cannot_connect("w", 8, "Forbidden")
+    s.agent_sends("a.1", 9)
+    s.expect("a.0", "lost", "handshake_refused", "never_back")
+    s.expect("a.1", "lost", "auth_refused", "never_back")
+
+
+def origin_refused_by_the_library_of_a_server_in_node(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.cannot_connect("w", 2, "Not allowed by CORS", 500)
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", "origin_refused", "never_back")
+
+
 def origin_refused_by_the_journal(s: Story) -> None:
     s.opens(0)
     s.assumes(1)

@@ -156,6 +156,64 @@ def a_join_acked_but_not_entered(s: Story) -> None:
     s.expect("a.0", "lost", ("not_rejoined", "subscribed_nowhere"), "never_back")
 
 
+def acked_before_the_room_is_entered(s: Story) -> None:
+    """Its first join: the ack says no more than that the server has heard of it."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.joins("w", 3, acked=0.05, entered=1)
+    entered = s.inside.pop("w")
+    s.agent_sends("a.0", 3.5)
+    s.inside["w"] = entered
+    s.agent_sends("a.1", 5)
+    s.expect("a.0", "lost", ("join_race", "subscribed_nowhere"), "never_back")
+    s.expect("a.1", "live")
+
+
+def acked_again_before_the_room_is_entered(s: Story) -> None:
+    """Its rejoin: from the drop until it is in the room it is a gap."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.connects("w", 6)
+    s.joins("w", 6.5, acked=0.05, entered=1)
+    s.inside.pop("w")
+    s.agent_sends("a.0", 7)
+    s.expect("a.0", "lost", ("offline", "subscribed_nowhere"), "never_back")
+
+
+def acked_but_entered_by_the_next_join_only(s: Story) -> None:
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2, entered=None)
+    s.agent_sends("a.0", 5)
+    s.joins("w", 6, offers=["a.0"])
+    s.expect("a.0", "recovered", ("not_rejoined", "subscribed_nowhere"))
+
+
+def malformed_on_one_connection_and_the_other_not_in_the_room_yet(s: Story) -> None:
+    """The page's second connection, then another page's first: what came over the first one was not missed for them."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    first = s.inside["w"]
+    s.connects("w", 3)
+    s.joins("w", 3.1, acked=0.05, entered=1)
+    s.inside["w"] = first
+    s.agent_sends("a.0", 3.5, reaches=False)
+    s.shows("w", "a.0", 3.52, why="shape", conn=1)
+    other = {"view": 2, "conn": 3, "room": s.room}
+    s.saw("w", 5, "connected", sid="third", transport="websocket", view=2, conn=3)
+    s.saw("w", 5.1, "join_sent", after=0, **other)
+    s.saw("w", 5.15, "joined", after=0, count=0, **other)
+    s.agent_sends("a.1", 5.5, reaches=False)
+    s.shows("w", "a.1", 5.52, why="shape", conn=1)
+    s.journal(6, "room_entered", sid="third", room=s.room, session=s.session)
+    s.expect("a.0", "lost", "malformed", "not_offered")
+    s.expect("a.1", "lost", "malformed", "never_back")
+
+
 def room_mismatch(s: Story) -> None:
     s.opens(0)
     s.widget_comes(0.5)
@@ -296,6 +354,34 @@ def an_escalation_and_a_room_that_nobody_ever_entered(s: Story) -> None:
     s.saw("w", 1, "escalated")
     s.assumes(2)
     s.agent_sends("a.0", 5, room=s.session)
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def a_session_that_uses_two_rooms_by_turns(s: Story) -> None:
+    """What the agent says goes to one room, what the customer says to the other, before and after the escalation."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.widget_sends("w.0", 2)
+    s.saw("w", 3, "escalated")
+    s.agent_sends("a.0", 5, room=s.session)
+    s.widget_sends("w.1", 6)
+    s.expect("w.0", "live")
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+    s.expect("w.1", "live")
+
+
+def a_room_that_was_used_before_the_escalation(s: Story) -> None:
+    """The session was there all the time, and the agent entered it; the widget was never in it."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.widget_sends("w.0", 2, room=s.session)
+    s.saw("w", 5, "escalated")
+    s.assumes(6, joins=False)
+    s.reads_history("a", 6.1, ["w.0"])
+    s.joins("a", 6.2, room=s.session)
+    s.agent_sends("a.0", 8, room=s.session, there=["a"])
+    s.expect("w.0", "live")
     s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
