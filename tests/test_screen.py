@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.swarm.message import Message, Reader, text_of
+from loadtests.swarm.message import Message, Reader, mid_within, text_of
 from loadtests.swarm.screen import Screen
 from loadtests.target_file import load
 
@@ -71,6 +71,13 @@ def test_any_payload_is_read_as_something(raw: Any) -> None:
         assert value is None or isinstance(value, str)
     assert read.seq is None or 0 <= read.seq < 2**63
     Screen("s1").show(read)
+
+
+def test_a_message_is_known_by_its_text_wherever_that_stands() -> None:
+    text = text_of("r:0.a.0", 5)
+    assert READER.read({"v": 2, "entry": {"html": [text]}}).mid is None
+    assert mid_within({"v": 2, "entry": {"html": [f"<p>{text}</p>"]}}) == "r:0.a.0"
+    assert mid_within({"v": 2}) is None
 
 
 def test_each_message_once() -> None:

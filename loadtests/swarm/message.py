@@ -35,6 +35,12 @@ def text_of(mid: str, due_ns: int, words: str = "Hello.") -> str:
     return f"{words} [{mid} {due_ns}]"
 
 
+def mid_within(payload: Any) -> str | None:
+    """The mid of the text that stands anywhere in it: a message is known where none of its fields is in its place."""
+    token = TOKEN.search(str(payload))
+    return token[1] if token else None
+
+
 class Reader:
     """Reads messages by a target's field names."""
 

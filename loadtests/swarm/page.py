@@ -12,7 +12,7 @@ import orjson
 
 from loadtests.swarm.backoff import Backoff
 from loadtests.swarm.client import Client
-from loadtests.swarm.message import Message
+from loadtests.swarm.message import Message, mid_within
 from loadtests.swarm.screen import NOTHING, Mark, Screen
 from loadtests.swarm.seat import Pane, Seat
 
@@ -128,7 +128,7 @@ class Page:
             self._joins.pop(0)(arguments, None)
             return
         via = "live" if self._is_up else "replay"  # what comes before the answer to CONNECT was not emitted just now
-        raw = self._talk.live(payload) if name == self._message_event else payload
+        raw = self._talk.live(payload)
         message = self._received(raw, payload, via, event=name, size=size)
         handlers = self._handlers if name == self._message_event else 0
         for _ in range(handlers):
@@ -286,6 +286,8 @@ class Page:
     ) -> Message:
         """`session`: whose it is, where the message does not say."""
         message = self._talk.reader.read(raw if raw is not None else payload)
+        if message.mid is None and event in (None, self._message_event):
+            message = message._replace(mid=mid_within(payload))
         if not self._talk.reader.names_session:
             message = message._replace(session=session or self.party.session_of(message.mid))
         mid, number, seq, session, *_ = message
