@@ -47,20 +47,26 @@ def seal(folder: Path) -> Sealed:
 
 def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], sealed_to: Path, draft: Path) -> Sealed:
     before, known = _sealed_before(con, folder, sealed_to)
-    new = [file for file in files if file.stem not in known]
-    counts = before
+    # A journal that is put there again takes the place of the one before; the swarm's own are written once.
+    new = [file for file in files if file.stem not in known or file.stem.startswith("journal")]
+    counts, unread = before, _unread(folder)
     if new or not sealed_to.exists():
         fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
         con.execute(f"CREATE TABLE evidence ({fields})")
         if known:
-            con.execute(f"INSERT INTO evidence FROM read_parquet({_quoted(sealed_to)})")
+            again = ", ".join(_quoted(file.stem) for file in new if file.stem in known)
+            others = f" WHERE source NOT IN ({again})" if again else ""
+            con.execute(f"INSERT INTO evidence FROM read_parquet({_quoted(sealed_to)}){others}")
+            counts = _without(con, before, known & {file.stem for file in new}, unread)
         for file in new:
-            counts = _take_in(con, file, counts)
+            taken = _take_in(con, file, counts)
+            unread[file.stem] = taken.garbage - counts.garbage
+            counts = taken
         con.execute(
             f"COPY (FROM evidence ORDER BY t, source, line) TO {_quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
         )
         if (folder / "run.json").exists():
-            run_json.update(folder, sealed=asdict(counts))
+            run_json.update(folder, sealed=asdict(counts), unread={name: n for name, n in unread.items() if n})
         draft.replace(sealed_to)
     for file in files:
         file.unlink()
@@ -76,6 +82,21 @@ def _sealed_before(con: duckdb.DuckDBPyConnection, folder: Path, sealed_to: Path
     sources = {str(source) for source, _ in found} | set(said.get("sources", ()))
     events = sum(int(count) for _, count in found)
     return Sealed(events, said.get("garbage", 0), said.get("truncated", 0), tuple(sorted(sources))), frozenset(sources)
+
+
+def _unread(folder: Path) -> dict[str, int]:
+    """How many lines of each file were garbage, as far as there were any."""
+    return dict(run_json.read_info(folder).get("unread") or {}) if (folder / "run.json").exists() else {}
+
+
+def _without(con: duckdb.DuckDBPyConnection, counts: Sealed, again: frozenset[str], unread: dict[str, int]) -> Sealed:
+    """The counts of what `evidence` holds, without those files that are taken in again."""
+    events = con.execute("SELECT count(*) FROM evidence").fetchone()
+    assert events is not None
+    garbage = counts.garbage - sum(unread.pop(name, 0) for name in again)
+    return Sealed(
+        int(events[0]), garbage, counts.truncated, tuple(name for name in counts.sources if name not in again)
+    )
 
 
 def _take_in(con: duckdb.DuckDBPyConnection, file: Path, counts: Sealed) -> Sealed:

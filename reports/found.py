@@ -12,6 +12,7 @@ from loadtests.target import Client
 from reports import telling
 from reports.outcomes import NOT_ACCEPTED, NOT_OWED, UNJUDGED
 from reports.violations import ATTRIBUTIONS, Attribution
+from reports.words import plural
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -78,6 +79,23 @@ def made(ledger: "Ledger") -> list[Made]:
             by = next(each for each in ATTRIBUTIONS[violation] if each.name == name)
             found.append(Made(violation, n, by, _declared(ledger, by.habits)))
     return found
+
+
+def doubts(ledger: "Ledger") -> list[str]:
+    """What speaks against the evidence itself, and so against what is named by it."""
+    told, unread, rows = [], ledger.run.info.get("unread") or {}, ledger.deliveries
+    if ledger.contradictions:
+        sample = rows.loc[rows["contradicted"], "mid"].iloc[0]
+        told.append(
+            f"The server's journal contradicts what was seen of {plural(ledger.contradictions, 'message')}, e.g. "
+            f"{sample}: it has holes, or another clock, and causes that rest on it may be wrong (docs/journal.md)."
+        )
+    for source, n in unread.items():
+        told.append(
+            f"{plural(n, 'line')} of {source} {'is no event and was' if n == 1 else 'are no events and were'} "
+            "left out (docs/events.md)."
+        )
+    return told
 
 
 def _declared(ledger: "Ledger", habits: tuple[str, ...]) -> str:

@@ -22,6 +22,7 @@ from loadtests.run_json import promised
 from reports.causes import missed_because, not_recovered_because
 from reports.counters import contradictions, count
 from reports.facts import create_facts, kinds_of
+from reports.journal import refuse
 from reports.outcomes import JUDGED
 from reports.schema import LEDGER
 from reports.violations import VIOLATIONS, attributed
@@ -117,8 +118,10 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
             f"COPY ({_caused()}) TO {_quoted(draft)} "
             f"(FORMAT parquet, COMPRESSION lz4_raw, DICTIONARY_SIZE_LIMIT 1000, KV_METADATA {{made_of: '{made_of}'}})"
         )
-        con.execute("DROP TABLE mids; DROP TABLE shown")  # as long, and looked at no more
         con.execute(f"CREATE VIEW caused AS FROM read_parquet({_quoted(draft)})")
+        if journal:
+            refuse(con, run)
+        con.execute("DROP TABLE mids; DROP TABLE shown")  # as long, and looked at no more
         counters, contradicted = count(con, run.info), contradictions(con)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
         counts = {"made_of": made_of, "counters": counters, "attributed": made_by, "contradictions": contradicted}

@@ -48,6 +48,7 @@ def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes]) -> s
             missed=found.missed(ledger),
             not_recovered=found.not_recovered(ledger),
             made=found.made(ledger),
+            doubts=found.doubts(ledger),
             figures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
             least=summary.unavoidable_miss,
             latencies=words.LATENCIES,

@@ -5,6 +5,8 @@
 
 from dataclasses import dataclass
 
+from reports.journal import CONTRADICTED
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -205,7 +207,7 @@ LEDGER = _columns(
      "if(journal_speaks, 'journal', 'swarm')"),
     ("seen", "BOOLEAN", "", "there was a sign of it at the recipient", "never", "seen_ns IS NOT NULL"),
     ("contradicted", "BOOLEAN", "", "the journal says that what the swarm saw of it cannot have been", "never",
-     "journal_speaks AND (received_ns IS NOT NULL AND published_ns IS NULL OR in_audit AND stored_ns IS NULL)"),
+     CONTRADICTED),
     ("unshown_until_ns", "BIGINT", "ns", "until when its recipient was watched and did not show it", "nobody knows",
      "nullif(least(coalesce(kept_ns, forever()), coalesce(left_ns, withdrawn_ns, watched_ns, forever())), forever())"),
 )  # fmt: skip

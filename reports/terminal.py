@@ -48,6 +48,8 @@ def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None
     for each in found.made(ledger):
         title = f"{each.n:>6,}  {each.violation}: {each.by.name} ({each.by.whose})"
         _print_cause(title, each.by, each.declared, console)
+    for doubt in found.doubts(ledger):
+        console.print(f"\n{escape(doubt)}", highlight=False)
     for table in (_parties(summary), _rig(summary)):
         console.print("", table, sep="\n", highlight=False)
     for sample in list(summary.samples.values())[:1]:

@@ -65,6 +65,9 @@ tell another story. The other kinds may be missing, and what they are good for w
    that holds until its last line; from there to the next `server_started` its silence proves nothing. Write something
    twice a second, such as `loop_lag`, so that the last line tells when that was.
 8. No tokens and no texts.
+9. **One that cannot be believed is refused**, exit 2: of another run, by another clock, without `stored` or
+   `published`, or without a line that can be read. Put the right one into `events/` again under its name, or an empty
+   one to read the run without it. Where it only has holes, the report counts the messages that it contradicts.
 
 In Node.js:
 

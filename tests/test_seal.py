@@ -55,6 +55,21 @@ def test_the_lines_go_and_run_json_keeps_the_counts(folder):
     assert seal(folder) == sealed
 
 
+def test_a_journal_that_is_put_there_again_takes_the_place_of_the_one_before(folder):
+    write(folder, "swarm-1", GOOD + b"garbage\n")
+    write(folder, "journal-1", b'no event\n{"t": 1, "kind": "loop_lag"}\n{"t": 2, "kind": "loop_lag"}\n')
+    assert seal(folder) == Sealed(3, 2, 0, ("journal-1", "swarm-1"))
+    assert json.loads((folder / "run.json").read_text())["unread"] == {"journal-1": 1, "swarm-1": 1}
+    write(folder, "journal-1", b'{"t": 7, "kind": "loop_lag"}\n')
+    write(folder, "swarm-1", GOOD)
+    assert seal(folder) == Sealed(2, 1, 0, ("swarm-1", "journal-1"))
+    assert rows(folder, "source, t") == [("swarm-1", 5), ("journal-1", 7)]
+    assert json.loads((folder / "run.json").read_text())["unread"] == {"swarm-1": 1}
+    write(folder, "journal-1", b"")
+    assert seal(folder) == Sealed(1, 1, 0, ("swarm-1", "journal-1"))
+    assert rows(folder, "source, t") == [("swarm-1", 5)]
+
+
 @pytest.mark.parametrize(
     "line",
     [
