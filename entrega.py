@@ -179,7 +179,11 @@ def _nothing_came_of_it(summary: "Summary") -> str:
         return "no session came so far that anybody spoke"
     if summary.parties.asked and not summary.parties.connected:
         return "nobody got a connection"
-    return "no message was accepted" if summary.sent and not summary.accepted else ""
+    if not summary.sent:
+        return "nothing was sent"
+    if not summary.accepted:
+        return "no message was accepted"
+    return "" if summary.owed else "no agent took a session, so that nothing was owed to anybody"
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})

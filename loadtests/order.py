@@ -85,6 +85,8 @@ def _in_ratio(scenario: str, changes: Mapping[str, Any], users: int | None) -> d
     """-u counts both: widgets and agents in the scenario's ratio, at least one of each."""
     if users is None:
         return dict(changes)
+    if {"widgets", "agents"} & changes.keys():
+        raise BadInput("-u says how many widgets and agents there are together, others how many of each; leave one out")
     if users < 2:
         raise BadInput("-u counts widgets and agents together; it must be at least 2")
     base = scenarios.load(scenario, changes)
