@@ -42,7 +42,7 @@ def refuse(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
         return
     (found,) = con.execute(BELIEVED).df().to_dict("records")
     if found["accepted"] >= ENOUGH and not found["named"] and found["stored"] + found["published"]:
-        raise _refused(run, written, "it tells of messages, and none of them is of this run")
+        raise _refused(run, written, "it tells of messages, and by mid, id or number none is of this run")
     of = f"of {found['known']} messages that both speak of"
     if found["strange"] >= max(ENOUGH, found["named"] / 2):
         why = f"by its clock {found['strange']} {of} were emitted before they were sent or after they had come; `t` is "

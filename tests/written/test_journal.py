@@ -56,7 +56,7 @@ def of_another_run(lines: Lines) -> Lines:
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (of_another_run, "none of them is of this run"),
+        (of_another_run, "none is of this run"),
         (moved(100 * SECOND), "CLOCK_MONOTONIC"),
         (moved(-100 * SECOND), "CLOCK_MONOTONIC"),
         (moved(SECOND // 5), "CLOCK_MONOTONIC"),
