@@ -247,9 +247,10 @@ def _explanations(row: Mapping[str, Any], states: Mapping[str, str]) -> list[str
 
 
 def _that_moment(row: Mapping[str, Any], states: Mapping[str, str]) -> str:
-    """Who was where when it was emitted."""
+    """Who was where when it was emitted; or, by the journal never, when it should have been."""
+    emitted = "to be emitted" if row["evidence"] == "journal" and row["published_ns"] is None else "emitted"
     sender = SENDERS[states[steps.lane({"party": row["sender"]})]]
-    said = f"When it was emitted, {row['recipient']} {telling.state(row)}, and {row['sender']} {sender}"
+    said = f"When it was {emitted}, {row['recipient']} {telling.state(row)}, and {row['sender']} {sender}"
     if row["members"] is not None:
         said += f"; {plural(row['members'], 'connection')} in {row['room'] or 'the room'}"
     offset_ms = row["join_offset_ms"]

@@ -96,6 +96,20 @@ def test_without_a_journal_the_server_s_stages_are_not_called_missing(ledgers: d
     assert not [what for what in kinds(found) if what.startswith(("stored", "emitted"))]
 
 
+def test_what_was_never_emitted_is_not_said_to_have_been(tmp_path: Path) -> None:
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 2, published=None)
+    s.agent_sends("a.1", 3)
+    found = trace(read(book, tmp_path / "written")["journal"], "0.a.0")
+    assert found.missing == "published"
+    assert found.explanations[0].startswith("When it was to be emitted, widget-0 was joined")
+    assert "never emitted it" in found.explanations[1]
+
+
 def test_messages_that_never_got_so_far(ledgers: dict[str, Ledger]) -> None:
     refused, unsent = trace(ledgers["journal"], "0.a.2"), trace(ledgers["journal"], "0.a.4")
     assert refused.missing == "accepted"
