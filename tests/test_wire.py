@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from websockets.sync.server import ServerConnection
 
 from tests import server_process
-from tests.played import until
+from tests.played import WITHIN_S, until
 from tests.players import Player, Players, connect, emit, hurt, playing, swarms
 from tests.server_client import Party, Rest
+from tests.talking import CONNECTED, OPEN, speaking
 
 PING_INTERVAL_S, PING_TIMEOUT_S = 1.0, 1.0
 NOTICED_S = PING_INTERVAL_S + PING_TIMEOUT_S
@@ -153,6 +155,27 @@ def test_a_slow_reader_gets_all_late_and_then_catches_up(talk: Talk) -> None:
     assert late_s[-1] < 1.5 + BUSY_S
     talk.says("r:0.w.4")
     talk.hears("r:0.w.4")
+
+
+def test_who_read_slowly_reads_as_fast_as_before_then(clients: Players) -> None:
+    """What its kernel takes ahead is made small for it, and must not stay so: that is 50 kB a second at best."""
+
+    def tells_much(connection: ServerConnection) -> None:
+        connection.send(OPEN % (60_000, 60_000))
+        connection.recv(WITHIN_S)
+        connection.send(CONNECTED)
+        connection.recv(WITHIN_S)  # what it asks when it reads slowly
+        connection.send(f'42["much","{"x" * 5_000_000}"]')
+        for _ in connection:
+            pass
+
+    with speaking(tells_much) as url:
+        client = clients.client(url)
+        client.do(connect())
+        client.hear("connected")
+        client.do(hurt("slow", bytes_per_s=500, for_s=0.5), emit("more"))
+        assert len(client.hear("event", event="much")["args"][0]) == 5_000_000
+        client.ask("close")
 
 
 def test_a_frozen_page_runs_no_timer_and_reads_what_came_when_it_thaws(talk: Talk) -> None:

@@ -7,6 +7,7 @@ must not block. That is a system call and a few microseconds a message, and no s
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -35,8 +36,8 @@ class Link:
     """One TCP connection, plain or TLS."""
 
     __slots__ = (
-        "_arrived", "_at_once", "_closed", "_deaf", "_ended", "_mute", "_owner", "_reading", "_sipping", "_sock",
-        "_tls", "_unsent", "_writing", "boxes",
+        "_arrived", "_at_once", "_buffer", "_closed", "_deaf", "_ended", "_mute", "_owner", "_reading", "_sipping",
+        "_sock", "_tls", "_unsent", "_writing", "boxes",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, tls: Tls | None, owner: Owner) -> None:
@@ -47,6 +48,7 @@ class Link:
         self._sipping: Any = None  # made for a slow reader
         self._writing: Any = None  # made when the kernel takes no more
         self._at_once = CHUNK
+        self._buffer = 0  # what the kernel's was before it was made small
         self._unsent = bytearray()
         self._closed = self._deaf = self._mute = False
         self.boxes: tuple[Callable[[bytes], bytes], ...] = ()  # on the way: what comes goes through each
@@ -126,11 +128,21 @@ class Link:
         _stop(self._sipping)
         self._sipping = None
         if at_once == CHUNK:
+            if self._buffer:
+                self._widen()
             self._reading.start(self._readable)
         elif at_once:
+            self._buffer = self._buffer or self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
             self._sipping = gevent.get_hub().loop.timer(SIP_S, SIP_S)
             self._sipping.start(self._readable)
+
+    def _widen(self) -> None:
+        """Linux keeps the window of a buffer that was small and full, unless it is told a wider one as well."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._buffer)
+        if sys.platform == "linux":
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, self._buffer)
+        self._buffer = 0
 
     # -- what the kernel tells
 
