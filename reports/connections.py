@@ -181,7 +181,7 @@ deaths AS (
     JOIN firsts ON firsts.party = absences.party AND firsts.begun_ns <= outages.end_ns
     GROUP BY ALL
 )
-SELECT absences.*, lead(start_ns, 1, forever()) OVER (PARTITION BY party, session ORDER BY start_ns) AS next_ns,
+SELECT absences.*, lag(end_ns, 1, -forever()) OVER (PARTITION BY party, session ORDER BY start_ns) AS before_ns,
     coalesce(join_refused, false) AS join_refused, coalesce(join_timeouts, 0) AS join_timeouts,
     dead_ns, ready_ns, if(began_it, 'server_restarted', ended_by) AS root, cause_ms
 FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)

@@ -1,7 +1,7 @@
 """facts: one row per planned message, its stages and the state of its recipient when it was published.
 
 The columns (reports.schema.FACTS) are all that outcomes and causes may look at. The moment of publishing is the
-journal's; where there is none, it lies somewhere between sent and answered, and any absence of the recipient within
+journal's; where there is none, it lies somewhere between sent and answered, and the recipient's first absence within
 counts. Everything is a set operation over the whole run: hash joins, ASOF joins, window functions.
 """
 
@@ -45,8 +45,8 @@ SELECT told.*,
 FROM told
 LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.counts_from_ns + horizon_ns()
     AND told.counts_from_ns + horizon_ns() <= faults.next_ns
-LEFT JOIN gaps ON gaps.party = told.recipient AND gaps.session = told.session AND gaps.start_ns <= told.hi_ns
-    AND told.hi_ns < gaps.next_ns AND told.lo_ns < gaps.end_ns"""
+LEFT JOIN gaps ON gaps.party = told.recipient AND gaps.session = told.session AND gaps.before_ns <= told.lo_ns
+    AND told.lo_ns < gaps.end_ns AND gaps.start_ns <= told.hi_ns"""
 
 # The few that are looked at more closely: those whose recipient was absent, and those that were missed.
 LOOKED_AT = """

@@ -182,11 +182,12 @@ FREEZES = """
 CREATE TABLE freezes AS
 SELECT party, since_ns AS start_ns, max(t) AS end_ns FROM around WHERE kind = 'frozen' AND since_ns < t GROUP BY ALL"""
 
-# When the server's loop stood still for longer than it waits for a pong, by its journal.
+# When the server's loop stood still for longer than it waits for a pong, by its journal; what it measures begins some
+# time after it stood still.
 STALLS = """
 CREATE TABLE stalls AS
 SELECT t - CAST(lag_ms * 1e6 AS BIGINT) AS start_ns, max(t) AS end_ns
-FROM around WHERE kind = 'loop_lag' AND lag_ms * 1e6 > ping_timeout_ns() GROUP BY ALL"""
+FROM around WHERE kind = 'loop_lag' AND lag_ms * 1e6 > 0.95 * ping_timeout_ns() GROUP BY ALL"""
 
 STEPS = (
     AROUND,

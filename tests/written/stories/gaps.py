@@ -273,6 +273,19 @@ def a_first_join_that_is_slow_and_a_page_that_stands_still(s: Story) -> None:
     s.expect("a.0", "recovered", "join_race")
 
 
+def away_again_before_its_sender_was_told(s: Story) -> None:
+    """What the first join after the half-open path handed over was not lost to what came afterwards."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 12, reaches=False, answered=4)
+    s.drops("w", 14, last_frame=4.9, reason="ping timeout")
+    s.widget_comes(15, offers=["a.0"])
+    s.drops("w", 15.9, last_frame=15.2)
+    s.widget_comes(18, after=1)
+    s.expect("a.0", "recovered", ("half_open", "gone_silent"))
+
+
 def down_when_it_was_in_a_stale_room(s: Story) -> None:
     s.opens(0)
     s.widget_comes(0.5)
