@@ -261,8 +261,8 @@ def test_users_are_shared_out_in_the_scenarios_ratio() -> None:
     for users, parties in ((2, (1, 1)), (11, (10, 1)), (44, (40, 4))):
         ordered = order("steady", {"arrivals_per_s": 100}, users=users).scenario
         assert (ordered.widgets, ordered.agents) == parties
-    ordered = order("steady", {"widgets": 60, "agents": 6, "arrivals_per_s": 100}, users=11).scenario
-    assert (ordered.widgets, ordered.agents) == (10, 1)
+    with pytest.raises(BadInput, match="leave one out"):
+        order("steady", {"agents": 6, "arrivals_per_s": 100}, users=11)
 
 
 @pytest.mark.parametrize("line", ['agent = "agent"', 'event_agent = "session.agent"', r"\[transfer\]\npath = .*"])
