@@ -7,7 +7,7 @@ where a message was its last frame and had come later than that.
 
 ended_by          the cause it is the beginning of; null: nothing is known but that it ended
 kicked            the server disconnected it (a Socket.IO DISCONNECT)
-frozen            its page stood still, and nothing came over it afterwards
+frozen            its page stood still, and nothing came over it afterwards; it had not been silent before
 server_stalled    it went silent, and had not been given up, as the server's loop stood still for longer than it waits
                   for a pong
 half_open         it was silent for as long as a dead path takes to be noticed, to its client, or before that to the
@@ -86,6 +86,7 @@ CREATE TABLE endings AS
 SELECT silences.party, silences.conn,
     CASE WHEN silences.reason ILIKE '%server disconnect%' OR left_reason = 'server disconnect' THEN 'kicked'
         WHEN freezes.end_ns >= greatest(seen_ns - least(1_000_000_000, 0.5 * ping_interval_ns()), connected_ns)
+            AND freezes.start_ns <= seen_ns + 1.1 * ping_interval_ns()
         THEN 'frozen'
         WHEN dead AND coalesce(left_ns > stalls.start_ns, true)
             AND seen_ns BETWEEN stalls.start_ns - 1.1 * ping_interval_ns() AND stalls.start_ns + 1_000_000_000

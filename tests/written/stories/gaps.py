@@ -207,6 +207,18 @@ def a_freeze_that_the_connection_outlived(s: Story) -> None:
     s.expect("a.2", "recovered", "offline")
 
 
+def frozen_when_its_path_was_dead_already(s: Story) -> None:
+    """The path dies at 5 s, the server notices at 14 s, and the page, which stood still by then, when it wakes."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 6, reaches=False)
+    s.freezes("w", 12, 8)
+    s.drops("w", 20, last_frame=5, noticed=-6, heard=5, reason="ping timeout")
+    s.widget_comes(21, offers=["a.0"])
+    s.expect("a.0", "recovered", ("half_open", "gone_silent"))
+
+
 def frozen_before_there_was_the_connection(s: Story) -> None:
     s.opens(0)
     s.widget_comes(0.5)
