@@ -79,7 +79,7 @@ def measure() -> dict[str, float]:
             measured |= {f"{name}_{size}": value for name, value in json.loads(done.stdout).items()}
             if size == SEALED:
                 measured[f"seal_s_{size}"] = _seal(Path(folder))
-    first, last = SIZES
+    first, *_, last = SIZES
     growth = measured[f"ledger_s_{last}"] / measured[f"ledger_s_{first}"]
     return {**measured, "exponent": math.log(growth) / math.log(SIZES[last] / SIZES[first])}
 
