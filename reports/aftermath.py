@@ -2,12 +2,13 @@
 
 import duckdb
 
-# What became of the lost ones: the first join ack, whether anything asked from before their seq, whether a reply held
+# What became of the lost ones, from when they may have been emitted on (those that came live: from the answer): the first join ack, whether anything asked from before their seq, whether a reply held
 # others that had been missed; and when, in the absence in which it was missed, the history had been read before it.
 RECOVERY = """
 CREATE TABLE recovery AS
 WITH lacking AS (
-    SELECT mid, recipient, session, seq, hi_ns, at_ns, gap_start_ns, horizon_ns
+    SELECT mid, recipient, session, seq, hi_ns, at_ns, if(received_ns IS NULL, at_ns, hi_ns) AS since_ns,
+        gap_start_ns, horizon_ns
     FROM looked_at WHERE kept_ns IS NULL OR kept_ns > horizon_ns
 ),
 fetches AS (
@@ -21,7 +22,7 @@ asks AS (
 came AS (
     SELECT mid, bool_or(joined) AS joined, bool_or("after" < coalesce(seq, forever())) AS asked
     FROM lacking JOIN asks ON asks.party = recipient AND asks.session = lacking.session
-        AND asks.t > hi_ns AND asks.t <= horizon_ns
+        AND asks.t > since_ns AND asks.t <= horizon_ns
     GROUP BY mid
 ),
 handed_over AS (

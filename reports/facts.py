@@ -52,7 +52,7 @@ LEFT JOIN gaps ON gaps.party = told.recipient AND gaps.session = told.session AN
 LOOKED_AT = """
 CREATE TABLE looked_at AS
 SELECT mid, recipient, letter, session, seq, room, members, hi_ns, at_ns, absent, gap_start_ns, horizon_ns,
-    kept_ns, live_ns
+    received_ns, kept_ns, live_ns
 FROM moments WHERE absent OR live_ns IS NULL OR kept_ns > horizon_ns"""
 
 # What the recipient's connection was doing at that moment.
