@@ -3,8 +3,8 @@
 import duckdb
 
 # What became of the lost ones, from when they may have been emitted on (where a frame of it came: from the answer on):
-# the first join ack, whether anything asked from before their seq, whether a reply held others that had been missed; and
-# when, in the absence in which it was missed, the history had been read before it.
+# the first join ack, whether anything asked from before their seq, whether a reply held others that had been missed;
+# and when, in the absence in which it was missed, the history had been read before it.
 RECOVERY = """
 CREATE TABLE recovery AS
 WITH lacking AS (
