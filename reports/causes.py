@@ -118,8 +118,8 @@ CAUSES = (
         cure="Join in every `connect`, not once when the page loads; or let the server join from the token.",
         when=f"{GONE} AND conn_state = 'connected_unjoined' AND join_sent AND (rejoin_ns > horizon_ns"
         " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
-        f" OR journal_speaks AND {ELSEWHERE} AND conn_state = 'joined' AND entered_room IS NULL"
-        " AND NOT entered_later",
+        f" OR {ELSEWHERE} AND conn_state = 'joined' AND entered_room IS NULL"
+        " AND NOT entered_later AND NOT untold",
         told="It was {emitted} {when_gone}; {recipient} was connected again and not in the room again{inside}.",
         habits=("rejoin",),
     ),
@@ -292,7 +292,7 @@ CAUSES = (
         code="R7",
         sentence="It was emitted in one namespace while the recipient was in another.",
         cure="Use one namespace for the product, on both sides.",
-        when=f"{ELSEWHERE} AND coalesce(namespace, '/') <> coalesce(entered_namespace, '/')",
+        when=f"{ELSEWHERE} AND NOT untold AND coalesce(namespace, '/') <> coalesce(entered_namespace, '/')",
         told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of another.",
         group="subscribed_nowhere",
         needs="journal",

@@ -12,7 +12,7 @@ server_stalled    it went silent, and had not been given up, as the server's loo
                   for a pong
 half_open         it was silent for as long as a dead path takes to be noticed, to its client, or before that to the
                   server; and no stall was to blame
-gone_silent       one of those two; without a journal nobody knows which
+gone_silent       one of those two; without a journal, where it lacks lines or never writes loop_lag, nobody knows which
 slow_consumer     its last message came more than a second late, or much was queued for it; or that message came late,
                   and then its pings were missed although other frames came: they were stuck behind these
 idle_timeout      it was closed after the same silence again and again, and so were at least half of those that were, as
@@ -91,7 +91,7 @@ SELECT silences.party, silences.conn,
         WHEN dead AND coalesce(left_ns > stalls.start_ns, true)
             AND seen_ns BETWEEN stalls.start_ns - 1.1 * ping_interval_ns() AND stalls.start_ns + 1_000_000_000
         THEN 'server_stalled'
-        WHEN dead THEN if(journal, 'half_open', 'gone_silent')
+        WHEN dead THEN if(stalls_told AND NOT torn, 'half_open', 'gone_silent')
         WHEN late_ms >= {SLOW_MS} OR depth >= {DEEP} OR behind THEN 'slow_consumer'
         WHEN idle.conn IS NOT NULL THEN 'idle_timeout' END AS ended_by,
     CASE ended_by WHEN 'frozen' THEN (freezes.end_ns - freezes.start_ns) / 1e6
@@ -106,9 +106,10 @@ FROM (
     SELECT silences.*, depth, left_by.reason AS left_reason, left_ns, emitted_ns, read_ns, late_ms,
         silent OR coalesce(left_ns <= ended_ns + {IN_FLIGHT_NS}
             AND unheard_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns()), false) AS dead,
-        pings_missed AND NOT silent AND late_ms >= {LATE_MS} AS behind
+        pings_missed AND NOT silent AND late_ms >= {LATE_MS} AS behind,
+        EXISTS (FROM holes WHERE holes.start_ns < ended_ns AND holes.end_ns > seen_ns) AS torn
     FROM silences LEFT JOIN left_by USING (sid) LEFT JOIN carried USING (party, conn)
-) AS silences CROSS JOIN (SELECT count(*) > 0 AS journal FROM boots)
+) AS silences CROSS JOIN (SELECT EXISTS (FROM around WHERE kind = 'loop_lag') AS stalls_told)
 LEFT JOIN idle USING (party, conn)
 ASOF LEFT JOIN freezes ON freezes.party = silences.party AND freezes.start_ns <= silences.ended_ns
 ASOF LEFT JOIN stalls ON stalls.start_ns <= silences.ended_ns"""

@@ -21,6 +21,12 @@ from reports.witnesses import create_witnesses
 # Of a run whose run.json does not say them, as one that was written by hand.
 ASSUMED = {"ping_interval_s": 5.0, "ping_timeout_s": 4.0, "backoff_s": 1.0}
 
+# Those whose missing lines may be among those that the journal lacks.
+HIDDEN = """
+CREATE TABLE hidden AS
+SELECT DISTINCT n FROM messages JOIN holes ON start_ns < answered_ns + late_after_ns() AND end_ns > sent_ns
+WHERE stored_ns IS NULL OR published_ns IS NULL"""
+
 # The moment of publishing [lo_ns, hi_ns], how long the message may take, and the recipient's absence at that moment.
 # The journal speaks of a message that it shows published, or that the server outlived. What lasts until the next of its
 # kind is found by its span, in a hash join: an ASOF join would sort all messages, and each has few to choose from.
@@ -28,11 +34,12 @@ MOMENTS = """
 CREATE VIEW moments AS
 WITH told AS (
     SELECT messages.*, shown.* EXCLUDE (n),
-        coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns, false) AS journal_speaks,
+        hidden.n IS NOT NULL AS torn,
+        coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns AND NOT torn, false) AS journal_speaks,
         coalesce(published_ns, sent_ns) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
-    FROM messages LEFT JOIN shown USING (n) LEFT JOIN boots
+    FROM messages LEFT JOIN shown USING (n) LEFT JOIN hidden USING (n) LEFT JOIN boots
         ON boots.start_ns <= coalesce(stored_ns, sent_ns) AND coalesce(stored_ns, sent_ns) < boots.next_ns
 )
 SELECT told.*,
@@ -117,6 +124,7 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
     create_endings(con)
     create_absences(con)
     create_sightings(con)
+    con.execute(HIDDEN)
     con.execute(MOMENTS)
     con.execute(LOOKED_AT)
     con.execute(STATES)

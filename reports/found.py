@@ -83,7 +83,7 @@ def made(ledger: "Ledger") -> list[Made]:
 
 def doubts(ledger: "Ledger") -> list[str]:
     """What speaks against the evidence itself, and so against what is named by it."""
-    told, unread, rows = [], ledger.run.info.get("unread") or {}, ledger.deliveries
+    told, unread, rows = [*ledger.doubts], ledger.run.info.get("unread") or {}, ledger.deliveries
     if ledger.contradictions:
         sample = rows.loc[rows["contradicted"], "mid"].iloc[0]
         told.append(

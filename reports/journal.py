@@ -53,6 +53,27 @@ def refuse(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
         raise _refused(run, written, f"it contradicts what was seen {found['contradicted']} times {of}: {why}")
 
 
+def doubts(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """What the journal lacks, where it can be told, in a sentence each."""
+    (missing, times), *_ = con.execute("SELECT sum(missing), count(*) FROM holes").fetchall()
+    told = []
+    if missing:
+        told.append(
+            f"The server's journal lacks {missing:,} of its numbered lines (in {times:,} "
+            f"{'place' if times == 1 else 'places'}): what it does not show of that time counts as not known "
+            "(docs/journal.md)."
+        )
+    ended = con.execute("""
+        SELECT source, round((SELECT max(end_ns) - last_ns FROM recorders) / 1e9)::BIGINT FROM boots WHERE broke_off
+    """).fetchall()
+    for source, early_s in ended:
+        told.append(
+            f"{source}.jsonl breaks off {early_s} s before the run's end, and the server went on: what came later "
+            "counts as not told (docs/journal.md)."
+        )
+    return told
+
+
 def _refused(run: RunFolder, sources: set[str], why: str) -> RunFolderError:
     files = ", ".join(f"{source}.jsonl" for source in sorted(sources))
     return RunFolderError(

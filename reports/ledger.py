@@ -22,7 +22,7 @@ from loadtests.run_json import promised
 from reports.causes import missed_because, not_recovered_because
 from reports.counters import contradictions, count
 from reports.facts import create_facts, kinds_of
-from reports.journal import refuse
+from reports.journal import doubts, refuse
 from reports.outcomes import JUDGED
 from reports.schema import LEDGER
 from reports.violations import VIOLATIONS, attributed
@@ -41,7 +41,7 @@ class Ledger:
 
     `counters` are counts over the whole run (reports.counters); null: not observable. `attributed`: who made the
     violations among them (reports.violations). `contradictions`: rows whose journal says the opposite of what the swarm
-    recorded; null: no journal.
+    recorded; null: no journal. `doubts`: what the journal lacks, in words.
     """
 
     run: RunFolder
@@ -50,6 +50,7 @@ class Ledger:
     counters: dict[str, float | None]
     attributed: dict[str, dict[str, int]]
     contradictions: int | None
+    doubts: tuple[str, ...]
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
@@ -88,7 +89,8 @@ def open_ledger(path: Path | str) -> Ledger:
     kept = _kept(file)
     if kept.get("made_of") != _fingerprint(run):
         return _build(run, journal=True)
-    return Ledger(run, file, True, kept["counters"], kept["attributed"], kept["contradictions"])
+    counts = kept["counters"], kept["attributed"], kept["contradictions"], tuple(kept["doubts"])
+    return Ledger(run, file, True, *counts)
 
 
 def build_ledger(run_path: Path | str, *, journal: bool = True) -> Ledger:
@@ -124,11 +126,15 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         con.execute("DROP TABLE mids; DROP TABLE shown")  # as long, and looked at no more
         counters, contradicted = count(con, run.info), contradictions(con)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
-        counts = {"made_of": made_of, "counters": counters, "attributed": made_by, "contradictions": contradicted}
+        lacking = doubts(con)
+        counts = {
+            "made_of": made_of, "counters": counters, "attributed": made_by, "contradictions": contradicted,
+            "doubts": lacking,
+        }  # fmt: skip
         (Path(scratch) / "counts.json").write_text(json.dumps(counts))
         draft.replace(file)
         (Path(scratch) / "counts.json").replace(file.with_suffix(".json"))
-    return Ledger(run, file, journal, counters, made_by, contradicted)
+    return Ledger(run, file, journal, counters, made_by, contradicted, tuple(lacking))
 
 
 def _caused() -> str:

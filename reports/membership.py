@@ -110,6 +110,11 @@ WITH written AS (
     FROM frames SEMI JOIN states USING (mid) JOIN looked_at USING (mid) JOIN connections USING (sid)
     WHERE frames.kind = 'written' AND connections.party = looked_at.recipient GROUP BY frames.mid
 ),
+holed AS (  -- since its connection began, or as it should have been written
+    SELECT DISTINCT mid FROM states JOIN looked_at USING (mid)
+    LEFT JOIN connections ON connections.party = looked_at.recipient AND connections.conn = states.conn
+    JOIN holes ON holes.start_ns < at_ns + late_after_ns() AND holes.end_ns > coalesce(begun_ns, at_ns)
+),
 listed AS (SELECT DISTINCT mid FROM frames WHERE kind = 'published' AND sids IS NOT NULL),
 kinds AS (
     SELECT EXISTS (FROM around JOIN connections USING (sid) WHERE around.kind = 'room_entered') AS rooms_told,
@@ -121,10 +126,10 @@ SELECT states.mid,
     coalesce(in_flight, false) AS in_flight, written_ns, not_enqueued, coalesce(upgrading, false) AS upgrading,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,
-    if(member, NOT writes_told, NOT rooms_told) AS untold
+    if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL AS untold
 FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
-LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid) LEFT JOIN stale_rooms USING (mid)
-LEFT JOIN entered_later USING (mid) LEFT JOIN listed USING (mid)"""
+LEFT JOIN holed USING (mid) LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid)
+LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN listed USING (mid)"""
 
 STEPS = (ENTRIES, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
 

@@ -112,6 +112,6 @@ SELECT *,
         WHEN not_owed = 'not_accepted' OR not_owed IS NULL THEN not_accepted
         ELSE not_owed END AS reason,
     CASE WHEN in_audit THEN 'yes' WHEN audit_ns >= answered_ns THEN 'no'
-        WHEN stored_ns IS NOT NULL THEN 'yes' WHEN sent_ns IS NULL OR journal_speaks THEN 'no'
+        WHEN stored_ns IS NOT NULL THEN 'yes' WHEN sent_ns IS NULL OR journal_speaks AND NOT torn THEN 'no'
         ELSE 'not known' END AS stored
 FROM outcomes"""

@@ -54,6 +54,8 @@ FACTS = _columns(
     ("namespace", "VARCHAR", "", "the namespace it was emitted in", "/, or no journal", "moments.namespace"),
     ("members", "INTEGER", "", "connections in that room then", "no journal, or not told", "members"),
     ("journal_speaks", "BOOLEAN", "", "what the journal does not show did not happen", "never", "journal_speaks"),
+    ("torn", "BOOLEAN", "", "lines of it are missing in the journal, and so are others of that time, by their numbers",
+     "never", "torn"),
     ("member", "BOOLEAN", "", "the recipient was among those members", "not told, or not looked up", "member"),
     ("not_enqueued", "VARCHAR", "", "why the recipient's connection took nothing: no-socket, overdue, closed",
      "it did, or not told", "not_enqueued"),
@@ -130,8 +132,8 @@ FACTS = _columns(
      "coalesce(stale, false)"),
     ("entered_later", "BOOLEAN", "", "its join was acked before, and the room entered only after it", "never",
      "coalesce(entered_later, false)"),
-    ("untold", "BOOLEAN", "", "a journal without room_entered (of who was not there) or written (of who was) tells no "
-     "more", "never", "coalesce(untold, false)"),
+    ("untold", "BOOLEAN", "", "a journal without room_entered (of who was not there) or written (of who was), or that "
+     "lacks lines of that time, tells no more", "never", "coalesce(untold, false)"),
     ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "seats.acked_ns"),
     ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",
      "coalesce(ever_joined, false)"),

@@ -77,13 +77,15 @@ FAREWELLS = """
 CREATE TABLE farewells AS
 SELECT party, session, min(t) AS left_ns FROM around WHERE kind = 'closed' GROUP BY party, session"""
 
+JOURNAL = """
+CREATE TABLE journal AS SELECT source, t, kind, n FROM events WHERE kind IN (SELECT kind FROM server_kinds)"""
+
 # The lives of the server's process, by its journal. `last_ns`: its last line. `speaks_ns`: until when silence proves
-# something: its last line if the process is known to have died after it, else for good. A journal that never writes
-# down a message is silent on messages.
+# something: its last line if the process is known to have died after it, or if what was sent after it came all the
+# same (the journal broke off), else for good. A journal that never writes down a message is silent on messages.
 BOOTS = """
 CREATE TABLE boots AS
-WITH journal AS (SELECT source, t, kind FROM events WHERE kind IN (SELECT kind FROM server_kinds)),
-starts AS (
+WITH starts AS (
     SELECT source, t AS start_ns FROM journal WHERE kind = 'server_started'
     UNION
     SELECT source, min(t) FROM journal GROUP BY source
@@ -94,12 +96,45 @@ lives AS (
     FROM bounds JOIN journal USING (source) WHERE t >= start_ns AND t < next_ns GROUP BY source, start_ns
 ),
 killed AS (SELECT max(t) AS t FROM around WHERE kind = 'server_ended' AND status IS DISTINCT FROM 0),
+outlived AS (
+    SELECT count(*) > 0 AS broke_off FROM events
+    WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND mid IN (
+        SELECT mid FROM events WHERE kind = 'sent' AND t > (SELECT max(last_ns) FROM lives))
+),
 written AS (SELECT count(*) > 0 AS messages FROM events WHERE kind IN ('stored', 'published'))
 SELECT source, start_ns, last_ns, lead(start_ns, 1, forever()) OVER (ORDER BY start_ns) AS next_ns,
     CASE WHEN NOT messages THEN start_ns
-        WHEN next_ns = forever() AND coalesce(killed.t < last_ns, true) THEN forever()
-        ELSE last_ns END AS speaks_ns
-FROM lives, killed, written"""
+        WHEN next_ns = forever() AND coalesce(killed.t < last_ns, true) AND NOT broke_off THEN forever()
+        ELSE last_ns END AS speaks_ns,
+    next_ns = forever() AND broke_off AS broke_off
+FROM lives, killed, outlived, written"""
+
+# Where lines of a boot's journal are missing, by their numbers: what it does not show from the line before to the line
+# after proves nothing. Numbers are put in order only where they do not add up. Holes that no message fits between
+# (one has late_after_s to arrive) are one.
+HOLES = """
+CREATE TABLE holes AS
+WITH numbered AS (
+    SELECT journal.source, start_ns, t, n
+    FROM journal JOIN boots ON boots.source = journal.source AND start_ns <= t AND t <= last_ns WHERE n IS NOT NULL
+),
+torn AS (
+    SELECT source, start_ns FROM numbered GROUP BY ALL
+    HAVING max(n) - min(n) + 1 <> count(*) OR sum(n) <> (min(n) + max(n)) / 2 * count(*)
+),
+gaps AS (
+    SELECT least(t, lag(t) OVER by_number) AS start_ns, t AS end_ns, n - lag(n) OVER by_number - 1 AS missing
+    FROM numbered SEMI JOIN torn USING (source, start_ns)
+    WINDOW by_number AS (PARTITION BY source, start_ns ORDER BY n) QUALIFY missing > 0
+),
+spaced AS (
+    SELECT *, coalesce(start_ns > late_after_ns() + max(end_ns) OVER (
+        ORDER BY start_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true) AS apart
+    FROM gaps
+),
+clustered AS (SELECT *, count(*) FILTER (apart) OVER (ORDER BY start_ns, end_ns) AS cluster FROM spaced)
+SELECT min(start_ns) AS start_ns, max(end_ns) AS end_ns, sum(missing)::BIGINT AS missing
+FROM clustered GROUP BY cluster"""
 
 # When there was no server: as the launcher says, else from a boot's last line on; where neither can know, as the swarm
 # saw it. `fell_ns`: when it let go of its clients, which is told by them: a server that is stopped closes connections
@@ -110,7 +145,14 @@ WITH told AS (
     SELECT t AS start_ns, kind, lead(t) OVER (ORDER BY t) AS end_ns
     FROM around WHERE kind IN ('server_ready', 'server_ended')
 ),
-deaths AS (SELECT last_ns AS start_ns, lead(start_ns) OVER (ORDER BY start_ns) AS end_ns FROM boots),
+ends AS (SELECT last_ns AS start_ns, lead(start_ns) OVER (ORDER BY start_ns) AS end_ns FROM boots),
+deaths AS (  -- a boot that most connections outlived was none
+    SELECT start_ns, end_ns FROM ends LEFT JOIN around ON kind IN ('connected', 'disconnected')
+    WHERE end_ns IS NOT NULL GROUP BY ALL
+    HAVING count(*) FILTER (kind = 'disconnected' AND t BETWEEN start_ns - 1_000_000_000 AND end_ns + 1_000_000_000)
+        >= 0.5 * (count(*) FILTER (kind = 'connected' AND t < start_ns)
+            - count(*) FILTER (kind = 'disconnected' AND t < start_ns - 1_000_000_000))
+),
 ups AS (
     SELECT t, kind, sum(CASE kind WHEN 'connected' THEN 1 ELSE -1 END) OVER (
             ORDER BY t, source, line ROWS UNBOUNDED PRECEDING
@@ -135,7 +177,7 @@ returns AS (SELECT t FROM around WHERE kind = 'connected'),
 spans AS (
     SELECT start_ns, coalesce(end_ns, forever()) AS end_ns FROM told WHERE kind = 'server_ended'
     UNION ALL
-    SELECT start_ns, end_ns FROM deaths WHERE end_ns IS NOT NULL AND NOT EXISTS (
+    SELECT start_ns, end_ns FROM deaths WHERE NOT EXISTS (
         FROM told WHERE kind = 'server_ended' AND told.start_ns BETWEEN deaths.start_ns AND deaths.end_ns)
     UNION ALL
     SELECT min(start_ns), coalesce(returns.t, forever())
@@ -198,7 +240,9 @@ STEPS = (
     HOLDINGS,
     SESSIONS,
     FAREWELLS,
+    JOURNAL,
     BOOTS,
+    HOLES,
     OUTAGES,
     FAULTS,
     FREEZES,

@@ -58,16 +58,19 @@ tell another story. The other kinds may be missing, and what they are good for w
    No fsync is needed: a process may die, the machine does not.
 4. **`t`** is CLOCK_MONOTONIC in nanoseconds: `time.monotonic_ns()` in Python, `process.hrtime.bigint()` in Node.js. The
    server runs on the machine that makes the load; clocks of two machines cannot be compared to the millisecond.
-5. **`n`** numbers the lines of a boot from 1, `server_started` being the first.
+5. **`n`** numbers the lines of a boot from 1, `server_started` being the first. By it a line that was lost is missed,
+   and of the time around it silence proves nothing.
 6. **`mid`** is what the sender gave as `clientId`, `id` your own id of the message. One of the two is enough; with
    both, a message is found even where the payload lost one. `seq` counts a session's messages in the order of commits.
 7. **Silence.** From `server_started` on, what the journal does not show did not happen. Where the process has died,
-   that holds until its last line; from there to the next `server_started` its silence proves nothing. Write something
-   twice a second, such as `loop_lag`, so that the last line tells when that was.
+   that holds until its last line; from there to the next `server_started` its silence proves nothing. The same holds
+   for the end of a journal whose server goes on after it. Write something twice a second, such as `loop_lag`, so that
+   the last line tells when that was.
 8. No tokens and no texts.
 9. **One that cannot be believed is refused**, exit 2: of another run, by another clock, without `stored` or
    `published`, or without a line that can be read. Put the right one into `events/` again under its name, or an empty
-   one to read the run without it. Where it only has holes, the report counts the messages that it contradicts.
+   one to read the run without it. Where it only has holes, the report says how many lines are missing by their
+   numbers, and counts the messages that it contradicts.
 
 In Node.js:
 

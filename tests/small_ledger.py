@@ -94,6 +94,7 @@ class SmallLedger:
         self.counters = {**COUNTERS, **(counters or {})}
         self.attributed: dict[str, dict[str, int]] = {}
         self.contradictions = None
+        self.doubts = ()
         self._con = duckdb.connect()
         self._con.register("ledger", self.deliveries)
         self._con.register("given", pd.DataFrame(events, columns=list(columns())).astype(object))

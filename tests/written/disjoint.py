@@ -57,7 +57,6 @@ ALWAYS = (
     "NOT first_join OR join_sent",
     "gap_root IS NULL OR join_sent",
     "NOT entered_later OR conn_state = 'joined' AND NOT absent AND entered_room IS NULL AND join_sent",
-    "NOT (journal_speaks AND coalesce(gap_root = 'gone_silent', false))",
     "NOT (frozen_ms IS NOT NULL AND coalesce(at_ns < dropped_ns, false) AND coalesce(gap_root IN ('server_stalled', "
     "'half_open', 'gone_silent', 'slow_consumer', 'idle_timeout'), false))",
 )

@@ -4,8 +4,7 @@ import pytest
 
 from tests.written.history import Book
 from tests.written.reading import READINGS, differences, read, row, told
-from tests.written.stories import STORIES
-from tests.written.stories.alone import ALONE
+from tests.written.stories import ALONE, STORIES
 
 
 @pytest.fixture(scope="module")

@@ -100,6 +100,29 @@ def test_one_with_holes_is_read_and_they_are_shown(tmp_path: Path) -> None:
     assert found.doubts(open_ledger(written(tmp_path / "whole", list))) == []
 
 
+def test_one_that_lacks_numbered_lines_is_silent_on_them(tmp_path: Path) -> None:
+    """Nothing is contradicted, and nobody knows from it whether that message was stored."""
+    run = written(tmp_path, lambda lines: [
+        line for line in ({**line, "n": n} for n, line in enumerate(lines, start=1))
+        if not line.get("mid", "").endswith(":0.a.2") or line["kind"] == "written"
+    ])  # fmt: skip
+    ledger = open_ledger(run)
+    assert ledger.contradictions == 0
+    assert found.doubts(ledger) == [
+        "The server's journal lacks 2 of its numbered lines (in 1 place): what it does not show of that time "
+        "counts as not known (docs/journal.md)."
+    ]
+    assert open_ledger(run).doubts == ledger.doubts  # also of a ledger that is there already
+
+
+def test_one_that_breaks_off_says_so(tmp_path: Path) -> None:
+    run = written(tmp_path, lambda lines: [line for line in lines if line["t"] < lines[0]["t"] + 7 * SECOND])
+    ledger = open_ledger(run)
+    assert (ledger.contradictions, ledger.summary.missed_because) == (0, {"offline": 1})
+    (doubt,) = found.doubts(ledger)
+    assert doubt.startswith("journal-1.jsonl breaks off 143 s before the run's end, and the server went on: ")
+
+
 def test_one_that_is_late_with_a_line_or_says_less_is_believed(tmp_path: Path) -> None:
     """`published` a moment after the emit; without rooms, members, numbers; and with the messages of another run."""
     late = written(tmp_path / "late", lambda lines: [

@@ -12,8 +12,7 @@ from tests.written import matrix as m
 from tests.written import opinions
 from tests.written.disjoint import ALWAYS, VALUES, both_hold, try_any_facts
 from tests.written.history import Book
-from tests.written.stories import STORIES
-from tests.written.stories.alone import ALONE
+from tests.written.stories import ALONE, STORIES
 
 BROKEN = dict([*m.broken_conditions(), *m.broken_pieces()])
 

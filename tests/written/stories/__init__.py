@@ -1,13 +1,13 @@
 """Every cause in a handful of events each, told in words: what happened, and what the ledger must say of it.
 
 Beside each cause stands what is nearly the same and has another. All of these are told in one run; those that need a
-run of their own, since they tell of a whole server, are in tests.written.stories.alone.
+run of their own, since they tell of a whole server or its journal, are in alone and torn.
 """
 
 from types import ModuleType
 
 from tests.written.history import Written
-from tests.written.stories import both, displays, gaps, refused, rooms, server
+from tests.written.stories import alone, both, displays, gaps, refused, rooms, server, torn
 
 
 def _told_in(module: ModuleType) -> tuple[Written, ...]:
@@ -20,3 +20,5 @@ def _tells(each: object) -> bool:
 
 
 STORIES = tuple(tell for module in (rooms, refused, gaps, server, displays, both) for tell in _told_in(module))
+
+ALONE = (*alone.ALONE, *torn.TORN)
