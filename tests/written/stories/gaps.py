@@ -56,6 +56,17 @@ def offline_before_any_join(s: Story) -> None:
     s.expect("a.1", "recovered", "early_message")
 
 
+def asked_for_before_its_sender_was_told(s: Story) -> None:
+    """Emitted while the widget was away, which joined before the sender had its answer, and was given nothing."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 4)
+    s.agent_sends("a.0", 5, answered=3)
+    s.widget_comes(6)
+    s.expect("a.0", "lost", "offline", "not_offered")
+
+
 def half_open(s: Story) -> None:
     """The path dies at 5 s, and the client notices 9 s after the last frame: pingInterval and pingTimeout."""
     s.opens(0)

@@ -23,6 +23,32 @@ def server_stalled(s: Story) -> None:
     s.expect("a.3", "recovered", "offline")
 
 
+def stalled_for_nearly_as_long_as_it_waits(s: Story) -> None:
+    """3.9 s by what the loop measures, which begins a moment after it stood still; it waits for 4 s."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.journal(9, "loop_lag", lag_ms=3900.0)
+    s.agent_sends("a.0", 9.5, writes=False)
+    s.journal(9.51, "sid_disconnected", sid=s.sid("w"), reason="ping timeout")
+    s.inside.pop("w")
+    s.drops("w", 14, last_frame=5, reason="ping timeout")
+    s.widget_comes(15, offers=["a.0"])
+    s.expect("a.0", "recovered", ("server_stalled", "gone_silent"))
+
+
+def stalled_for_less_than_it_waits(s: Story) -> None:
+    """A dead path, and a loop that stood still for 3 s meanwhile."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.journal(9, "loop_lag", lag_ms=3000.0)
+    s.agent_sends("a.0", 9.5, reaches=False)
+    s.drops("w", 14, last_frame=5, reason="ping timeout")
+    s.widget_comes(15, offers=["a.0"])
+    s.expect("a.0", "recovered", ("half_open", "gone_silent"))
+
+
 def stalled_until_its_clients_gave_up(s: Story) -> None:
     """12 s: what was sent meanwhile is emitted as it goes on, to nobody. What was sent to who had gone is offline."""
     s.opens(0)
