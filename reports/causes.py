@@ -48,8 +48,8 @@ GONE = "received_ns IS NULL AND absent AND member IS NOT TRUE"
 LOOKED_UP = "received_ns IS NULL AND at_ns < dropped_ns"
 OUTSIDE = "conn_state IN ('never', 'connecting')"
 WAITING = "conn_state IN ('connected_unjoined', 'joining')"
-# It was emitted to others only. Who was absent has been told apart before.
-ELSEWHERE = "received_ns IS NULL AND member IS NOT TRUE"
+# It was emitted to others only, while the recipient had joined on a connection that was up.
+ELSEWHERE = "received_ns IS NULL AND member IS NOT TRUE AND conn_state = 'joined'"
 
 # Causes without a code are groups: what cannot be told apart from outside. Each stands after its last member.
 CAUSES = (
@@ -118,8 +118,7 @@ CAUSES = (
         cure="Join in every `connect`, not once when the page loads; or let the server join from the token.",
         when=f"{GONE} AND conn_state = 'connected_unjoined' AND join_sent AND (rejoin_ns > horizon_ns"
         " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
-        f" OR {ELSEWHERE} AND conn_state = 'joined' AND entered_room IS NULL"
-        " AND NOT entered_later AND NOT untold",
+        f" OR {ELSEWHERE} AND entered_room IS NULL AND NOT entered_later AND NOT untold",
         told="It was {emitted} {when_gone}; {recipient} was connected again and not in the room again{inside}.",
         habits=("rejoin",),
     ),
@@ -134,6 +133,36 @@ CAUSES = (
         " OR received_ns IS NOT NULL AND wiped",
         told="{Raced}.",
         habits=("fetch_first", "replace"),
+    ),
+    Cause(
+        name="stale_room",
+        code="R6",
+        sentence="The session had moved to another room, and the recipient was still in the old one.",
+        cure="Give a conversation one room for good; or let the server move every connection of the party.",
+        when=f"{ELSEWHERE} AND stale",
+        told="It was emitted to {room}{inside}; {recipient} was in {entered_room} still.",
+        group="subscribed_nowhere",
+        needs="journal",
+    ),
+    Cause(
+        name="room_mismatch",
+        code="R4",
+        sentence="It was emitted to one room while the recipient was in another.",
+        cure="Let one function make the room's name, and let the join's ack return it with its number of members.",
+        when=f"{ELSEWHERE} AND entered_room <> room",
+        told="It was emitted to {room}{inside}; {recipient} was in {entered_room}.",
+        group="subscribed_nowhere",
+        needs="journal",
+    ),
+    Cause(
+        name="namespace_mismatch",
+        code="R7",
+        sentence="It was emitted in one namespace while the recipient was in another.",
+        cure="Use one namespace for the product, on both sides.",
+        when=f"{ELSEWHERE} AND NOT untold AND coalesce(namespace, '/') <> coalesce(entered_namespace, '/')",
+        told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of another.",
+        group="subscribed_nowhere",
+        needs="journal",
     ),
     Cause(
         name="kicked",
@@ -263,39 +292,9 @@ CAUSES = (
         code="G1",
         sentence="The recipient's connection was down, or not joined again yet, or ended with the message on its way.",
         cure="After every join ask for what came since the last seq that was shown.",
-        when=f"{GONE} OR received_ns IS NULL AND in_flight OR {ELSEWHERE} AND entered_later",
+        when=f"{GONE} OR received_ns IS NULL AND (in_flight OR absent AND untold) OR {ELSEWHERE} AND entered_later",
         told="It was {emitted} {when_gone}{rooted}; {back}.",
         habits=("reconnect",),
-    ),
-    Cause(
-        name="stale_room",
-        code="R6",
-        sentence="The session had moved to another room, and the recipient was still in the old one.",
-        cure="Give a conversation one room for good; or let the server move every connection of the party.",
-        when=f"{ELSEWHERE} AND stale",
-        told="It was emitted to {room}{inside}; {recipient} was in {entered_room} still.",
-        group="subscribed_nowhere",
-        needs="journal",
-    ),
-    Cause(
-        name="room_mismatch",
-        code="R4",
-        sentence="It was emitted to one room while the recipient was in another.",
-        cure="Let one function make the room's name, and let the join's ack return it with its number of members.",
-        when=f"{ELSEWHERE} AND entered_room <> room",
-        told="It was emitted to {room}{inside}; {recipient} was in {entered_room}.",
-        group="subscribed_nowhere",
-        needs="journal",
-    ),
-    Cause(
-        name="namespace_mismatch",
-        code="R7",
-        sentence="It was emitted in one namespace while the recipient was in another.",
-        cure="Use one namespace for the product, on both sides.",
-        when=f"{ELSEWHERE} AND NOT untold AND coalesce(namespace, '/') <> coalesce(entered_namespace, '/')",
-        told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of another.",
-        group="subscribed_nowhere",
-        needs="journal",
     ),
     Cause(
         name="late_listener",

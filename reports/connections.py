@@ -157,7 +157,7 @@ FROM bounds WHERE dropped_ns IS NULL OR start_ns > quiet_ns"""
 
 # What was tried during an absence; from when on it is the server's death that explains it (the whole absence if the
 # death began it, else from the death on; a first join that was not even begun before the server was back is only
-# early) and when there was a server again; and what began it. Who was deaf already learned late that the server died.
+# early) and when there was a server again, for each death; and what began it. Who was deaf already learned late that the server died.
 GAPS = """
 CREATE TABLE gaps AS
 WITH tries AS (
@@ -170,9 +170,10 @@ WITH tries AS (
 ),
 firsts AS (SELECT party, min(from_ns) AS begun_ns FROM line GROUP BY party),
 deaths AS (
-    SELECT absences.party, absences.session, absences.start_ns, max(outages.end_ns) AS ready_ns,
-        min(if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT deaf,
-            absences.start_ns, greatest(absences.start_ns, outages.start_ns))) AS dead_ns,
+    SELECT absences.party, absences.session, absences.start_ns,
+        list({'dead_ns': if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT deaf,
+                absences.start_ns, greatest(absences.start_ns, outages.start_ns)),
+            'ready_ns': outages.end_ns} ORDER BY outages.start_ns) AS deaths,
         bool_or(dropped_ns >= outages.fell_ns AND NOT deaf) AS began_it
     FROM (
         SELECT absences.*, coalesce(ended_by IN ('frozen', 'half_open', 'gone_silent'), false) AS deaf
@@ -183,7 +184,7 @@ deaths AS (
 )
 SELECT absences.*, lag(end_ns, 1, -forever()) OVER (PARTITION BY party, session ORDER BY start_ns) AS before_ns,
     coalesce(join_refused, false) AS join_refused, coalesce(join_timeouts, 0) AS join_timeouts,
-    dead_ns, ready_ns, if(began_it, 'server_restarted', ended_by) AS root, cause_ms
+    deaths, if(began_it, 'server_restarted', ended_by) AS root, cause_ms
 FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)
 LEFT JOIN endings USING (party, conn)"""
 

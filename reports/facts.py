@@ -24,11 +24,13 @@ ASSUMED = {"ping_interval_s": 5.0, "ping_timeout_s": 4.0, "backoff_s": 1.0}
 # Those whose missing lines may be among those that the journal lacks.
 HIDDEN = """
 CREATE TABLE hidden AS
-SELECT DISTINCT n FROM messages JOIN holes ON start_ns < answered_ns + late_after_ns() AND end_ns > sent_ns
+SELECT DISTINCT n FROM messages LEFT JOIN shown USING (n) JOIN holes
+    ON start_ns < greatest(answered_ns + late_after_ns(), coalesce(received_ns, 0)) AND end_ns > sent_ns
 WHERE stored_ns IS NULL OR published_ns IS NULL"""
 
 # The moment of publishing [lo_ns, hi_ns], how long the message may take, and the recipient's absence at that moment.
-# The journal speaks of a message that it shows published, or that the server outlived. What lasts until the next of its
+# The journal speaks of a message that it shows published, or that the server outlived. `overtaken`: it was emitted so
+# late that its recipient had come anew, and got it by that; that it was not there before counts. What lasts until the next of its
 # kind is found by its span, in a hash join: an ASOF join would sort all messages, and each has few to choose from.
 MOMENTS = """
 CREATE VIEW moments AS
@@ -36,7 +38,9 @@ WITH told AS (
     SELECT messages.*, shown.* EXCLUDE (n),
         hidden.n IS NOT NULL AS torn,
         coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns AND NOT torn, false) AS journal_speaks,
-        coalesce(published_ns, sent_ns) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
+        received_ns IS NULL AND coalesce(published_ns > again_ns, false) AS overtaken,
+        if(overtaken, sent_ns, coalesce(published_ns, sent_ns)) AS lo_ns,
+        if(overtaken, answered_ns, coalesce(published_ns, answered_ns)) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
     FROM messages LEFT JOIN shown USING (n) LEFT JOIN hidden USING (n) LEFT JOIN boots
@@ -47,7 +51,8 @@ SELECT told.*,
     gaps.party IS NOT NULL AS absent,
     if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
     gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
-    coalesce(gaps.dead_ns <= hi_ns, false) AS server_died, if(server_died, gaps.ready_ns, NULL) AS ready_ns,
+    list_filter(gaps.deaths, lambda each: each.dead_ns <= hi_ns)[-1] AS death, death IS NOT NULL AS server_died,
+    death['ready_ns'] AS ready_ns,
     gaps.join_refused, gaps.join_timeouts
 FROM told
 LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.counts_from_ns + horizon_ns()
@@ -59,7 +64,7 @@ LEFT JOIN gaps ON gaps.party = told.recipient AND gaps.session = told.session AN
 LOOKED_AT = """
 CREATE TABLE looked_at AS
 SELECT mid, recipient, letter, session, seq, room, members, hi_ns, at_ns, absent, gap_start_ns, horizon_ns,
-    received_ns, kept_ns, live_ns
+    received_ns, kept_ns, live_ns, overtaken
 FROM moments WHERE absent OR live_ns IS NULL OR kept_ns > horizon_ns"""
 
 # What the recipient's connection was doing at that moment.

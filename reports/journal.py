@@ -14,7 +14,7 @@ SLACK_NS = 100_000_000  # by which a journal may be late with its line, though i
 
 # The journal says that what the swarm saw of the message cannot have been. A condition over facts.
 CONTRADICTED = f"""
-journal_speaks AND (received_ns IS NOT NULL AND published_ns IS NULL OR in_audit AND stored_ns IS NULL)
+journal_speaks AND (received_ns IS NOT NULL AND published_ns IS NULL OR in_audit AND stored_ns IS NULL AND NOT torn)
 OR coalesce(least(stored_ns, published_ns) < sent_ns OR published_ns > received_ns + {SLACK_NS}, false)"""
 
 # `known`: rows of which both speak. `strange`: by the journal they were stored or emitted before they were sent, or

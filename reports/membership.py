@@ -121,12 +121,13 @@ kinds AS (
         EXISTS (FROM frames WHERE kind = 'written') AS writes_told
 )
 SELECT states.mid,
-    CASE WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
+    CASE WHEN overtaken THEN NULL
+        WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
         WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
-    coalesce(in_flight, false) AS in_flight, written_ns, not_enqueued, coalesce(upgrading, false) AS upgrading,
+    coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued, coalesce(upgrading, false) AS upgrading,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,
-    if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL AS untold
+    if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL OR overtaken AS untold
 FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
 LEFT JOIN holed USING (mid) LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid)
 LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN listed USING (mid)"""

@@ -120,8 +120,8 @@ GROUP BY ALL"""
 # What the recipient's pages made of it. As it was emitted means: by a live frame on a connection that had begun before
 # the message was accepted (what never was may be emitted any time later: a server that stood still takes it when its
 # sender has long given up), and after the server had answered CONNECT (else it is a replay); also where the join ack or
-# the history had shown it a moment earlier. What was stored before the assume the agent can only read,
-# so that its history is as good as live.
+# the history had shown it a moment earlier, and whether or not the page then shows it again. What was stored before the assume the agent can only read,
+# so that its history is as good as live. `again_ns`: when the connection began over which it came as a replay.
 SHOWN = """
 CREATE TABLE shown AS
 WITH pages AS (
@@ -131,14 +131,16 @@ WITH pages AS (
             WHEN sightings.via = 'live' THEN coalesce(
                 on_display.begun_ns <= emitted_by_ns AND on_display.connected_ns <= displayed_ns, true)
             WHEN sent_ns <= held_ns AND letter = 'w' AND sightings.via = 'history' THEN true
-            ELSE why = 'duplicate' AND live_frame
-        END AS as_emitted
+            ELSE live_frame AND (why = 'duplicate' OR displays > 1)
+        END AS as_emitted,
+        on_receipt.begun_ns AS receipt_begun_ns
     FROM sightings JOIN messages ON messages.mid = sightings.mid AND messages.recipient = sightings.party
     LEFT JOIN connections AS on_display ON on_display.party = sightings.party AND on_display.conn = sightings.conn
     LEFT JOIN connections AS on_receipt
         ON on_receipt.party = sightings.party AND on_receipt.conn = sightings.received_conn
 )
 SELECT n, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS received_ns,
+    min(receipt_begun_ns) FILTER (NOT live_frame) AS again_ns,
     min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
     min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
     arg_min(via, displayed_ns) AS via,

@@ -80,8 +80,8 @@ GIVES: Mapping[str, Gives] = MappingProxyType(
         "server.no-dedupe": Gives(made="stored_twice"),
         "server.emit-before-store": Gives(lost="not_stored", made="emitted_unstored accepted_unstored"),
         "widget.no-rejoin": Gives("not_rejoined", lost="never_back"),
-        "widget.no-reconnect": Gives("offline", lost="never_back"),
-        "widget.stale-room": Gives("stale_room", lost="never_back"),
+        "widget.no-reconnect": Gives("offline reconnect_storm", lost="never_back"),
+        "widget.stale-room": Gives("stale_room", lost="never_back not_offered"),
         "widget.late-listener": Gives("late_listener", lost="never_back"),
         "widget.handler-per-connect": Gives(made="duplicate_handler"),
         "widget.no-dedupe": Gives(made="not_deduped"),
@@ -93,7 +93,8 @@ PASSING = ("server.join-delay", "widget.fetch-then-join")  # defects that are ov
 
 # Everything that was done to a message's recipient, to the server or to the message itself: `own`, while that lasted
 # (no longer than nobody can have noticed it), `around`, when it had just begun, was going on or had not been got over
-# yet; else `once`, at some other time. What lies on a path that is slow, dead or not read is struck by what comes next.
+# yet; `before`, when the connection that it then ended may have been silent already; else `once`, at some other time.
+# What lies on a path that is slow, dead or not read is struck by what comes next.
 STRUCK = """
 WITH key AS (
     SELECT name, kind = 'fault' AS passes, party, session, mid, start_ns, coalesce(end_ns, $forever) AS end_ns
@@ -125,7 +126,8 @@ over AS (
         ON acks.party = recipient AND acks.session = pairs.session AND acks.t > pairs.last
 )
 SELECT DISTINCT mid, name, CASE WHEN itself THEN 'itself'
-    WHEN came_by_ns < start_ns - $moment OR sent_ns > over_ns THEN 'once'
+    WHEN came_by_ns < start_ns - $moment THEN if(passes AND came_by_ns >= start_ns - $silence, 'before', 'once')
+    WHEN sent_ns > over_ns THEN 'once'
     WHEN sent_ns >= start_ns AND if(name = 'stall-server', sent_ns, until_ns) <= own_ns THEN 'own'
     ELSE 'around' END AS how
 FROM over"""
@@ -173,8 +175,9 @@ def struck(ledger: "Ledger") -> Strikes:
     found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     with duckdb.connect() as con:
         if key.exists():
-            spans = {"horizon": _ns(scenario.horizon_s), "unnoticed": _ns(scenario.ping_timeout_s), "moment": MOMENT_NS}
-            about = {**files, **spans, "key": str(key), "passing": list(PASSING)}
+            spans = {"horizon": scenario.horizon_s, "unnoticed": scenario.ping_timeout_s,
+                     "silence": scenario.ping_interval_s}  # fmt: skip
+            about = {**files, **{name: _ns(span) for name, span in spans.items()}, "moment": MOMENT_NS, "key": str(key), "passing": list(PASSING)}
             for mid, name, how in con.execute(STRUCK, about).fetchall():
                 found[mid].append((name, how))
         con.execute("CREATE TABLE planned (party VARCHAR, plan_ns BIGINT)")
@@ -197,7 +200,7 @@ def compared(ledger: "Ledger", strikes: Strikes) -> Compared:
         by = strikes.get(str(row.mid), [])
         sure = [(name, given) for name, how in by if how == "itself" for given in GIVES[name].own.split()]
         if isinstance(row.missed_because, str):
-            _compare(found, ledger, str(row.key), row.missed_because, list(_missed_by(by)))
+            _compare(found, ledger, str(row.key), row.missed_because, _missed_by(by, ledger.journal))
         elif sure and row.outcome in ("live", "late") and (ARRIVAL, "own") not in by:  # read as it took the session
             _compare(found, ledger, str(row.key), str(row.outcome), sure)
         if isinstance(row.not_recovered_because, str):
@@ -205,10 +208,15 @@ def compared(ledger: "Ledger", strikes: Strikes) -> Compared:
     return found
 
 
-def _missed_by(by: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for name, how in by:
-        if how != "once":
-            yield from ((name, given) for given in GIVES[name].names(own=how != "around"))
+def _missed_by(by: Iterable[tuple[str, str]], journal: bool) -> list[tuple[str, str]]:
+    """Without a journal, what was lost by a defect a moment before a fault may as well have been lost by that."""
+    true = [
+        (name, given) for name, how in by if how not in ("once", "before")
+        for given in GIVES[name].names(own=how != "around")
+    ]  # fmt: skip
+    if true and not journal:
+        true += [(name, given) for name, how in by if how == "before" for given in GIVES[name].names(own=False)]
+    return true
 
 
 def _lost_by(by: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

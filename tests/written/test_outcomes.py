@@ -31,6 +31,18 @@ def shown_by_the_join_a_moment_before_the_live_frame(s: Story) -> None:
     s.expect("a.0", "live")
 
 
+def shown_by_the_join_and_again_by_the_live_frame(s: Story) -> None:
+    """The same on a page that shows it twice."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.joins("w", 3, acked=0.2, count=1)
+    s.agent_sends("a.0", 3.1, reaches=False)
+    s.shows("w", "a.0", 3.21, via="join")
+    s.shows("w", "a.0", 3.22)
+    s.expect("a.0", "live")
+
+
 def replayed(s: Story) -> None:
     """A live frame on a connection that began after the message was accepted brings it back; it is no live one."""
     s.opens(0)

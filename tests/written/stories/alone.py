@@ -71,6 +71,23 @@ def never_back_after_a_restart(book: Book) -> None:
     s.expect("a.2", "lost", "reconnect_storm", "never_back")
 
 
+def away_through_two_deaths(book: Book) -> None:
+    """It never comes back; each death explains what follows it, until it is got over, and not what came before it."""
+    s = restarted(book)
+    s.agent_sends("a.1", 15)
+    s.agent_sends("a.2", 18)
+    book.server_is_killed(20)
+    s.drops("a", 20.02, last_frame=19.7)
+    book.server_is_back(24)
+    s.connects("a", 24.3)
+    s.joins("a", 24.4, after=1)
+    s.agent_sends("a.3", 25)
+    s.agent_sends("a.4", 28)
+    book.server_is_killed(180)  # as the run ends
+    for number, cause in enumerate(("server_restarted", "reconnect_storm") * 2, start=1):
+        s.expect(f"a.{number}", "lost", cause, "never_back")
+
+
 def malformed_whatever_the_server_did(book: Book) -> None:
     """Sent before it was ready again, and after that; emitted when the widget had joined."""
     s = restarted(book)
@@ -335,6 +352,7 @@ ALONE: tuple[Callable[[Book], None], ...] = (
     reconnect_storm,
     back_with_the_first_back_off,
     never_back_after_a_restart,
+    away_through_two_deaths,
     malformed_whatever_the_server_did,
     kicked_before_the_server_died,
     left_a_moment_before_the_server_died,

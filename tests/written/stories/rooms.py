@@ -57,6 +57,31 @@ def join_race(s: Story) -> None:
     s.expect("a.0", "recovered", "join_race")
 
 
+def written_before_its_join_was_acked_and_never_seen(s: Story) -> None:
+    """By the journal it was there, and its connection went on: with that nothing explains it."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.joins("w", 3, acked=1.1)
+    s.agent_sends("a.0", 3.5, reaches=False)
+    s.agent_sends("a.1", 6)
+    s.expect("a.0", "lost", ("unexplained", "join_race"), "not_offered")
+    s.expect("a.1", "live")
+
+
+def emitted_when_its_join_had_handed_it_over(s: Story) -> None:
+    """Stored before the widget came, and emitted long after: the page had it by then. That it came late counts."""
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2, published=None)
+    s.widget_comes(3, offers=["a.0"])
+    about = {"mid": s.mid("a.0"), "id": s.id("a.0"), "session": s.session}
+    s.journal(4, "published", room=s.room, members=2, sids=sorted(s.inside.values()), **about)
+    s.journal(4.001, "written", sid=s.sid("w"), **about)
+    s.shows("w", "a.0", 4.01, why="duplicate")
+    s.expect("a.0", "recovered", "early_message")
+
+
 def a_later_slow_join_is_offline(s: Story) -> None:
     s.opens(0)
     s.assumes(1)
@@ -385,6 +410,19 @@ def a_room_that_was_used_before_the_escalation(s: Story) -> None:
     s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
+def room_mismatch_around_a_drop(s: Story) -> None:
+    """Whose connection is down is offline, wherever it was in; whose looks up is not, whatever comes of it."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, room=s.session)
+    s.drops("w", 5.5, last_frame=4.5)
+    s.agent_sends("a.1", 6, room=s.session)
+    s.widget_comes(7, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", ("room_mismatch", "offline"))
+    s.expect("a.1", "recovered", "offline")
+
+
 def namespace_mismatch(s: Story) -> None:
     s.opens(0)
     s.widget_comes(0.5)
@@ -401,6 +439,16 @@ def namespace_mismatch_the_other_way_round(s: Story) -> None:
     s.assumes(2)
     s.agent_sends("a.0", 5)
     s.expect("a.0", "lost", ("namespace_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def another_namespace_before_it_was_kicked(s: Story) -> None:
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, namespace="/support")
+    s.drops("w", 5.5, last_frame=4.5, reason="io server disconnect")
+    s.widget_comes(7, offers=["a.0"])
+    s.expect("a.0", "recovered", ("namespace_mismatch", "kicked"))
 
 
 def one_namespace_for_all(s: Story) -> None:

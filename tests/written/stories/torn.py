@@ -64,6 +64,21 @@ def the_line_that_it_was_written(book: Book) -> None:
     s.expect("a.1", "lost", "subscribed_nowhere", "never_back")
 
 
+def the_line_that_it_waited_for_an_upgrade(book: Book) -> None:
+    """It had been emitted to its connection, by the list, which had not been told of its join; then that ended."""
+    s = book.story()
+    s.opens(0)
+    s.assumes(2)
+    s.connects("w", 3, transport="polling")
+    s.joins("w", 3.1, acked=None)
+    s.agent_sends("a.0", 5, writes=False)
+    s.journal(5.4, "queue", sid=s.sid("w"), depth=3, upgrading=True)
+    s.drops("w", 6, last_frame=5.2)
+    s.widget_comes(7, offers=["a.0"])
+    lacks(book, lambda line: line["kind"] == "queue")
+    s.expect("a.0", "recovered", ("offline", "join_race"))
+
+
 def silent(book: Book) -> Story:
     """The server stands still for 5 s, and gives the widget's connection up."""
     s = begun(book)
@@ -134,6 +149,7 @@ TORN: tuple[Callable[[Book], None], ...] = (
     the_line_that_it_was_published,
     the_line_that_the_room_was_entered,
     the_line_that_it_was_written,
+    the_line_that_it_waited_for_an_upgrade,
     the_line_that_the_server_stood_still,
     no_line_is_missing,
     half_open_by_a_journal_that_never_tells_of_its_loop,
