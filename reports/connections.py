@@ -157,7 +157,8 @@ FROM bounds WHERE dropped_ns IS NULL OR start_ns > quiet_ns"""
 
 # What was tried during an absence; from when on it is the server's death that explains it (the whole absence if the
 # death began it, else from the death on; a first join that was not even begun before the server was back is only
-# early) and when there was a server again, for each death; and what began it. Who was deaf already learned late that the server died.
+# early) and when there was a server again, for each death; and what began it. Who was deaf already learned late that
+# the server died.
 GAPS = """
 CREATE TABLE gaps AS
 WITH tries AS (

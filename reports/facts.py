@@ -30,8 +30,9 @@ WHERE stored_ns IS NULL OR published_ns IS NULL"""
 
 # The moment of publishing [lo_ns, hi_ns], how long the message may take, and the recipient's absence at that moment.
 # The journal speaks of a message that it shows published, or that the server outlived. `overtaken`: it was emitted so
-# late that its recipient had come anew, and got it by that; that it was not there before counts. What lasts until the next of its
-# kind is found by its span, in a hash join: an ASOF join would sort all messages, and each has few to choose from.
+# late that its recipient had come anew, and got it by that; that it was not there before counts. What lasts until the
+# next of its kind is found by its span, in a hash join: an ASOF join would sort all messages, and each has few to
+# choose from.
 MOMENTS = """
 CREATE VIEW moments AS
 WITH told AS (

@@ -124,7 +124,8 @@ SELECT states.mid,
     CASE WHEN overtaken THEN NULL
         WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
         WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
-    coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued, coalesce(upgrading, false) AS upgrading,
+    coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued,
+    coalesce(upgrading, false) AS upgrading,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,
     if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL OR overtaken AS untold

@@ -120,8 +120,9 @@ GROUP BY ALL"""
 # What the recipient's pages made of it. As it was emitted means: by a live frame on a connection that had begun before
 # the message was accepted (what never was may be emitted any time later: a server that stood still takes it when its
 # sender has long given up), and after the server had answered CONNECT (else it is a replay); also where the join ack or
-# the history had shown it a moment earlier, and whether or not the page then shows it again. What was stored before the assume the agent can only read,
-# so that its history is as good as live. `again_ns`: when the connection began over which it came as a replay.
+# the history had shown it a moment earlier, and whether or not the page then shows it again. What was stored before the
+# assume the agent can only read, so that its history is as good as live. `again_ns`: when the connection began over
+# which it came as a replay.
 SHOWN = """
 CREATE TABLE shown AS
 WITH pages AS (

@@ -175,9 +175,11 @@ def struck(ledger: "Ledger") -> Strikes:
     found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     with duckdb.connect() as con:
         if key.exists():
-            spans = {"horizon": scenario.horizon_s, "unnoticed": scenario.ping_timeout_s,
-                     "silence": scenario.ping_interval_s}  # fmt: skip
-            about = {**files, **{name: _ns(span) for name, span in spans.items()}, "moment": MOMENT_NS, "key": str(key), "passing": list(PASSING)}
+            about = {
+                **files, "key": str(key), "passing": list(PASSING), "moment": MOMENT_NS,
+                "horizon": _ns(scenario.horizon_s), "unnoticed": _ns(scenario.ping_timeout_s),
+                "silence": _ns(scenario.ping_interval_s),
+            }  # fmt: skip
             for mid, name, how in con.execute(STRUCK, about).fetchall():
                 found[mid].append((name, how))
         con.execute("CREATE TABLE planned (party VARCHAR, plan_ns BIGINT)")
