@@ -18,7 +18,7 @@ fetches AS (
 ),
 asks AS (
     SELECT party, session, acked_ns AS t, "after", true AS joined FROM joins WHERE acked_ns IS NOT NULL
-    UNION ALL SELECT *, false FROM fetches
+    UNION ALL SELECT party, session, t - 100_000_000, "after", false FROM fetches  -- known is when it was answered
 ),
 came AS (
     SELECT mid, bool_or(joined) AS joined, bool_or("after" < coalesce(seq, forever())) AS asked

@@ -40,8 +40,7 @@ WITH told AS (
         hidden.n IS NOT NULL AS torn,
         coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns AND NOT torn, false) AS journal_speaks,
         received_ns IS NULL AND coalesce(published_ns > again_ns, false) AS overtaken,
-        if(overtaken, sent_ns, coalesce(published_ns, sent_ns)) AS lo_ns,
-        if(overtaken, answered_ns, coalesce(published_ns, answered_ns)) AS hi_ns,
+        if(overtaken, sent_ns, coalesce(published_ns, sent_ns)) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
     FROM messages LEFT JOIN shown USING (n) LEFT JOIN hidden USING (n) LEFT JOIN boots

@@ -131,6 +131,17 @@ def a_fetch_and_no_join_after_it(s: Story) -> None:
     s.expect("a.0", "lost", "offline", "never_back")
 
 
+def stored_as_its_history_was_on_the_way(s: Story) -> None:
+    """The history had been read on the server a moment before; that nothing was offered is not the server's fault."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.agent_sends("a.0", 3)
+    s.reads_history("w", 3.05, [])
+    s.joins("w", 3.1, after=1)
+    s.expect("a.0", "lost", "early_message", "not_asked")
+
+
 def late_listener(s: Story) -> None:
     """The page is joined from 0.65 s on, and listens from 3 s on."""
     s.opens(0)

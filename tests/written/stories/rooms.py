@@ -82,6 +82,21 @@ def emitted_when_its_join_had_handed_it_over(s: Story) -> None:
     s.expect("a.0", "recovered", "early_message")
 
 
+def emitted_when_it_had_gone_and_come_again(s: Story) -> None:
+    """It was there when the message was stored, and again when it was emitted; in between it had it from its join."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(1.5)
+    s.agent_sends("a.0", 2, published=None)
+    s.drops("w", 2.5, last_frame=2.4)
+    s.widget_comes(3, offers=["a.0"])
+    about = {"mid": s.mid("a.0"), "id": s.id("a.0"), "session": s.session}
+    s.journal(4, "published", room=s.room, members=2, sids=sorted(s.inside.values()), **about)
+    s.journal(4.001, "written", sid=s.sid("w"), **about)
+    s.shows("w", "a.0", 4.01, why="duplicate")
+    s.expect("a.0", "recovered", ("offline", "subscribed_nowhere"))
+
+
 def a_later_slow_join_is_offline(s: Story) -> None:
     s.opens(0)
     s.assumes(1)
