@@ -42,8 +42,8 @@ LEFT JOIN handed_over ON handed_over.recipient = lacking.recipient AND handed_ov
 VIEW_MISSES = """
 CREATE TABLE missed_views AS
 WITH pages AS (
-    SELECT party, view, min(t) AS opened_ns, max(t) AS closed_ns
-    FROM events WHERE view IS NOT NULL AND party IS NOT NULL AND kind IN (SELECT kind FROM swarm_kinds)
+    SELECT party, view, min(first_ns) AS opened_ns, max(last_ns) AS closed_ns
+    FROM spells WHERE view IS NOT NULL AND party IS NOT NULL AND kind IN (SELECT kind FROM swarm_kinds)
     GROUP BY party, view QUALIFY count(*) OVER (PARTITION BY party) > 1
 )
 SELECT messages.mid, count(*) AS view_misses

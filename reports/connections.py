@@ -34,7 +34,7 @@ heard AS (
     SELECT party, conn, max(t) AS heard_ns FROM (
         SELECT party, conn, t FROM talk WHERE kind = 'joined'
         UNION ALL
-        SELECT party, conn, t FROM events WHERE kind = 'received' AND conn IS NOT NULL
+        SELECT party, conn, last_ns FROM spells WHERE kind = 'received'
     ) GROUP BY party, conn
 )
 SELECT party, conn, sid, transport, reason, connected_ns, coalesce(begun_ns, connected_ns) AS begun_ns,

@@ -16,12 +16,17 @@ SELECT source, line, t, kind, party, view, conn, session, "index", sid, transpor
 FROM events WHERE kind NOT IN ('sent', 'unsent', 'accepted', 'refused', 'unanswered', 'received', 'displayed',
     'removed', 'not_displayed', 'stored', 'published', 'not_enqueued', 'written')"""
 
+# From when until when each page and connection wrote each kind of event: all of them are read for it once.
+SPELLS = """
+CREATE TABLE spells AS
+SELECT source, party, view, conn, kind, min(t) AS first_ns, max(t) AS last_ns FROM events GROUP BY ALL"""
+
 # One row per load process, whatever its file is called. `whole`: its last line is the sentinel; otherwise it was cut at
 # `end_ns`.
 RECORDERS = """
 CREATE TABLE recorders AS
-SELECT source, max(t) AS end_ns, bool_or(kind = 'sentinel') AS whole
-FROM events WHERE kind IN (SELECT kind FROM swarm_kinds) GROUP BY source
+SELECT source, max(last_ns) AS end_ns, bool_or(kind = 'sentinel') AS whole
+FROM spells WHERE kind IN (SELECT kind FROM swarm_kinds) GROUP BY source
 HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm')"""
 
 RECORDERS_WHOLE = """
@@ -32,8 +37,8 @@ PARTIES = """
 CREATE TABLE watched AS
 SELECT party, withdrawn_ns, end_ns, whole
 FROM (
-    SELECT party, min(source) AS source, min(t) FILTER (kind = 'withdrawn') AS withdrawn_ns
-    FROM events SEMI JOIN recorders USING (source) WHERE party IS NOT NULL GROUP BY party
+    SELECT party, min(source) AS source, min(first_ns) FILTER (kind = 'withdrawn') AS withdrawn_ns
+    FROM spells SEMI JOIN recorders USING (source) WHERE party IS NOT NULL GROUP BY party
 ) JOIN recorders USING (source)"""
 
 # Every session of the server's, by its number in the plan: the index, else the widget's.
@@ -233,6 +238,7 @@ FROM around WHERE kind = 'loop_lag' AND lag_ms * 1e6 > 0.95 * ping_timeout_ns() 
 
 STEPS = (
     AROUND,
+    SPELLS,
     RECORDERS,
     RECORDERS_WHOLE,
     PARTIES,
@@ -251,7 +257,7 @@ STEPS = (
 
 
 def create_witnesses(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
-    """Tables around, recorders, watched, numbers, holdings, sessions, farewells, boots, outages, faults and so on."""
+    """Tables around, spells, recorders, watched, numbers, holdings, sessions, boots, outages, faults and so on."""
     con.execute(PLANNED_FAULTS, [json.dumps(info.get("fault_windows") or [])])
     for step in STEPS:
         con.execute(step)
