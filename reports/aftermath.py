@@ -56,11 +56,16 @@ WHERE kept_ns IS NOT NULL GROUP BY messages.mid"""
 # When all that is stored of a session was read. A read of which fewer messages were recorded than it held says nothing.
 AUDITS = """
 CREATE TABLE audits AS
-SELECT session, max(t) FILTER (kind = 'history_read') AS audit_ns
-FROM events
-WHERE kind = 'history_read' AND audit AND coalesce("after", 0) = 0 OR kind = 'received' AND via = 'audit'
-GROUP BY session
-HAVING coalesce(sum("count") FILTER (kind = 'history_read'), 0) <= count(*) FILTER (kind = 'received')"""
+WITH reads AS (
+    SELECT session, max(t) AS audit_ns, sum("count") AS held FROM around
+    WHERE kind = 'history_read' AND audit AND coalesce("after", 0) = 0 GROUP BY session
+),
+recorded AS (
+    SELECT session, count(*) AS recorded FROM events SEMI JOIN reads USING (session)
+    WHERE kind = 'received' AND via = 'audit' GROUP BY session
+)
+SELECT session, audit_ns FROM reads LEFT JOIN recorded USING (session)
+WHERE coalesce(held, 0) <= coalesce(recorded, 0)"""
 
 # Messages that nobody listened to when they came; whether the page listened to that event at some other time.
 UNHEARD = """
