@@ -29,9 +29,8 @@ WHERE starts_with(mid, run_prefix()) AND coalesce(watched.whole, recorders_whole
 
 # Messages without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.
 FOREIGN = """
-SELECT count(DISTINCT coalesce(events.id, events.source || ':' || events.line))
-FROM events ANTI JOIN named USING (source, line)
-WHERE kind = 'received' AND mid IS NULL AND via IS DISTINCT FROM 'audit'"""
+SELECT count(DISTINCT coalesce(id, source || ':' || line)) FROM nameless ANTI JOIN named USING (source, line)
+WHERE kind = 'received' AND via IS DISTINCT FROM 'audit'"""
 
 VIEW_MISSES = "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM caused WHERE owed"
 
@@ -69,8 +68,6 @@ CONTRADICTIONS = "SELECT if(EXISTS (FROM boots), count(*) FILTER (contradicted),
 
 def count(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> dict[str, float | None]:
     """Every counter by name; needs those of reports.facts, and caused of reports.ledger. `info` is run.json's."""
-    prefix = str(info["run"]).replace("'", "''")
-    con.execute(f"CREATE MACRO run_prefix() AS '{prefix}:'")
     create_violations(con)
     counted = {name: _one(con, sql) for name, sql in COUNTERS.items()}
     return counted if promised(info, "order") else {**counted, "reorders": None}

@@ -143,7 +143,9 @@ def _macros(info: dict[str, Any]) -> str:
     """The run's own numbers, under names that SQL can call."""
     join = (((info.get("target") or {}).get("widget") or {}).get("join") or {}).get("event")
     scenario = {**ASSUMED, **(info.get("scenario") or {})}
+    prefix = str(info["run"]).replace("'", "''")
     numbers = {
+        "run_prefix": f"'{prefix}:'",
         "forever": "9223372036854775807",
         "horizon_ns": str(round(info["horizon_s"] * 1e9)),
         "late_after_ns": str(round(info["late_after_s"] * 1e9)),

@@ -2,19 +2,23 @@
 
 import duckdb
 
+# The frames without a mid. Most runs have none: to look for their keys first spares them the other columns.
+NAMELESS = """
+CREATE TABLE nameless AS
+SELECT source, line, t, kind, party, session, id, seq, via, kind IN (SELECT kind FROM server_kinds) AS by_server
+FROM events SEMI JOIN (
+    SELECT source, line FROM events WHERE mid IS NULL
+        AND kind IN ('received', 'displayed', 'removed', 'not_displayed', 'stored', 'published', 'written')
+) USING (source, line)"""
+
 # A frame without a mid is known by the server's id, else by its number within the session, so that a defect in the
 # payload cannot hide it. An id counts within its session where both sides name one; either only where it names a single
 # message. What the journal alone knows names its own lines only: outcomes are the same without it.
 NAMED = """
 CREATE TABLE named AS
-WITH nameless AS (
-    SELECT source, line, session, id, seq, kind IN (SELECT kind FROM server_kinds) AS by_server FROM events
-    WHERE mid IS NULL AND (id IS NOT NULL OR session IS NOT NULL AND seq IS NOT NULL)
-        AND kind IN ('received', 'displayed', 'removed', 'not_displayed', 'stored', 'published', 'written')
-),
-known AS (
-    SELECT DISTINCT mid, session, id, seq, kind IN (SELECT kind FROM server_kinds) AS by_server FROM events
-    WHERE mid IS NOT NULL AND kind IN ('accepted', 'received', 'stored', 'published') AND EXISTS (FROM nameless)
+WITH known AS NOT MATERIALIZED (
+    SELECT mid, session, id, seq, kind IN (SELECT kind FROM server_kinds) AS by_server FROM events
+    WHERE mid IS NOT NULL AND kind IN ('accepted', 'received', 'stored', 'published')
 ),
 by_id AS (
     SELECT nameless.source, nameless.line, min(known.mid) AS mid
@@ -153,19 +157,31 @@ FROM pages GROUP BY n"""
 # Those that stand on one page more than once.
 COPIED = "CREATE TABLE copied AS FROM sightings WHERE displays - removals > 1"
 
-SEEN = (SIGHTINGS, SHOWN, COPIED)
+# Those that a party saw which has no part in their session, as far as it is known who has.
+STRAYS = """
+CREATE TABLE strays AS
+WITH suspects AS (
+    SELECT mid, party, try_cast(split_part(split_part(mid, ':', -1), '.', 1) AS INTEGER) AS number FROM sightings
+    WHERE starts_with(mid, run_prefix())
+        AND NOT starts_with(mid, replace(party, 'widget-', run_prefix()) || '.')  -- most are where they belong
+)
+SELECT DISTINCT mid, party, number FROM suspects JOIN sessions USING (number)
+WHERE party <> 'widget-' || number AND list_contains(agents, party) IS NOT TRUE"""
+
+SEEN = (SIGHTINGS, SHOWN, COPIED, STRAYS)
 
 
 def create_messages(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables mids, strangers, views messages and frames; needs those of reports.witnesses."""
+    """Tables nameless, named, mids, strangers, views messages and frames; needs those of reports.witnesses."""
+    con.execute(NAMELESS)
     con.execute(NAMED)
-    nameless = con.execute("SELECT count(*) FROM named").fetchone()
-    con.execute(FRAMES if nameless == (0,) else FRAMES_NAMED)
+    named = con.execute("SELECT count(*) FROM named").fetchone()
+    con.execute(FRAMES if named == (0,) else FRAMES_NAMED)
     for step in (MIDS, MESSAGES, STRANGERS):
         con.execute(step)
 
 
 def create_sightings(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables sightings, shown, copied; needs messages and those of reports.connections."""
+    """Tables sightings, shown, copied, strays; needs messages and those of reports.connections."""
     for step in SEEN:
         con.execute(step)

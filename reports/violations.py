@@ -82,19 +82,14 @@ SELECT mid, 1, false FROM misplaced ANTI JOIN late USING (mid, party)"""
 # the session that it names. `asked`: the party had asked to join that session.
 LEAKS = """
 CREATE TABLE leaks AS
-WITH came AS (FROM events WHERE kind = 'received' AND via IS DISTINCT FROM 'audit' AND party IS NOT NULL),
-owned AS (
-    SELECT party, mid, t, try_cast(index AS INTEGER) AS number
-    FROM (
-        SELECT party, mid, t, split_part(split_part(mid, ':', -1), '.', 1) AS index FROM came
-        WHERE NOT starts_with(mid, replace(party, 'widget-', run_prefix()) || '.')  -- most are where they belong
-    )
-    WHERE starts_with(mid, run_prefix()) AND party <> 'widget-' || index
+WITH owned AS (
+    SELECT party, mid, t, number FROM events JOIN strays USING (party, mid)
+    WHERE kind = 'received' AND via IS DISTINCT FROM 'audit'
     UNION ALL
     SELECT party, named.mid, t,
         coalesce(try_cast(split_part(split_part(named.mid, ':', -1), '.', 1) AS INTEGER), sessions.number)
-    FROM came LEFT JOIN named USING (source, line) LEFT JOIN sessions ON sessions.session = came.session
-    WHERE came.mid IS NULL
+    FROM nameless LEFT JOIN named USING (source, line) LEFT JOIN sessions ON sessions.session = nameless.session
+    WHERE kind = 'received' AND via IS DISTINCT FROM 'audit' AND party IS NOT NULL
 ),
 leaked AS (
     SELECT mid, party, session, t FROM owned JOIN sessions USING (number)
