@@ -55,8 +55,9 @@ WITH live AS (
     WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND conn IS NOT NULL
 ),
 suspects AS (
-    SELECT party, conn FROM live GROUP BY party, conn
-    HAVING count(seq) < count(*) OR list(seq ORDER BY t) <> list_sort(list(seq))
+    SELECT party, conn FROM events
+    WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND conn IS NOT NULL GROUP BY party, conn
+    HAVING count(seq) < count(*) OR list_grade_up(list(seq)) <> list_grade_up(list(t))
 ),
 firsts AS (
     SELECT party, session, conn, mid, min(t) AS t, any_value(seq) AS said
