@@ -41,42 +41,42 @@ FRAMES_NAMED = f"""
 UNION ALL
 SELECT events.* REPLACE (named.mid AS mid) FROM events JOIN named USING (source, line)"""
 
-# One row per mid that anybody wrote down: what its sender and the server's journal say. `planned`: it is a message of
-# the plan; others were only `seen`. What few have is gathered apart: each column of the widest grouping costs on every
-# message.
+# One row per mid of which its sender or an audit wrote: what they and the server's journal say. `planned`: it is a
+# message of the plan. What few have is gathered apart: each column of the widest grouping costs on every message.
 MIDS = """
 CREATE TABLE mids AS
 WITH told AS (
-    SELECT mid, bool_or(kind IN ('sent', 'unsent')) AS planned, bool_or(kind IN (SELECT kind FROM swarm_kinds)) AS seen,
-        any_value(session) FILTER (kind IN ('sent', 'unsent')) AS session,
-        arg_min(party, t) FILTER (kind IN ('sent', 'unsent')) AS sender,
-        min(due_ns) FILTER (kind IN ('sent', 'unsent')) AS due_ns,
-        min(t) FILTER (kind = 'sent') AS sent_ns,
-        count(*) FILTER (kind = 'sent') AS attempts,
-        min(t) FILTER (kind = 'accepted') AS accepted_ns,
-        coalesce(max(seq) FILTER (kind = 'accepted'), max(seq) FILTER (
-            kind IN ('sent', 'unsent', 'unanswered', 'refused', 'stored', 'published')
-            OR kind = 'received' AND via = 'audit')) AS seq,
-        bool_or(kind = 'received' AND via = 'audit') AS in_audit
-    FROM frames GROUP BY mid
+    SELECT mid, any_value(session) FILTER (kind IN ('sent', 'unsent')) AS session,
+        arg_min(party, t) FILTER (kind IN ('sent', 'unsent')) AS sender, min(due_ns) AS due_ns,
+        min(t) FILTER (kind = 'sent') AS sent_ns, count(*) FILTER (kind = 'sent') AS attempts,
+        min(t) FILTER (kind = 'accepted') AS accepted_ns, max(seq) FILTER (kind = 'accepted') AS seq,
+        max(seq) FILTER (kind <> 'accepted') AS other_seq
+    FROM frames WHERE kind IN ('sent', 'unsent', 'accepted', 'refused', 'unanswered') GROUP BY mid
 ),
 denied AS (
     SELECT mid, max(t) FILTER (kind = 'unanswered') AS unanswered_ns, max(t) FILTER (kind = 'refused') AS refused_ns,
-        arg_max(status, t) FILTER (kind <> 'unsent') AS status, arg_max(reason, t) AS said
+        arg_max(status, t) FILTER (kind <> 'unsent') AS status, arg_max(reason, t) AS said,
+        bool_or(kind = 'unsent') AS unsent
     FROM frames WHERE kind IN ('unsent', 'unanswered', 'refused') GROUP BY mid
 ),
+audit AS (
+    SELECT mid, true AS in_audit, max(seq) AS audit_seq FROM frames WHERE kind = 'received' AND via = 'audit'
+    GROUP BY mid
+),
 journal AS (
-    SELECT mid, min(t) FILTER (kind = 'stored') AS stored_ns,
+    SELECT mid, min(t) FILTER (kind = 'stored') AS stored_ns, max(seq) AS journal_seq,
         min(t) FILTER (kind = 'published') AS published_ns, arg_min(room, t) FILTER (kind = 'published') AS room,
         arg_min(namespace, t) FILTER (kind = 'published') AS namespace,
         arg_min(coalesce(members, len(sids)), t) FILTER (kind = 'published') AS members
     FROM frames WHERE kind IN ('stored', 'published') GROUP BY mid
 ),
 keyed AS (
-    SELECT told.*, denied.* EXCLUDE (mid), journal.* EXCLUDE (mid),
+    SELECT * EXCLUDE (other_seq, audit_seq, journal_seq, unsent)
+            REPLACE (coalesce(seq, greatest(other_seq, audit_seq, journal_seq)) AS seq),
+        sent_ns IS NOT NULL OR coalesce(unsent, false) AS planned,
         split_part(mid, ':', -1) AS key, try_cast(split_part(key, '.', 1) AS INTEGER) AS number,
         split_part(key, '.', 2) AS letter
-    FROM told LEFT JOIN denied USING (mid) LEFT JOIN journal USING (mid)
+    FROM told FULL JOIN audit USING (mid) LEFT JOIN denied USING (mid) LEFT JOIN journal USING (mid)
 )
 SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
     CASE letter WHEN 'a' THEN 'widget-' || number WHEN 'w' THEN agent END AS recipient,
@@ -90,69 +90,93 @@ LEFT JOIN holdings ON letter = 'w' AND holdings.number = keyed.number
 # attempts.
 MESSAGES = """
 CREATE VIEW messages AS
-SELECT * EXCLUDE (planned, seen), rowid AS n,
+SELECT * EXCLUDE (planned), rowid AS n,
     CASE WHEN accepted_ns IS NOT NULL THEN 'accepted' WHEN sent_ns IS NULL THEN 'unsent'
         WHEN unanswered_ns IS NOT NULL OR refused_ns IS NULL THEN 'unanswered' ELSE 'refused' END AS sender_view,
     coalesce(accepted_ns, sent_ns) AS base_ns, coalesce(accepted_ns, forever()) AS emitted_by_ns,
     coalesce(accepted_ns, greatest(unanswered_ns, refused_ns), sent_ns) AS answered_ns
 FROM mids WHERE planned"""
 
-# Mids that were seen without being of the plan.
-STRANGERS = "CREATE TABLE strangers AS SELECT mid, key, number, letter FROM mids WHERE seen AND NOT planned"
-
-# One row per message, party and page of it that saw the message in any way but the audit's.
+# One row per message, party and page of it that saw the message in any way but the audit's; `n` and `own` say of which
+# message of the plan, and whether it is meant for that party. What few pages did is gathered apart here too.
+# As it was emitted means: by a live frame on a connection that had begun before the message was accepted (what never
+# was may be emitted any time later: a server that stood still takes it when its sender has long given up), and after
+# the server had answered CONNECT (else it is a replay); also where the join ack or the history had shown it a moment
+# earlier, and whether or not the page then shows it again. What was stored before the assume the agent can only read,
+# so that its history is as good as live. `again_ns`: when the connection began over which it came as a replay.
 SIGHTINGS = """
 CREATE TABLE sightings AS
-SELECT mid, party, coalesce(view, 0) AS view,
-    min(t) AS seen_ns,
-    coalesce(min(t) FILTER (kind = 'received' AND via = 'live'),
-        if(bool_or(kind = 'received'), NULL, min(t) FILTER (kind = 'not_displayed'))) AS received_ns,
-    arg_min(conn, t) FILTER (kind = 'received' AND via = 'live') AS received_conn,
-    min(t) FILTER (kind = 'displayed') AS displayed_ns,
-    coalesce(arg_min(via, t) FILTER (kind = 'displayed'), if(displayed_ns IS NULL, NULL,
-        coalesce(arg_min(via, t) FILTER (kind = 'received'), 'live'))) AS via,
-    arg_min(conn, t) FILTER (kind = 'displayed') AS conn,
-    count(*) FILTER (kind = 'displayed') AS displays,
-    count(*) FILTER (kind = 'removed') AS removals,
-    coalesce(max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed'), false) AS wiped,
-    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL) AS why
-FROM (SELECT * REPLACE (if(kind = 'received', coalesce(via, 'live'), via) AS via) FROM frames)
-WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND via IS DISTINCT FROM 'audit'
-    AND party IS NOT NULL
-GROUP BY ALL"""
+WITH seen AS NOT MATERIALIZED (
+    SELECT mid, party, coalesce(view, 0) AS view, t, kind, conn, why,
+        if(kind = 'received', coalesce(via, 'live'), via) AS via
+    FROM frames WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed') AND party IS NOT NULL
+        AND via IS DISTINCT FROM 'audit'
+),
+shown AS (
+    SELECT mid, party, view, min(t) AS seen_ns, min(t) FILTER (kind = 'received' AND via = 'live') AS live_ns,
+        arg_min(conn, t) FILTER (kind = 'received' AND via = 'live') AS received_conn,
+        min(t) FILTER (kind = 'displayed') AS displayed_ns,
+        arg_min(via, if(kind = 'displayed', t, forever() // 2 + t)) AS via,  -- the frame's where no display names it
+        arg_min(conn, t) FILTER (kind = 'displayed') AS conn, count(*) FILTER (kind = 'displayed') AS displays
+    FROM seen WHERE kind IN ('received', 'displayed') GROUP BY ALL
+),
+marred AS (
+    SELECT mid, party, view, min(t) AS first_ns,
+        if(bool_or(kind = 'received'), NULL, min(t) FILTER (kind = 'not_displayed')) AS ignored_ns,
+        count(*) FILTER (kind = 'removed') AS removals,
+        coalesce(max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed'), false) AS wiped,
+        arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why))
+            FILTER (why IS NOT NULL) AS why
+    FROM seen SEMI JOIN (SELECT mid, party, view FROM seen WHERE kind IN ('removed', 'not_displayed'))
+        USING (mid, party, view)
+    GROUP BY ALL
+),
+pages AS (
+    SELECT mid, party, view, least(seen_ns, first_ns) AS seen_ns, coalesce(live_ns, ignored_ns) AS received_ns,
+        received_conn, displayed_ns, if(displayed_ns IS NULL, NULL, coalesce(via, 'live')) AS via, conn,
+        coalesce(displays, 0) AS displays, coalesce(removals, 0) AS removals, coalesce(wiped, false) AS wiped, why
+    FROM shown FULL JOIN marred USING (mid, party, view)
+)
+SELECT pages.mid, pages.party, pages.view, n, pages.party = recipient AS own, pages.seen_ns, displayed_ns, pages.via,
+    why, displays, removals, wiped,
+    received_ns IS NOT NULL AND coalesce(
+        on_receipt.begun_ns <= emitted_by_ns AND on_receipt.connected_ns <= received_ns, true) AS live_frame,
+    CASE WHEN base_ns <= held_ns AND letter = 'w' THEN true
+        WHEN pages.via = 'live' THEN coalesce(
+            on_display.begun_ns <= emitted_by_ns AND on_display.connected_ns <= displayed_ns, true)
+        WHEN sent_ns <= held_ns AND letter = 'w' AND pages.via = 'history' THEN true
+        ELSE live_frame AND (why = 'duplicate' OR displays > 1)
+    END AS as_emitted,
+    if(live_frame, received_ns, NULL) AS received_ns, if(live_frame, NULL, on_receipt.begun_ns) AS again_ns,
+    if(wiped, NULL, displayed_ns) AS kept_ns,
+    if(as_emitted, kept_ns, NULL) AS live_ns,
+    if(displays > 0, greatest(displays - removals, 1), 0) AS copies
+FROM pages LEFT JOIN messages USING (mid)
+LEFT JOIN connections AS on_display ON on_display.party = pages.party AND on_display.conn = pages.conn
+LEFT JOIN connections AS on_receipt ON on_receipt.party = pages.party AND on_receipt.conn = pages.received_conn"""
 
-# What the recipient's pages made of it. As it was emitted means: by a live frame on a connection that had begun before
-# the message was accepted (what never was may be emitted any time later: a server that stood still takes it when its
-# sender has long given up), and after the server had answered CONNECT (else it is a replay); also where the join ack or
-# the history had shown it a moment earlier, and whether or not the page then shows it again. What was stored before the
-# assume the agent can only read, so that its history is as good as live. `again_ns`: when the connection began over
-# which it came as a replay.
+# What the recipient's pages made of it: most parties have a single one.
 SHOWN = """
 CREATE TABLE shown AS
-WITH pages AS (
-    SELECT sightings.*, n, received_ns IS NOT NULL AND coalesce(
-            on_receipt.begun_ns <= emitted_by_ns AND on_receipt.connected_ns <= received_ns, true) AS live_frame,
-        CASE WHEN base_ns <= held_ns AND letter = 'w' THEN true
-            WHEN sightings.via = 'live' THEN coalesce(
-                on_display.begun_ns <= emitted_by_ns AND on_display.connected_ns <= displayed_ns, true)
-            WHEN sent_ns <= held_ns AND letter = 'w' AND sightings.via = 'history' THEN true
-            ELSE live_frame AND (why = 'duplicate' OR displays > 1)
-        END AS as_emitted,
-        on_receipt.begun_ns AS receipt_begun_ns
-    FROM sightings JOIN messages ON messages.mid = sightings.mid AND messages.recipient = sightings.party
-    LEFT JOIN connections AS on_display ON on_display.party = sightings.party AND on_display.conn = sightings.conn
-    LEFT JOIN connections AS on_receipt
-        ON on_receipt.party = sightings.party AND on_receipt.conn = sightings.received_conn
+WITH several AS (
+    SELECT party FROM spells WHERE kind IN ('received', 'displayed', 'removed', 'not_displayed')
+    GROUP BY party HAVING count(DISTINCT coalesce(view, 0)) > 1
 )
-SELECT n, min(seen_ns) AS seen_ns, min(received_ns) FILTER (live_frame) AS received_ns,
-    min(receipt_begun_ns) FILTER (NOT live_frame) AS again_ns,
-    min(displayed_ns) AS displayed_ns, min(displayed_ns) FILTER (NOT wiped) AS kept_ns,
-    min(displayed_ns) FILTER (NOT wiped AND as_emitted) AS live_ns,
-    arg_min(via, displayed_ns) AS via,
-    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL) AS why,
-    max(if(displays > 0, greatest(displays - removals, 1), 0)) AS copies,
-    bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0) AS wiped
-FROM pages GROUP BY n"""
+SELECT n, seen_ns, received_ns, again_ns, displayed_ns, kept_ns, live_ns, via, why, copies, wiped
+FROM sightings ANTI JOIN several USING (party) WHERE own
+UNION ALL
+SELECT n, min(seen_ns), min(received_ns), min(again_ns), min(displayed_ns), min(kept_ns), min(live_ns),
+    arg_min(via, displayed_ns),
+    arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL),
+    max(copies), bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0)
+FROM sightings SEMI JOIN several USING (party) WHERE own GROUP BY n"""
+
+# Mids that were seen, or answered, without being of the plan.
+STRANGERS = """
+CREATE TABLE strangers AS
+SELECT mid, split_part(mid, ':', -1) AS key, try_cast(split_part(key, '.', 1) AS INTEGER) AS number,
+    split_part(key, '.', 2) AS letter
+FROM (SELECT mid FROM sightings WHERE n IS NULL UNION SELECT mid FROM mids WHERE NOT planned)"""
 
 # Those that stand on one page more than once.
 COPIED = "CREATE TABLE copied AS FROM sightings WHERE displays - removals > 1"
@@ -162,26 +186,26 @@ STRAYS = """
 CREATE TABLE strays AS
 WITH suspects AS (
     SELECT mid, party, try_cast(split_part(split_part(mid, ':', -1), '.', 1) AS INTEGER) AS number FROM sightings
-    WHERE starts_with(mid, run_prefix())
+    WHERE own IS NOT TRUE AND starts_with(mid, run_prefix())
         AND NOT starts_with(mid, replace(party, 'widget-', run_prefix()) || '.')  -- most are where they belong
 )
 SELECT DISTINCT mid, party, number FROM suspects JOIN sessions USING (number)
 WHERE party <> 'widget-' || number AND list_contains(agents, party) IS NOT TRUE"""
 
-SEEN = (SIGHTINGS, SHOWN, COPIED, STRAYS)
+SEEN = (SIGHTINGS, SHOWN, STRANGERS, COPIED, STRAYS)
 
 
 def create_messages(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables nameless, named, mids, strangers, views messages and frames; needs those of reports.witnesses."""
+    """Tables nameless, named, mids, views messages and frames; needs those of reports.witnesses."""
     con.execute(NAMELESS)
     con.execute(NAMED)
     named = con.execute("SELECT count(*) FROM named").fetchone()
     con.execute(FRAMES if named == (0,) else FRAMES_NAMED)
-    for step in (MIDS, MESSAGES, STRANGERS):
+    for step in (MIDS, MESSAGES):
         con.execute(step)
 
 
 def create_sightings(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables sightings, shown, copied, strays; needs messages and those of reports.connections."""
+    """Tables sightings, shown, strangers, copied, strays; needs messages and those of reports.connections."""
     for step in SEEN:
         con.execute(step)
