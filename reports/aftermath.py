@@ -46,12 +46,12 @@ WITH pages AS (
     FROM spells WHERE view IS NOT NULL AND party IS NOT NULL AND kind IN (SELECT kind FROM swarm_kinds)
     GROUP BY party, view QUALIFY count(*) OVER (PARTITION BY party) > 1
 )
-SELECT messages.mid, count(*) AS view_misses
+SELECT n, count(*) AS view_misses
 FROM messages JOIN shown USING (n)
 JOIN pages ON pages.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns
-ANTI JOIN (SELECT * FROM sightings WHERE displays > 0) AS held
-    ON held.mid = messages.mid AND held.party = pages.party AND held.view = pages.view
-WHERE kept_ns IS NOT NULL GROUP BY messages.mid"""
+ANTI JOIN (FROM sightings WHERE displays > 0) AS held
+    ON held.n = messages.n AND held.party = pages.party AND held.view = pages.view
+WHERE kept_ns IS NOT NULL GROUP BY n"""
 
 # When all that is stored of a session was read. A read of which fewer messages were recorded than it held says nothing.
 AUDITS = """
@@ -77,15 +77,15 @@ came AS (
     WHERE kind = 'received' AND coalesce(via, 'live') = 'live'
 ),
 heard AS (SELECT DISTINCT party, event, true AS listened FROM came ANTI JOIN missed USING (mid, party))
-SELECT mid, coalesce(bool_or(listened), false) AS listened
+SELECT n, coalesce(bool_or(listened), false) AS listened
 FROM came SEMI JOIN missed USING (mid, party) JOIN messages USING (mid) LEFT JOIN heard USING (party, event)
-WHERE party = recipient GROUP BY mid"""
+WHERE party = recipient GROUP BY n"""
 
 # Messages without an answer that left over polling: how many of them their sender emitted within the same second.
 BURSTS = """
 CREATE TABLE bursts AS
 WITH silent AS (
-    SELECT frames.mid, frames.party, frames.t FROM frames JOIN messages USING (mid)
+    SELECT messages.n, frames.party, frames.t FROM frames JOIN messages USING (mid)
     WHERE frames.kind = 'sent' AND frames.via = 'socket' AND sender_view = 'unanswered'
 ),
 transports AS (SELECT party, t, transport FROM talk WHERE transport IS NOT NULL),
@@ -93,11 +93,11 @@ polled AS (
     SELECT silent.* FROM silent ASOF JOIN transports ON transports.party = silent.party AND transports.t <= silent.t
     WHERE transport = 'polling'
 )
-SELECT mid, max(burst)::INTEGER AS burst FROM (
-    SELECT mid, count(*) OVER (
+SELECT n, max(burst)::INTEGER AS burst FROM (
+    SELECT n, count(*) OVER (
         PARTITION BY party ORDER BY t RANGE BETWEEN 1_000_000_000 PRECEDING AND 1_000_000_000 FOLLOWING) AS burst
     FROM polled
-) GROUP BY mid"""
+) GROUP BY n"""
 
 STEPS = (RECOVERY, VIEW_MISSES, "DROP TABLE sightings", AUDITS, UNHEARD, BURSTS)
 

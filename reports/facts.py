@@ -28,11 +28,10 @@ SELECT DISTINCT n FROM messages LEFT JOIN shown USING (n) JOIN holes
     ON start_ns < greatest(answered_ns + late_after_ns(), coalesce(received_ns, 0)) AND end_ns > sent_ns
 WHERE stored_ns IS NULL OR published_ns IS NULL"""
 
-# The moment of publishing [lo_ns, hi_ns], how long the message may take, and the recipient's absence at that moment.
-# The journal speaks of a message that it shows published, or that the server outlived. `overtaken`: it was emitted so
-# late that its recipient had come anew, and got it by that; that it was not there before counts. What lasts until the
-# next of its kind is found by its span, in a hash join: an ASOF join would sort all messages, and each has few to
-# choose from.
+# The moment of publishing [lo_ns, hi_ns], and how long the message may take. The journal speaks of a message that it
+# shows published, or that the server outlived. `overtaken`: it was emitted so late that its recipient had come anew,
+# and got it by that; that it was not there before counts. What lasts until the next of its kind is found by its span,
+# in a hash join: an ASOF join would sort all messages, and each has few to choose from.
 MOMENTS = """
 CREATE VIEW moments AS
 WITH told AS (
@@ -46,26 +45,23 @@ WITH told AS (
     FROM messages LEFT JOIN shown USING (n) LEFT JOIN hidden USING (n) LEFT JOIN boots
         ON boots.start_ns <= coalesce(stored_ns, sent_ns) AND coalesce(stored_ns, sent_ns) < boots.next_ns
 )
-SELECT told.*,
-    greatest(counts_from_ns, coalesce(faults.end_ns, 0)) + horizon_ns() AS horizon_ns,
-    gaps.party IS NOT NULL AS absent,
-    if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
-    gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
-    list_filter(gaps.deaths, lambda each: each.dead_ns <= hi_ns)[-1] AS death, death IS NOT NULL AS server_died,
-    death['ready_ns'] AS ready_ns,
-    gaps.join_refused, gaps.join_timeouts
+SELECT told.*, greatest(counts_from_ns, coalesce(faults.end_ns, 0)) + horizon_ns() AS horizon_ns
 FROM told
 LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.counts_from_ns + horizon_ns()
-    AND told.counts_from_ns + horizon_ns() <= faults.next_ns
-LEFT JOIN gaps ON gaps.party = told.recipient AND gaps.session = told.session AND gaps.before_ns <= told.lo_ns
-    AND told.lo_ns < gaps.end_ns AND gaps.start_ns <= told.hi_ns"""
+    AND told.counts_from_ns + horizon_ns() <= faults.next_ns"""
 
-# The few that are looked at more closely: those whose recipient was absent, and those that were missed.
+# The few that are looked at more closely: those whose recipient was absent at that moment, and those that were missed.
 LOOKED_AT = """
 CREATE TABLE looked_at AS
-SELECT mid, recipient, letter, session, seq, room, members, hi_ns, at_ns, absent, gap_start_ns, horizon_ns,
-    received_ns, kept_ns, live_ns, overtaken
-FROM moments WHERE absent OR live_ns IS NULL OR kept_ns > horizon_ns"""
+SELECT n, mid, recipient, letter, moments.session, seq, room, members, hi_ns, horizon_ns, received_ns, kept_ns, live_ns,
+    overtaken, gaps.party IS NOT NULL AS absent, if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
+    gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
+    list_filter(gaps.deaths, lambda each: each.dead_ns <= hi_ns)[-1] AS death, death IS NOT NULL AS server_died,
+    death['ready_ns'] AS ready_ns, gaps.join_refused, gaps.join_timeouts
+FROM moments
+LEFT JOIN gaps ON gaps.party = moments.recipient AND gaps.session = moments.session AND gaps.before_ns <= moments.lo_ns
+    AND moments.lo_ns < gaps.end_ns AND gaps.start_ns <= moments.hi_ns
+WHERE absent OR live_ns IS NULL OR kept_ns > horizon_ns"""
 
 # What the recipient's connection was doing at that moment.
 STATES = """
@@ -96,11 +92,15 @@ LEFT JOIN connections ON connections.party = looked_at.recipient AND connections
 ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns
 WHERE absent OR live_ns IS NULL"""
 
-# What belongs to a message, to its session and to its two parties. Every message goes through each of these joins.
+# What belongs to a message, to its session and to its two parties. Every message goes through each of these joins, so
+# that there is but one for all that is known of few.
 SOURCES = """
-moments
-LEFT JOIN (states LEFT JOIN membership USING (mid) FULL JOIN recovery USING (mid)) USING (mid)
-LEFT JOIN missed_views USING (mid) LEFT JOIN unheard USING (mid) LEFT JOIN bursts USING (mid)
+moments LEFT JOIN (
+    SELECT * EXCLUDE (mid, recipient, letter, session, seq, room, members, hi_ns, horizon_ns, received_ns, kept_ns,
+        live_ns, overtaken)
+    FROM looked_at LEFT JOIN states USING (mid) LEFT JOIN membership USING (mid) LEFT JOIN recovery USING (mid)
+    FULL JOIN missed_views USING (n) FULL JOIN unheard USING (n) FULL JOIN bursts USING (n)
+) AS few USING (n)
 LEFT JOIN audits ON audits.session = moments.session
 LEFT JOIN (
     (SELECT party, session, min(acked_ns) AS acked_ns FROM joins GROUP BY ALL)

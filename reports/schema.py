@@ -92,9 +92,9 @@ FACTS = _columns(
      "NOT coalesce(recipients.whole, recipient IS NULL AND recorders_whole())"),
     # the recipient at the moment of publishing
     ("at_ns", "BIGINT", "ns", "that moment; without a journal the first within sent and answered that explains a miss",
-     "never sent", "at_ns"),
+     "never sent", "coalesce(at_ns, lo_ns)"),
     ("absent", "BOOLEAN", "", "nothing emitted could reach it: before its first join ack, or from when a connection "
-     "that ended went quiet to the next join ack", "never", "absent"),
+     "that ended went quiet to the next join ack", "never", "coalesce(absent, false)"),
     ("gap_start_ns", "BIGINT", "ns", "when that absence began", "not absent", "nullif(gap_start_ns, -1)"),
     ("gap_root", "VARCHAR", "", "the cause that the end of that connection goes back to: server_restarted, kicked, "
      "frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout", "not absent, or nothing is known",
@@ -103,13 +103,14 @@ FACTS = _columns(
      "as above", "cause_ms"),
     ("frozen_ms", "DOUBLE", "ms", "how long the page stood still in which it came", "it did not", "frozen_ms"),
     ("transport", "VARCHAR", "", "of the connection of that moment: websocket, polling", "none, or not looked up",
-     "states.transport"),
+     "transport"),
     ("conn_state", "VARCHAR", "", "never, connecting, connected_unjoined, joining, joined, down", "no recipient",
      "if(recipient IS NULL, NULL, coalesce(conn_state, 'joined'))"),
     ("dropped_ns", "BIGINT", "ns", "when the connection ended that began the absence", "never joined", "dropped_ns"),
     ("back_ns", "BIGINT", "ns", "the join ack that ended the absence", "not absent, or it never came",
      "nullif(back_ns, forever())"),
-    ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never", "server_died"),
+    ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never",
+     "coalesce(server_died, false)"),
     ("ready_ns", "BIGINT", "ns", "when there was a server again", "it had not died, or was not back",
      "nullif(ready_ns, forever())"),
     ("refusal", "VARCHAR", "", "what its attempt to connect ran into: origin, auth, handshake (a bare 403)",
