@@ -101,10 +101,15 @@ lives AS (
     FROM bounds JOIN journal USING (source) WHERE t >= start_ns AND t < next_ns GROUP BY source, start_ns
 ),
 killed AS (SELECT max(t) AS t FROM around WHERE kind = 'server_ended' AND status IS DISTINCT FROM 0),
+later AS (
+    SELECT source, party, ended_ns FROM spells, (SELECT max(last_ns) AS ended_ns FROM lives)
+    WHERE kind = 'sent' AND last_ns > ended_ns
+),
 outlived AS (
-    SELECT count(*) > 0 AS broke_off FROM events
-    WHERE kind = 'received' AND coalesce(via, 'live') = 'live' AND mid IN (
-        SELECT mid FROM events WHERE kind = 'sent' AND t > (SELECT max(last_ns) FROM lives))
+    SELECT count(*) > 0 AS broke_off FROM events SEMI JOIN (
+        SELECT mid FROM events JOIN later USING (source, party) WHERE events.kind = 'sent' AND t > ended_ns
+    ) USING (mid)
+    WHERE kind = 'received' AND coalesce(via, 'live') = 'live'
 ),
 written AS (SELECT count(*) > 0 AS messages FROM events WHERE kind IN ('stored', 'published'))
 SELECT source, start_ns, last_ns, lead(start_ns, 1, forever()) OVER (ORDER BY start_ns) AS next_ns,
