@@ -24,7 +24,8 @@ ASSUMED = {"ping_interval_s": 5.0, "ping_timeout_s": 4.0, "backoff_s": 1.0}
 # Those whose missing lines may be among those that the journal lacks.
 HIDDEN = """
 CREATE TABLE hidden AS
-SELECT DISTINCT n FROM messages LEFT JOIN shown USING (n) JOIN holes
+SELECT DISTINCT n FROM messages JOIN (SELECT max(end_ns) AS last_ns FROM holes) ON sent_ns < last_ns
+LEFT JOIN shown USING (n) JOIN holes
     ON start_ns < greatest(answered_ns + late_after_ns(), coalesce(received_ns, 0)) AND end_ns > sent_ns
 WHERE stored_ns IS NULL OR published_ns IS NULL"""
 
