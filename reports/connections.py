@@ -145,7 +145,7 @@ bounds AS (
         FROM spans
         UNION ALL BY NAME  -- whoever is to be reached is absent until the first join, and after the last connection
         SELECT party, session, forever() AS start_ns FROM (
-            SELECT 'widget-' || number AS party, session FROM sessions WHERE session IS NOT NULL
+            SELECT widget AS party, session FROM sessions WHERE session IS NOT NULL
             UNION
             SELECT agent, session FROM holdings
         )

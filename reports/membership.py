@@ -44,7 +44,7 @@ WITH refused AS (
 owners AS (
     SELECT sid, party FROM connections SEMI JOIN refused USING (sid)
     UNION
-    SELECT around.sid, 'widget-' || number FROM around SEMI JOIN refused USING (sid) JOIN sessions USING (session)
+    SELECT around.sid, widget FROM around SEMI JOIN refused USING (sid) JOIN sessions USING (session)
     WHERE around.kind = 'sid_connected'
 )
 SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why)) AS not_enqueued

@@ -79,7 +79,7 @@ keyed AS (
     FROM told FULL JOIN audit USING (mid) LEFT JOIN denied USING (mid) LEFT JOIN journal USING (mid)
 )
 SELECT keyed.* REPLACE (coalesce(keyed.session, sessions.session) AS session),
-    CASE letter WHEN 'a' THEN 'widget-' || number WHEN 'w' THEN agent END AS recipient,
+    CASE letter WHEN 'a' THEN coalesce(widget, 'widget-' || number) WHEN 'w' THEN agent END AS recipient,
     if(letter = 'w', holdings.from_ns, opened_ns) AS held_ns
 FROM keyed LEFT JOIN sessions USING (number)
 LEFT JOIN holdings ON letter = 'w' AND holdings.number = keyed.number
@@ -190,7 +190,7 @@ WITH suspects AS (
         AND NOT starts_with(mid, replace(party, 'widget-', run_prefix()) || '.')  -- most are where they belong
 )
 SELECT DISTINCT mid, party, number FROM suspects JOIN sessions USING (number)
-WHERE party <> 'widget-' || number AND list_contains(agents, party) IS NOT TRUE"""
+WHERE party <> widget AND list_contains(agents, party) IS NOT TRUE"""
 
 SEEN = (SIGHTINGS, SHOWN, STRANGERS, COPIED, STRAYS)
 

@@ -94,7 +94,7 @@ WITH owned AS (
 ),
 leaked AS (
     SELECT mid, party, session, t FROM owned JOIN sessions USING (number)
-    WHERE party <> 'widget-' || number
+    WHERE party <> widget
         AND if(starts_with(party, 'widget-'), true,
             promises_private() AND coalesce(NOT list_contains(agents, party), recorders_whole()))
 ),

@@ -72,7 +72,8 @@ FROM told WHERE kind = 'assumed' AND before IS DISTINCT FROM 'assumed'"""
 # One row per session of the plan; of several the one that was opened first.
 SESSIONS = """
 CREATE TABLE sessions AS
-SELECT number, coalesce(arg_min(numbers.session, opened_ns), max(numbers.session)) AS session,
+SELECT number, 'widget-' || number AS widget,
+    coalesce(arg_min(numbers.session, opened_ns), max(numbers.session)) AS session,
     min(opened_ns) AS opened_ns,
     list(DISTINCT agent ORDER BY agent) FILTER (agent IS NOT NULL) AS agents
 FROM numbers LEFT JOIN holdings USING (number) GROUP BY number"""
