@@ -2,7 +2,7 @@
 
 import duckdb
 
-# What became of the lost ones, from when they may have been emitted on (where a frame of it came: from the answer on):
+# What became of the missed ones, from when they may have been emitted on (where a frame came: from the answer on):
 # the first join ack, whether anything asked from before their seq, whether a reply held others that had been missed;
 # and when, in the absence in which it was missed, the history had been read before it.
 RECOVERY = """
@@ -10,7 +10,7 @@ CREATE TABLE recovery AS
 WITH lacking AS (
     SELECT mid, recipient, session, seq, hi_ns, at_ns, if(received_ns IS NULL, at_ns, hi_ns) AS since_ns,
         gap_start_ns, horizon_ns
-    FROM looked_at WHERE kept_ns IS NULL OR kept_ns > horizon_ns
+    FROM looked_at WHERE live_ns IS NULL OR kept_ns > horizon_ns
 ),
 fetches AS (
     SELECT party, session, t, coalesce("after", 0) AS "after" FROM around
@@ -21,7 +21,8 @@ asks AS (
     UNION ALL SELECT party, session, t - 100_000_000, "after", false FROM fetches  -- known is when it was answered
 ),
 came AS (
-    SELECT mid, bool_or(joined) AS joined, bool_or("after" < coalesce(seq, forever())) AS asked
+    SELECT mid, bool_or(joined) AS joined, bool_or("after" < coalesce(seq, forever())) AS asked,
+        arg_min(coalesce("after" < coalesce(seq, forever()), false), t) FILTER (joined) AS rejoin_asked
     FROM lacking JOIN asks ON asks.party = recipient AND asks.session = lacking.session
         AND asks.t > since_ns AND asks.t <= horizon_ns
     GROUP BY mid
@@ -31,6 +32,7 @@ handed_over AS (
     WHERE live_ns IS NULL AND kept_ns IS NOT NULL GROUP BY ALL
 )
 SELECT lacking.mid, coalesce(came.joined, false) AS joined_after, coalesce(came.asked, false) AS asked_after,
+    coalesce(rejoin_asked, false) AS rejoin_asked,
     coalesce(handed_over.last_ns > hi_ns, false) AS others_offered,
     if(fetches.t >= gap_start_ns, fetches.t, NULL) AS fetched_ns
 FROM lacking

@@ -58,7 +58,7 @@ CAUSES = (
         code="S7",
         sentence="It was emitted to a connection of the recipient that had ended and was still in the room.",
         cure="Take connections out of their rooms when they end, whatever they were doing; enter rooms last.",
-        when="received_ns IS NULL AND not_enqueued = 'no-socket'",
+        when="received_ns IS NULL AND not_enqueued = 'no-socket' AND NOT in_flight",
         told="It was {emitted} to a connection of {recipient} that was none any more{inside}; {recipient} {state}.",
         group="offline",
         needs="journal",
@@ -97,7 +97,7 @@ CAUSES = (
         code="",
         sentence="The recipient could not connect: the server refuses the handshake with a bare 403.",
         cure="See the server's log: most often the page's origin is not on its allow-list.",
-        when=f"received_ns IS NULL AND {OUTSIDE} AND refusal = 'handshake'",
+        when="received_ns IS NULL AND refusal = 'handshake'",
         told="{recipient} was trying to connect and was turned away: {refused_with}",
     ),
     Cause(
@@ -129,7 +129,7 @@ CAUSES = (
         "entered, or the history replaced it on the page.",
         cure="Join first, then read the history, and merge the two by id, sorted by seq.",
         when="received_ns IS NULL AND fetched_ns IS NOT NULL AND coalesce(at_ns >= dropped_ns, true)"
-        " AND joined_after AND NOT asked_after"
+        " AND joined_after AND NOT rejoin_asked"
         " OR received_ns IS NOT NULL AND wiped",
         told="{Raced}.",
         habits=("fetch_first", "replace"),
@@ -165,11 +165,33 @@ CAUSES = (
         needs="journal",
     ),
     Cause(
+        name="server_stalled",
+        code="G4",
+        sentence="The server's loop had stood still for longer than it waits for a pong, so that it gave up "
+        "connections that looked up to their clients.",
+        cure="Keep the loop's lag far below pingTimeout: what computes or blocks belongs into a thread or process.",
+        # Emitted as it went on, to who had heard nothing since the message was sent.
+        when="received_ns IS NULL AND sent_ns < dropped_ns AND gap_root = 'server_stalled'",
+        told="It was {emitted} {when_gone}; the server had stood still for {lasted}; {back}.",
+        group="gone_silent",
+        needs="journal",
+    ),
+    Cause(
+        name="upgrade_stuck",
+        code="S1",
+        sentence="It waited on the server for an upgrade from polling to websocket that never came about.",
+        cure="Use websocket only, or polling only (allow_upgrades=False), or give upgrades a time-out.",
+        when="received_ns IS NULL AND upgrading AND written_ns IS NULL",
+        told="It was {emitted} to {recipient}'s connection, which was waiting for its upgrade, and never left.",
+        group="subscribed_nowhere join_race offline",
+        needs="journal",
+    ),
+    Cause(
         name="kicked",
         code="C5",
         sentence="The server had disconnected the recipient, and clients do not come back from that by themselves.",
         cure="On the reason `io server disconnect` call connect() again, with a back-off; say why before you kick.",
-        when=f"{GONE} AND gap_root = 'kicked' AND (conn_state = 'down' OR at_ns < dropped_ns)",
+        when=f"{GONE} AND (kicked OR gap_root = 'kicked' AND at_ns < dropped_ns)",
         told="It was {emitted} {when_gone}, by the server; {back}.",
     ),
     Cause(
@@ -225,28 +247,6 @@ CAUSES = (
         cure="When the page is visible again look at the connection, connect anew and ask for what was missed.",
         when="received_ns IS NULL AND absent AND frozen_ms IS NOT NULL",
         told="{recipient}'s page stood still for {lasted} when it was {emitted}; {back}.",
-    ),
-    Cause(
-        name="server_stalled",
-        code="G4",
-        sentence="The server's loop had stood still for longer than it waits for a pong, so that it gave up "
-        "connections that looked up to their clients.",
-        cure="Keep the loop's lag far below pingTimeout: what computes or blocks belongs into a thread or process.",
-        # Emitted as it went on, to who had heard nothing since the message was sent.
-        when="received_ns IS NULL AND sent_ns < dropped_ns AND gap_root = 'server_stalled'",
-        told="It was {emitted} {when_gone}; the server had stood still for {lasted}; {back}.",
-        group="gone_silent",
-        needs="journal",
-    ),
-    Cause(
-        name="upgrade_stuck",
-        code="S1",
-        sentence="It waited on the server for an upgrade from polling to websocket that never came about.",
-        cure="Use websocket only, or polling only (allow_upgrades=False), or give upgrades a time-out.",
-        when="received_ns IS NULL AND upgrading AND written_ns IS NULL",
-        told="It was {emitted} to {recipient}'s connection, which was waiting for its upgrade, and never left.",
-        group="subscribed_nowhere join_race offline",
-        needs="journal",
     ),
     Cause(
         name="slow_consumer",

@@ -55,6 +55,7 @@ WITH states AS (
 ),
 attempts AS (
     SELECT *, bool_or(kind = 'connected') OVER past AS had_connected,
+        last_value(if(kind = 'connected', conn, NULL) IGNORE NULLS) OVER past AS last_conn,
         CASE kind WHEN 'connect_failed' THEN t WHEN 'connecting' THEN lead(t) OVER future END AS failed_ns,
         CASE kind WHEN 'connect_failed' THEN kind WHEN 'connecting' THEN lead(kind) OVER future END AS ending,
         CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS words,
@@ -67,7 +68,7 @@ refusals AS (
     SELECT t, if(kind = 'origin_refused', 'origin', 'auth') AS told FROM around
     WHERE kind IN ('origin_refused', 'auth_refused')
 )
-SELECT party, t AS from_ns, lead(t, 1, forever()) OVER by_time AS until_ns, kind, conn, had_connected,
+SELECT party, t AS from_ns, lead(t, 1, forever()) OVER by_time AS until_ns, kind, conn, had_connected, last_conn,
     coalesce(ran_into, if(unanswered, last_value(ran_into IGNORE NULLS) OVER earlier, NULL)) AS refusal,
     coalesce(with_words, if(unanswered, last_value(with_words IGNORE NULLS) OVER earlier, NULL)) AS refused_with
 FROM (

@@ -84,8 +84,8 @@ WHERE (SELECT count(*) >= greatest({AT_LEAST}, 0.5 * (SELECT count(*) FROM close
 ENDINGS = f"""
 CREATE TABLE endings AS
 SELECT silences.party, silences.conn,
-    CASE WHEN silences.reason ILIKE '%server disconnect%' OR left_reason = 'server disconnect' THEN 'kicked'
-        WHEN freezes.end_ns >= greatest(seen_ns - least(1_000_000_000, 0.5 * ping_interval_ns()), connected_ns)
+    silences.reason ILIKE '%server disconnect%' OR coalesce(left_reason = 'server disconnect', false) AS kicked,
+    CASE WHEN freezes.end_ns >= greatest(seen_ns - least(1_000_000_000, 0.5 * ping_interval_ns()), connected_ns)
             AND freezes.start_ns <= seen_ns + 1.1 * ping_interval_ns()
         THEN 'frozen'
         WHEN dead AND coalesce(left_ns > stalls.start_ns, true)
@@ -93,12 +93,13 @@ SELECT silences.party, silences.conn,
         THEN 'server_stalled'
         WHEN dead THEN if(stalls_told AND NOT torn, 'half_open', 'gone_silent')
         WHEN late_ms >= {SLOW_MS} OR depth >= {DEEP} OR behind THEN 'slow_consumer'
+        WHEN kicked THEN 'kicked'
         WHEN idle.conn IS NOT NULL THEN 'idle_timeout' END AS ended_by,
     CASE ended_by WHEN 'frozen' THEN (freezes.end_ns - freezes.start_ns) / 1e6
         WHEN 'server_stalled' THEN (stalls.end_ns - stalls.start_ns) / 1e6
         WHEN 'slow_consumer' THEN late_ms
         ELSE silent_ns / 1e6 END AS cause_ms,
-    least(seen_ns - {IN_FLIGHT_NS},
+    least(seen_ns - {IN_FLIGHT_NS}, left_ns,
         if(late_ms >= {SLOW_MS} OR behind OR late_ms >= {LATE_MS} AND seen_ns < read_ns + {IN_FLIGHT_NS},
             emitted_ns, NULL),
         if(ended_by = 'frozen', freezes.start_ns - {IN_FLIGHT_NS}, NULL)) AS quiet_ns

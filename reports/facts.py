@@ -76,7 +76,7 @@ SELECT looked_at.mid, line.conn, line.refusal, line.refused_with,
         WHEN joins.acked_ns <= at_ns THEN 'joined'
         WHEN joins.answered_ns <= at_ns THEN 'connected_unjoined'
         ELSE 'joining' END AS conn_state,
-    joins.sent_ns IS NOT NULL AS join_sent,
+    coalesce(line.kind <> 'connected' AND endings.kicked, false) AS kicked, joins.sent_ns IS NOT NULL AS join_sent,
     coalesce(joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
     rejoins.rejoin_ns, nullif(connections.ended_ns, forever()) AS conn_ended_ns,
     joins.room AS joined_room, joins.next_ns AS next_join_ns,
@@ -90,6 +90,7 @@ LEFT JOIN joins ON joins.party = looked_at.recipient AND joins.session = looked_
 LEFT JOIN rejoins
     ON rejoins.party = looked_at.recipient AND rejoins.session = looked_at.session AND rejoins.conn = line.conn
 LEFT JOIN connections ON connections.party = looked_at.recipient AND connections.conn = line.conn
+LEFT JOIN endings ON endings.party = looked_at.recipient AND endings.conn = line.last_conn
 ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns
 WHERE absent OR live_ns IS NULL"""
 

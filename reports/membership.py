@@ -24,9 +24,10 @@ WITH emitted AS (
     SELECT frames.mid, frames.t, unnest(frames.sids) AS sid FROM frames SEMI JOIN states USING (mid)
     WHERE kind = 'published' AND sids IS NOT NULL
 ),
+ghosts AS (SELECT mid, sid FROM frames WHERE kind = 'not_enqueued' AND why = 'no-socket'),
 reached AS (
     SELECT emitted.mid, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
-    FROM emitted JOIN looked_at USING (mid) JOIN connections USING (sid)
+    FROM emitted ANTI JOIN ghosts USING (mid, sid) JOIN looked_at USING (mid) JOIN connections USING (sid)
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
     WHERE connections.party = looked_at.recipient
 ),

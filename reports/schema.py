@@ -111,6 +111,8 @@ FACTS = _columns(
      "nullif(back_ns, forever())"),
     ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never",
      "coalesce(server_died, false)"),
+    ("kicked", "BOOLEAN", "", "its connection was down, and the server had disconnected the last one", "never",
+     "coalesce(kicked, false)"),
     ("ready_ns", "BIGINT", "ns", "when there was a server again", "it had not died, or was not back",
      "nullif(ready_ns, forever())"),
     ("refusal", "VARCHAR", "", "what its attempt to connect ran into: origin, auth, handshake (a bare 403)",
@@ -140,6 +142,8 @@ FACTS = _columns(
      "coalesce(ever_joined, false)"),
     # afterwards, for those that were not displayed within the horizon
     ("joined_after", "BOOLEAN", "", "a join succeeded after it", "not looked up", "joined_after"),
+    ("rejoin_asked", "BOOLEAN", "", "the first of these joins asked from before its seq", "not looked up",
+     "rejoin_asked"),
     ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up", "asked_after"),
     ("others_offered", "BOOLEAN", "", "a reply after it held others that had been missed", "not looked up",
      "others_offered"),

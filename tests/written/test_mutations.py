@@ -77,7 +77,7 @@ def test_any_facts_have_every_column_that_a_condition_looks_at() -> None:
     assert words == {*VALUES, "true"}
 
 
-def test_most_pairs_are_told_apart_by_a_history(matrix: m.Matrix) -> None:
-    """An order that no history shows would be nobody's word."""
+def test_many_pairs_are_told_apart_by_a_history(matrix: m.Matrix) -> None:
+    """Of the others no row can be both; an order that no history shows at all would be nobody's word."""
     shown = [place for place, _ in enumerate(pairwise(CAUSES)) if matrix.off_diagonal(m.swapped(place))]
-    assert len(shown) >= len(CAUSES) / 2
+    assert len(shown) >= len(CAUSES) / 3

@@ -88,6 +88,35 @@ def away_through_two_deaths(book: Book) -> None:
         s.expect(f"a.{number}", "lost", cause, "never_back")
 
 
+def upgrade_stuck_as_the_server_died(book: Book) -> None:
+    """It waited for an upgrade, and then the server was killed with it."""
+    s = book.story()
+    book.event(-1, "server_ready", "launcher", url="http://127.0.0.1:8000")
+    s.opens(0)
+    s.connects("w", 0.5, transport="polling")
+    s.joins("w", 0.6)
+    s.assumes(2)
+    s.agent_sends("a.0", 9, writes=False)
+    s.journal(9.5, "queue", sid=s.sid("w"), depth=2, upgrading=True)
+    book.server_is_killed(10)
+    s.drops("w", 10.01, last_frame=8.9)
+    s.drops("a", 10.02, last_frame=9.7)
+    book.lines["journal-1"] = [line for line in book.lines["journal-1"] if line["kind"] != "sid_disconnected"]
+    book.server_is_back(14)
+    s.widget_comes(14.8, offers=["a.0"])
+    s.expect("a.0", "recovered", ("upgrade_stuck", "server_restarted"))
+
+
+def kicked_by_the_new_boot_before_its_join(book: Book) -> None:
+    s = restarted(book)
+    s.connects("w", 15)
+    s.drops("w", 15.08, last_frame=15.06, reason="io server disconnect")
+    s.agent_sends("a.1", 15.5)
+    s.agent_sends("a.2", 25)
+    s.expect("a.1", "lost", "kicked", "never_back")
+    s.expect("a.2", "lost", "kicked", "never_back")
+
+
 def malformed_whatever_the_server_did(book: Book) -> None:
     """Sent before it was ready again, and after that; emitted when the widget had joined."""
     s = restarted(book)
@@ -353,6 +382,8 @@ ALONE: tuple[Callable[[Book], None], ...] = (
     back_with_the_first_back_off,
     never_back_after_a_restart,
     away_through_two_deaths,
+    upgrade_stuck_as_the_server_died,
+    kicked_by_the_new_boot_before_its_join,
     malformed_whatever_the_server_did,
     kicked_before_the_server_died,
     left_a_moment_before_the_server_died,
