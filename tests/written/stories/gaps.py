@@ -97,6 +97,31 @@ def half_open_that_the_server_noticed_first(s: Story) -> None:
     s.expect("a.1", "recovered", ("half_open", "gone_silent"))
 
 
+def half_open_before_the_first_join_was_acked(s: Story) -> None:
+    """The room was entered, the ack never came through: of the dead path the server knew nothing."""
+    s.opens(0)
+    s.assumes(2)
+    s.connects("w", 4)
+    s.joins("w", 5, acked=None)
+    s.agent_sends("a.0", 8, reaches=False)
+    s.drops("w", 14, last_frame=5, reason="ping timeout")
+    s.agent_sends("a.1", 14.5)
+    s.widget_comes(15, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", ("half_open", "join_race"))
+    s.expect("a.1", "recovered", "offline")
+
+
+def reset_before_the_first_join_was_acked(s: Story) -> None:
+    s.opens(0)
+    s.assumes(2)
+    s.connects("w", 4)
+    s.joins("w", 5, acked=None)
+    s.agent_sends("a.0", 5.2, reaches=False)
+    s.drops("w", 5.25, last_frame=5.2)
+    s.widget_comes(6, offers=["a.0"])
+    s.expect("a.0", "recovered", ("offline", "join_race"))
+
+
 def half_open_by_a_client_that_has_no_word_for_it(s: Story) -> None:
     """A short silence that a ping time-out ended, since another frame had come after the last ping."""
     s.opens(0)
