@@ -104,10 +104,11 @@ def _there(row: Row) -> bool:
 
 
 def _back(row: Row) -> str:
-    who, after_ms = row["recipient"], row["back_after_ms"]
+    who, after_ms, offset_ms = row["recipient"], row["back_after_ms"], row["join_offset_ms"]
     if _there(row):
         return f"{who}'s connection went on"
-    return f"{who} never joined again" if after_ms is None else f"{who} had joined again {lasted(after_ms)} later"
+    joined = "joined" if offset_ms is None or offset_ms > 0 else "joined again"
+    return f"{who} never {joined}" if after_ms is None else f"{who} had {joined} {lasted(after_ms)} later"
 
 
 def _rooted(row: Row) -> str:

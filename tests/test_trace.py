@@ -148,3 +148,21 @@ def test_who_else_received_it_is_called_by_name(tmp_path: Path) -> None:
     found = trace(read(book, tmp_path / "written")["journal"], "abc:0.a.0")
     received = [step.what for step in found.steps if "received" in step.what]
     assert received == ["received", "widget-1: received"]
+
+
+def test_who_joins_for_the_first_time_does_not_join_again(tmp_path: Path) -> None:
+    """Its first join was never acked, since the connection ended; later it was there before."""
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.joins("w", 3, acked=None)
+    s.agent_sends("a.0", 3.2, reaches=False)
+    s.drops("w", 3.25, last_frame=3.2)
+    s.widget_comes(4, offers=["a.0"])
+    s.drops("w", 8)
+    s.agent_sends("a.1", 9)
+    ledger = read(book, tmp_path / "written")["journal"]
+    assert "; widget-0 had joined 944 ms later." in trace(ledger, "0.a.0").explanations[1]
+    assert "; widget-0 never joined again." in trace(ledger, "0.a.1").explanations[1]
