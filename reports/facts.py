@@ -79,8 +79,9 @@ SELECT looked_at.mid, line.conn, line.refusal, line.refused_with,
     coalesce(line.kind <> 'connected' AND endings.kicked, false) AS kicked, joins.sent_ns IS NOT NULL AS join_sent,
     coalesce(joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
     rejoins.rejoin_ns, nullif(connections.ended_ns, forever()) AS conn_ended_ns,
-    coalesce(absent AND dropped_ns IS NULL AND line.kind = 'connected' AND connections.ended_ns < back_ns, false)
-        AS unacked, endings.ended_by, endings.cause_ms AS ended_ms,  -- it ended before its first join was acked
+    absent AND line.kind = 'connected' AND connections.ended_ns < back_ns
+        AND coalesce(connections.connected_ns > dropped_ns, true) AS unacked,  -- it ended before a join on it was acked
+    endings.ended_by, endings.cause_ms AS ended_ms,
     joins.room AS joined_room, joins.next_ns AS next_join_ns,
     line.kind <> 'connected' OR connections.sid IS NOT NULL AS known_to_journal,
     connections.transport, if(freezes.end_ns >= at_ns, (freezes.end_ns - freezes.start_ns) / 1e6, NULL) AS frozen_ms

@@ -170,9 +170,9 @@ def _matrix(pool: Compared, title: str) -> Table:
 
 
 def _scores(found: Verdict) -> Table:
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("called", no_wrap=True)
-    for column in ("rows", "recall", "precision", "without a journal: rows", "recall", "precision"):
+    for column in ("rows", "recall", "precision", "no\njournal:\nrows", "recall", "precision"):
         table.add_column(column, justify="right", no_wrap=True)
     by_name = [{score.name: score for score in scores(pool)} for pool in found.pools]
     for name in _ordered({*by_name[0], *by_name[1]}):
@@ -184,7 +184,7 @@ def _scores(found: Verdict) -> Table:
 def _told(score: Score | None) -> tuple[str, str, str]:
     if score is None:
         return "", "", ""
-    shares = [percent(score.right / n if n else None) for n in (score.is_it, score.given)]
+    shares = [percent(score.right / n) if n else "-" for n in (score.is_it, score.given)]
     return f"{score.is_it:,}", shares[0], f"{shares[1]}{'' if score.good else ' NO'}"
 
 

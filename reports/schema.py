@@ -106,8 +106,8 @@ FACTS = _columns(
      "transport"),
     ("conn_state", "VARCHAR", "", "never, connecting, connected_unjoined, joining, joined, down", "no recipient",
      "if(recipient IS NULL, NULL, coalesce(conn_state, 'joined'))"),
-    ("dropped_ns", "BIGINT", "ns", "when the connection ended that began the absence, or on which its first join was "
-     "never acked", "neither", "if(unacked AND member, conn_ended_ns, dropped_ns)"),
+    ("dropped_ns", "BIGINT", "ns", "when the connection ended that began the absence, or to which it was emitted, and "
+     "on which no join was acked", "neither", "if(unacked AND member, conn_ended_ns, dropped_ns)"),
     ("back_ns", "BIGINT", "ns", "the join ack that ended the absence", "not absent, or it never came",
      "nullif(back_ns, forever())"),
     ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never",

@@ -172,6 +172,13 @@ def test_the_verdict(found: list[Result], invalid: int, passed: bool | None, las
     assert said.getvalue().count("played again, since the loop was late") == invalid
 
 
+def test_recall_and_precision_fit_a_terminal() -> None:
+    said, names = io.StringIO(), {"namespace_mismatch": 12_345, "emitted_out_of_order": 3}
+    matrix.show(verdict(results(1, right=names, false={"unexplained": 1}), []), Console(file=said, width=80))
+    assert "…" not in said.getvalue()
+    assert "12,345   100 %" in said.getvalue()
+
+
 def test_a_case_that_could_not_be_played_fails_it() -> None:
     assert verdict([not_played(STEADY, 7, "the run ended with 2: no server")], []).passed is False
 

@@ -111,6 +111,20 @@ def half_open_before_the_first_join_was_acked(s: Story) -> None:
     s.expect("a.1", "recovered", "offline")
 
 
+def half_open_before_the_next_join_was_acked(s: Story) -> None:
+    """The path dies again as it comes back; its last frame came a moment after the message should have."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 3)
+    s.connects("w", 4)
+    s.joins("w", 5, acked=None)
+    s.agent_sends("a.0", 5.2, reaches=False)
+    s.drops("w", 14.4, last_frame=5.4, reason="ping timeout")
+    s.widget_comes(15, offers=["a.0"])
+    s.expect("a.0", "recovered", ("half_open", "offline"))
+
+
 def reset_before_the_first_join_was_acked(s: Story) -> None:
     s.opens(0)
     s.assumes(2)
