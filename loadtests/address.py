@@ -40,6 +40,6 @@ def _is_loopback(host: str) -> bool:
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError) as error:
-        raise TargetError(f"{host} is no host that can be found: {error}") from None
+        raise TargetError(f"{host} is no host that can be found ({error}); mend its name") from None
     addresses = map(ipaddress.ip_address, found)
     return all(address.is_loopback or address.is_unspecified for address in addresses)

@@ -174,7 +174,7 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(f"{path} is not TOML: {error}") from None
+        raise ScenarioError(f"{path} is not TOML ({error}); mend its syntax") from None
     base = table.pop("from", None)
     if base is None:
         return {"name": path.stem, **table}

@@ -38,7 +38,7 @@ def load(name: str) -> Target:
             f"no target {name!r}: neither one of {', '.join(shipped())} nor a readable file ({error})"
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise TargetError(f"{path} is not TOML: {error}") from None
+        raise TargetError(f"{path} is not TOML ({error}); mend its syntax") from None
     folder = "" if name in shipped() else str(path.resolve().parent)
     return from_table({"name": path.stem, "folder": folder, **table}, str(path))
 

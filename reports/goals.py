@@ -81,7 +81,7 @@ def load_goals(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise GoalsError(f"no goals in {path}: {error}") from None
     except tomllib.TOMLDecodeError as error:
-        raise GoalsError(f"{path} is not TOML: {error}") from None
+        raise GoalsError(f"{path} is not TOML ({error}); mend its syntax") from None
     goals = table.get("goals", table)
     check_goals(goals)
     return dict(goals)

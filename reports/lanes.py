@@ -55,7 +55,7 @@ def offset(step: "Step") -> str:
 
 def _lines(step: "Step", width: int) -> list[Text]:
     """As many lines as its words need; the lanes beside it go on."""
-    words = textwrap.wrap(step.what, width - 3) or [""]
+    words = textwrap.wrap(_broken(step.what, width - 3), width - 3) or [""]
     lines = []
     for n, said in enumerate(words):
         line = Text().append((offset(step) if n == 0 else "").rjust(TIME - 2).ljust(TIME), style="dim")
@@ -67,6 +67,11 @@ def _lines(step: "Step", width: int) -> list[Text]:
             line.append(" " * (width - 2 - len(of_lane)))
         lines.append(line)
     return lines
+
+
+def _broken(what: str, width: int) -> str:
+    """A room's name that is too long for its lane breaks at its colon, so that ids can be compared and copied."""
+    return " ".join(word if len(word) <= width else word.replace(":", ": ") for word in what.split(" "))
 
 
 def _shortened(line: Text) -> Text:

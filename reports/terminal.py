@@ -95,7 +95,7 @@ def _hidden(summary: "Summary") -> str:
     if least.session is None:
         return "Nothing was judged, so any loss may be hidden."
     bounds = f"{percent(least.session)} of sessions and {percent(least.message)} of messages"
-    return f"No event among so many would still leave up to {bounds} possible."
+    return f"What was not seen once among so many may still happen to up to {bounds}."
 
 
 def _latencies(summary: "Summary") -> Table:

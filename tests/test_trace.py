@@ -166,3 +166,16 @@ def test_who_joins_for_the_first_time_does_not_join_again(tmp_path: Path) -> Non
     ledger = read(book, tmp_path / "written")["journal"]
     assert "; widget-0 had joined 944 ms later." in trace(ledger, "0.a.0").explanations[1]
     assert "; widget-0 never joined again." in trace(ledger, "0.a.1").explanations[1]
+
+
+def test_the_id_in_a_room_s_name_stays_whole_in_a_narrow_lane(tmp_path: Path) -> None:
+    book = Book()
+    s = book.story()
+    s.room = "chat:42acc7d9ec154210"
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.agent_sends("a.0", 5)
+    said = printed(trace(read(book, tmp_path / "written")["journal"], "0.a.0"))
+    assert [line for line in said.splitlines() if "emitted to chat:" in line]
+    assert said.count("42acc7d9ec154210") == 3  # entered, joined, emitted to
