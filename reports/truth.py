@@ -101,9 +101,11 @@ WITH key AS (
     FROM read_json($key, format = 'newline_delimited', columns = {name: 'VARCHAR', kind: 'VARCHAR', party: 'VARCHAR',
         session: 'VARCHAR', mid: 'VARCHAR', start_ns: 'BIGINT', end_ns: 'BIGINT'})
 ),
-acks AS (
-    SELECT party, session, t FROM read_parquet($events) WHERE kind = 'joined' AND session IS NOT NULL
-    AND party IS NOT NULL
+acks AS (  -- one that was asked for before may be read late, on a connection that is none any more
+    SELECT party, session, kind, t, max(if(kind = 'join_sent', t, NULL)) OVER (
+        PARTITION BY party, session ORDER BY t ROWS UNBOUNDED PRECEDING) AS asked_ns
+    FROM read_parquet($events)
+    WHERE kind IN ('join_sent', 'joined') AND session IS NOT NULL AND party IS NOT NULL QUALIFY kind = 'joined'
 ),
 pairs AS (
     SELECT ledger.mid, recipient, ledger.session, key.mid IS NOT NULL AS itself, name, start_ns, end_ns, sent_ns,
@@ -123,7 +125,7 @@ over AS (
     SELECT pairs.*, coalesce(held_ns, until_ns) AS came_by_ns,
         if(passes, least(last + $horizon, coalesce(acks.t, $forever)), last) AS over_ns
     FROM pairs LEFT JOIN held USING (mid) ASOF LEFT JOIN acks
-        ON acks.party = recipient AND acks.session = pairs.session AND acks.t > pairs.last
+        ON acks.party = recipient AND acks.session = pairs.session AND acks.asked_ns > pairs.last
 )
 SELECT DISTINCT mid, name, CASE WHEN itself THEN 'itself'
     WHEN came_by_ns < start_ns - $moment THEN if(passes AND came_by_ns >= start_ns - $silence, 'before', 'once')

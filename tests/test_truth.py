@@ -73,6 +73,25 @@ def test_what_lies_on_a_dead_path_is_struck_by_what_comes_next(
     assert found.alarms == []
 
 
+def test_who_reads_an_old_ack_is_not_back(tmp_path: Path) -> None:
+    """Its page stood still as it joined: when it goes on it reads the ack, and that the connection has ended."""
+
+    def thawed(s: Story) -> None:
+        s.opens(0)
+        s.widget_comes(0.5)
+        s.assumes(2)
+        s.drops("w", 4)
+        s.connects("w", 5)
+        s.joins("w", 5.1, acked=14.9)
+        s.drops("w", 20.01, last_frame=20)
+        s.freezes("w", 5.2, 14.82)
+        s.agent_sends("a.0", 20.5)
+        s.widget_comes(21, offers=["a.0"])
+
+    found = told(tmp_path / "run", thawed, fault("freeze", 5.2, 19.9))
+    assert (found.right, found.alarms) == ({"offline": 1}, [])
+
+
 def test_what_came_all_the_same(tmp_path: Path) -> None:
     struck_itself = {"kind": "defect", "name": "server.drop-emit", "mid": f"{RUN}:0.a.0", "start_ns": ns(4)}
     found = told(tmp_path / "run", offline, fault("drop", 5, 6.5), struck_itself)
