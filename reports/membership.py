@@ -126,6 +126,9 @@ SELECT states.mid,
         WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
         WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
     coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued,
+    -- what ended the connection that it was emitted to explains it, not what began the absence, if any
+    coalesce(member AND (unacked OR NOT absent AND writes_told AND written_ns IS NULL AND ended_by = 'slow_consumer'),
+        false) AS own_end,
     coalesce(upgrading, false) AS upgrading,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,

@@ -38,7 +38,7 @@ class TraceError(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that was seen, in whose lane; with `utc` and `offset_ms` (from the due) null the stage that was not.
+    """Something that was seen, in whose lane; with `offset_ms` (from the due) null the stage that was not.
 
     `states`: what the connection of each lane was doing then. `tone`: message, around, recovery or missing.
     """
@@ -101,7 +101,7 @@ class _Story:
 
     def __init__(self, ledger: "Ledger", row: Mapping[str, Any]) -> None:
         self._row = row
-        self._clock = ledger.run.info["clocks"][0]
+        self._clock = next(iter(ledger.run.info.get("clocks") or ()), None)
         self._zero_ns = int(row["due_ns"] or row["sent_ns"] or 0)
         parties = {steps.lane({"party": name}): str(name) for name in (row["sender"], row["recipient"]) if name}
         self.lanes = {lane: parties.get(lane, f"no {lane}") for lane in (WIDGET, AGENT)}
@@ -112,7 +112,10 @@ class _Story:
         sids = [sid for sid, party in self._owners.items() if party == row["recipient"]]
         self.seen = self._with_due(_records(ledger, _seen_sql(row, self._zero_ns, sids)))
 
-    def utc(self, t_ns: int) -> str:
+    def utc(self, t_ns: int) -> str | None:
+        """None: run.json names no clock."""
+        if self._clock is None:
+            return None
         since = timedelta(microseconds=(t_ns - self._clock["monotonic_ns"]) / 1e3)
         moment = datetime.fromisoformat(self._clock["utc"]) + since
         return moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]

@@ -179,3 +179,14 @@ def test_the_id_in_a_room_s_name_stays_whole_in_a_narrow_lane(tmp_path: Path) ->
     said = printed(trace(read(book, tmp_path / "written")["journal"], "0.a.0"))
     assert [line for line in said.splitlines() if "emitted to chat:" in line]
     assert said.count("42acc7d9ec154210") == 3  # entered, joined, emitted to
+
+
+def test_a_run_without_a_clock_has_no_utc(tmp_path: Path) -> None:
+    book = Book(clocks=[])
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 5)
+    found = trace(read(book, tmp_path / "written")["journal"], "0.a.0")
+    assert found.due_utc is None
+    assert "+6.0" in printed(found)

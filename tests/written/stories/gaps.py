@@ -181,6 +181,21 @@ def a_ping_time_out_without_a_silence(s: Story) -> None:
     s.expect("a.0", "recovered", "offline")
 
 
+def slow_consumer_by_its_queue(s: Story) -> None:
+    """The journal saw its queue grow and nothing of it written; pings went on until the connection was reset."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    for n in range(1, 5):
+        s.journal(5 + n, "queue", sid=s.sid("w"), depth=5 * n, upgrading=False)
+        s.agent_sends(f"a.{n}", 5.5 + n, writes=False)
+    s.drops("w", 15, last_frame=14.9)
+    s.widget_comes(16, after=1, offers=["a.1", "a.2", "a.3", "a.4"])
+    for n in range(1, 5):
+        s.expect(f"a.{n}", "recovered", ("slow_consumer", "subscribed_nowhere"))
+
+
 def a_ping_time_out_of_a_slow_reader(s: Story) -> None:
     """A message came late, then other frames did, and the pings were stuck behind them."""
     s.opens(0)
