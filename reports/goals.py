@@ -47,8 +47,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         measure.name: measure
         for measure in (
-            Measure("permanent_loss", "rate", "lost / owed; 0 where the target promises a history"),
-            Measure("live_miss", "rate", "(recovered + lost) / owed"),
+            Measure("permanent_loss", "rate", "lost / (owed - unjudged); 0 where the target promises a history"),
+            Measure("live_miss", "rate", "(recovered + lost) / (owed - unjudged)"),
             Measure("duplicates", "count", "messages shown more than once on one view", 0),
             Measure("reorders", "count", "messages received or shown out of order", 0),
             Measure("leaks", "count", "messages that reached another session's party", 0),

@@ -110,10 +110,12 @@ class Summary:
         who = ", ".join(
             plural(n, one) for n, one in ((self.widgets, "widget"), (self.agents, "agent")) if n is not None
         )
-        missed = self.recovered + self.lost
-        went = f"{missed:,} missed live, {self.lost:,} lost for good" if missed else "all shown as they were sent"
+        missed, judged = self.recovered + self.lost, self.owed - self.unjudged
+        went = f"{missed:,} missed live, {self.lost:,} lost for good" if missed else f"{judged:,} shown as they were sent"
+        if not self.unjudged:
+            went = went if missed else "all shown as they were sent" if self.owed else "nothing to show"
         unjudged = f", {self.unjudged:,} could not be judged" if self.unjudged else ""
-        return f"{who}, {plural(self.owed, 'message')} owed: {went if self.owed else 'nothing to show'}{unjudged}"
+        return f"{who}, {plural(self.owed, 'message')} owed: {went}{unjudged}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -64,16 +64,13 @@ def sessions(rows: pd.DataFrame) -> Sessions:
 
 
 def rate(by_session: Sessions, events: tuple[int, ...], by: str) -> Rate:
-    """Of owed messages, as they are counted; but what could not be judged is no evidence that all was well.
+    """Of the owed messages that could be judged: about the others nothing is known, neither good nor bad.
 
-    So `high` and `sessions` come from the judged ones alone, and `low` takes the unjudged for shown. `by` is what was
-    hit as a whole: session, agent or run; none and all keep their exact bounds by session.
+    But `low` takes them for shown, so that no rate is called too high for what was left out of it. `by` is what was hit
+    as a whole: session, agent or run; none and all keep their exact bounds by session.
     """
-    of_owed = _resampled(by_session, events, by_session.owed, by)
-    if by_session.judged == by_session.owed:
-        return of_owed
     of_judged = _resampled(by_session, events, by_session.judged, by)
-    return replace(of_owed, sessions=of_judged.sessions, high=of_judged.high)
+    return replace(of_judged, low=_resampled(by_session, events, by_session.owed, by).low) if of_judged.n else of_judged
 
 
 def _resampled(by_session: Sessions, events: tuple[int, ...], of: tuple[int, ...], by: str) -> Rate:

@@ -80,7 +80,7 @@ def _counts(title: str, summary: "Summary", rows: Iterable[Iterable[str]]) -> Ta
 
 
 def _rates(summary: "Summary") -> Table:
-    table = _table("Rates", "of owed messages", "share", "95 % interval", "messages", "sessions")
+    table = _table("Rates", "of judged messages", "share", "95 % interval", "messages", "sessions")
     for name, rate in (("missed as emitted", summary.live_miss), ("lost for good", summary.permanent_loss)):
         table.add_row(name, percent(rate.rate), interval(rate), f"{rate.k:,} of {rate.n:,}", f"{rate.sessions:,}")
     least = summary.unavoidable_miss

@@ -138,7 +138,7 @@ The laws, which tests hold for any stream of events:
 - planned = unsent + sent, and sent = accepted + refused + unanswered;
 - owed = live + late + recovered + lost + unjudged;
 - recovered + lost = the sum of `missed_because`, and lost = the sum of `not_recovered_because`;
-- live miss = (recovered + lost) / owed, and permanent loss = lost / owed.
+- live miss = (recovered + lost) / (owed - unjudged), and permanent loss = lost / (owed - unjudged).
 
 **Owed** are the messages that were accepted, and those refused or unanswered that somebody saw all the same: to the
 widget from the session's opening until it leaves, to the agent from the assume until it hands the session over. What
