@@ -160,17 +160,17 @@ def _spoilt(folder: Path) -> str:
     """Why the run is not complete and valid, in one line; empty when it is."""
     from loadtests.run_folder import RunFolderError, read_info
     from reports.ledger import open_ledger
+    from reports.verdict import PROBE
 
     end = read_info(folder)["end"]
-    reasons = [] if end["state"] == "complete" else [end["reason"] or "the run was cut off"]
+    if end["state"] != "complete":
+        return str(end["reason"] or "the run was cut off")
     try:
         summary = open_ledger(folder).summary
-        reasons += summary.rig.reasons
-        if nothing := _nothing_came_of_it(summary):
-            reasons.append(f"{nothing}; `entrega probe` shows step by step why")
     except RunFolderError as error:
-        reasons.append(str(error))
-    return "; ".join(reasons)
+        return str(error)
+    nothing = _nothing_came_of_it(summary)
+    return "; ".join([*summary.rig.reasons, *filter(None, [nothing and f"{nothing}; {PROBE}"])])
 
 
 def _nothing_came_of_it(summary: "Summary") -> str:

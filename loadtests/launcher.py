@@ -1,6 +1,7 @@
 """launch(order) -> a run folder: server and swarm as processes of their own, watched until they have ended."""
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -27,6 +28,7 @@ from loadtests.server_process import ServerError, ServerProcess
 LOCUSTFILE = Path(__file__).parent / "locustfile.py"
 TICK_S = 0.1
 GRACE_S = 60.0  # beyond the plan's end, until a swarm that does not end is ended
+LAST_WORDS_BYTES = 2**16
 INTERRUPT_S = 4.0  # for everybody to close the books after a signal
 
 Watch = Callable[[Progress], None]
@@ -167,7 +169,9 @@ class _Run:
         try:
             self._follow(swarm)
         except ServerError as error:
-            self._end("failed", f"the server did not come back: {error}")
+            if shutil.disk_usage(self._folder).free < LAST_WORDS_BYTES:  # it died of that, and could not say so
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            self._end("failed", str(error))
 
     def _follow(self, swarm: "subprocess.Popen[bytes]") -> None:
         scenario = self._order.scenario

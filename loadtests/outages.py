@@ -1,6 +1,7 @@
 """What is done on purpose to the run's own server: killed, stopped or stalled at the planned time, and back again."""
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 from loadtests import run_folder
 from loadtests.plan import Strike
-from loadtests.server_process import ServerProcess
+from loadtests.server_process import ServerError, ServerProcess
 
 
 @dataclass(slots=True)
@@ -32,14 +33,17 @@ class Outages:
         return None if self._gone else self.server.pid
 
     def tick(self, t0_ns: int | None) -> None:
-        """Do what is due now; `t0_ns` is the run's start, if it has begun. Raises ServerError: it did not come back."""
+        """Do what is due now; `t0_ns` is the run's start, if it has begun.
+
+        Raises ServerError, one line about the server: it ended by itself, or it did not come back.
+        """
         now_ns = time.monotonic_ns()
         if self._under_way is not None:
             if now_ns >= self._until_ns:
                 self._end(self._under_way)
-        elif not self._gone and self.server.ended() is not None:
-            self._is_gone(self.server.ended())
-            self.strikes.clear()  # it died by itself, and stays away
+        elif not self._gone and (status := self.server.ended()) is not None:
+            self._is_gone(status)
+            raise ServerError(f"the server ended by itself ({_how(status)}): {self.server.last_words()}")
         elif t0_ns is not None and self.strikes and now_ns >= t0_ns + round(self.strikes[0].at_s * 1e9):
             self._begin(self.strikes.pop(0))
 
@@ -67,7 +71,10 @@ class Outages:
         if strike.fault.name == "stall-server":
             self.server.go_on()
         else:
-            self.server.launch()
+            try:
+                self.server.launch()
+            except ServerError as error:
+                raise ServerError(f"the server did not come back: {error}") from None
             self.ready()
         self._write_window(strike.fault.name)
 
@@ -85,3 +92,7 @@ class Outages:
         others = [each for each in planned if each["party"] is not None]
         to_come = [each for each in planned if each["party"] is None][len(self._windows) :]
         run_folder.update(self.folder, fault_windows=[*others, *self._windows, *to_come])
+
+
+def _how(status: int) -> str:
+    return f"status {status}" if status >= 0 else signal.Signals(-status).name

@@ -111,7 +111,9 @@ class Summary:
             plural(n, one) for n, one in ((self.widgets, "widget"), (self.agents, "agent")) if n is not None
         )
         missed, judged = self.recovered + self.lost, self.owed - self.unjudged
-        went = f"{missed:,} missed live, {self.lost:,} lost for good" if missed else f"{judged:,} shown as they were sent"
+        went = (
+            f"{missed:,} missed live, {self.lost:,} lost for good" if missed else f"{judged:,} shown as they were sent"
+        )
         if not self.unjudged:
             went = went if missed else "all shown as they were sent" if self.owed else "nothing to show"
         unjudged = f", {self.unjudged:,} could not be judged" if self.unjudged else ""

@@ -14,7 +14,7 @@ from loadtests import run_folder
 from loadtests.outages import Outages
 from loadtests.plan import Strike
 from loadtests.scenario import load
-from loadtests.server_process import ServerProcess
+from loadtests.server_process import ServerError, ServerProcess
 from tests.played import until
 
 SERVER = """
@@ -135,12 +135,13 @@ def test_one_thing_is_done_after_the_other_and_each_gets_its_own_window(tmp_path
     assert run_folder.read_info(played.folder)["fault_windows"][0]["party"] == "widget-0"
 
 
-def test_a_server_that_dies_by_itself_stays_away(tmp_path: Path) -> None:
+def test_a_server_that_ends_by_itself_is_said(tmp_path: Path) -> None:
     played = Played(tmp_path, "kill-server")
     played.server.kill()
-    t0_ns = time.monotonic_ns() - 10**10
-    for _ in range(3):
-        played.outages.tick(t0_ns)
+    with pytest.raises(
+        ServerError, match=r"the server ended by itself \(SIGKILL\): it said nothing; see .*/server-1.err"
+    ):
+        played.outages.tick(time.monotonic_ns() - 10**10)
     assert played.events[1:] == [("server_ended", {"status": -9})]
     assert not played.windows()
     assert played.outages.pid is None
