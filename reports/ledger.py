@@ -17,7 +17,7 @@ import duckdb
 import pandas as pd
 
 from loadtests.events import columns
-from loadtests.run_folder import RunFolder, open_run
+from loadtests.run_folder import RunFolder, RunFolderError, open_run
 from loadtests.run_json import promised
 from reports.causes import missed_because, not_recovered_because
 from reports.counters import contradictions, count
@@ -113,6 +113,7 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         con.execute("SET preserve_insertion_order = false")
         con.execute(f"SET memory_limit = format_bytes({ALLOWED})")
         reconcile(con, run, journal=journal)
+        _refuse_others(con, run)
         con.execute(_macro_promises(run))
         draft = Path(scratch) / "ledger.parquet"
         made_of = _fingerprint(run)
@@ -135,6 +136,16 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         draft.replace(file)
         (Path(scratch) / "counts.json").replace(file.with_suffix(".json"))
     return Ledger(run, file, journal, counters, made_by, contradicted, tuple(lacking))
+
+
+def _refuse_others(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
+    """Raises RunFolderError where every message is of another run than run.json."""
+    of_all = "FROM mids WHERE planned HAVING count(*) > 0 AND NOT bool_or(starts_with(mid, run_prefix()))"
+    for (other,) in con.execute(f"SELECT any_value(split_part(mid, ':', 1)) {of_all}").fetchall():
+        raise RunFolderError(
+            f"{run.events} is of the run {other}, and run.json beside it of {run.info['run']}; put what belongs "
+            "together into one folder"
+        )
 
 
 def _caused() -> str:

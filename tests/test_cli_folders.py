@@ -36,6 +36,7 @@ def test_folders_that_are_no_run(say: Say, tmp_path: Path, command: str) -> None
     truncated = folder_of(tmp_path / "truncated", '{"format": 1, "run"', SENT)
     other = folder_of(tmp_path / "other", {**INFO, "format": 99}, SENT)
     unplayed = folder_of(tmp_path / "unplayed", INFO)
+    foreign = folder_of(tmp_path / "foreign", {**INFO, "run": "s"}, SENT)
     cut = folder_of(tmp_path / "cut", INFO)
     (cut / "events.parquet").write_bytes(b"PAR1 and no more")
     for folder, said in (
@@ -44,6 +45,7 @@ def test_folders_that_are_no_run(say: Say, tmp_path: Path, command: str) -> None
         (truncated, "is truncated or not JSON; restore it"),
         (other, "has format 99 and this entrega reads 1"),
         (unplayed, "holds no events"),
+        (foreign, "is of the run r, and run.json beside it of s; put what belongs together into one folder"),
         (cut, "is truncated or no Parquet file"),
     ):
         done = say(*words, folder)
