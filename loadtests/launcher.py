@@ -28,6 +28,7 @@ from loadtests.server_process import ServerError, ServerProcess
 LOCUSTFILE = Path(__file__).parent / "locustfile.py"
 TICK_S = 0.1
 GRACE_S = 60.0  # beyond the plan's end, until a swarm that does not end is ended
+WRONG_USAGE = 2  # Locust's exit code, as argparse gives it
 LAST_WORDS_BYTES = 2**16
 INTERRUPT_S = 4.0  # for everybody to close the books after a signal
 
@@ -196,10 +197,15 @@ class _Run:
                 self._outages.tick(t0_ns)
             time.sleep(TICK_S)
         self._watch(tail.look(time.monotonic() - began_s, planned_s))
-        if swarm.returncode:
-            self._end("failed", f"Locust ended with {swarm.returncode}; see {self._folder}/logs/locust.log")
-        else:
-            self._end("complete", None)
+        self._end(*self._how(swarm.returncode, began=t0_ns is not None))
+
+    def _how(self, status: int, *, began: bool) -> tuple[str, str | None]:
+        """The run's end by Locust's exit status. Raises BadInput for options that Locust does not take."""
+        log = self._folder / "logs" / "locust.log"
+        if status == WRONG_USAGE and not began:
+            said = log.read_text().strip().rpartition("error: ")[2]
+            raise BadInput(f"Locust says: {said}; `locust --help` lists its options")
+        return ("failed", f"Locust ended with {status}; see {log}") if status else ("complete", None)
 
     def _look_at_server(self) -> None:
         cpu = self._server_cpu.since()

@@ -98,7 +98,7 @@ def _check(scenario: Scenario) -> None:
     last_s = plan(scenario, scenario.widgets - 1).opens_s
     if last_s >= scenario.run_time_s:
         raise BadInput(
-            f"at {scenario.arrivals_per_s:g} arrivals a second the last session would open after {last_s:.0f} s, "
+            f"at {scenario.arrivals_per_s:g} arrivals a second the last session would open after {last_s:.1f} s, "
             f"but sending ends after {scenario.run_time_s:g} s; raise -r or -t"
         )
     allow_files(scenario.widgets + scenario.agents)
