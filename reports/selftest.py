@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def play(plays: list[tuple[Case, int]], out: Path) -> tuple[list[Result], list[R
     results, invalid = {}, []
     tty = sys.stderr.isatty()
     bar = tqdm(total=len(waiting), desc="cases", mininterval=0.5 if tty else 30, file=sys.stderr)
-    with bar, closing(_played(waiting, out)) as every:
+    with bar, closing(_played(waiting, out)) as every, _going_on(out):
         for played in every:
             result = _result(played)
             if result.invalid and played.attempt == 1:
@@ -61,6 +61,15 @@ def play(plays: list[tuple[Case, int]], out: Path) -> tuple[list[Result], list[R
             results[played.case.name, _run_time_s(played.case), played.seed] = result
             bar.update()
     return [results[case.name, _run_time_s(case), seed] for case, seed in plays], invalid
+
+
+@contextmanager
+def _going_on(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as stopped:
+        stopped.add_note(f"the same command goes on with what {out} holds")
+        raise
 
 
 def _run_time_s(case: Case) -> float:

@@ -196,7 +196,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, st
     try:
         until(lambda: runs_in(folder / "runs"), "a case was played", WITHIN_S)
         first.process.send_signal(signal.SIGTERM)
-        assert first.wait(60) != 0
+        assert first.wait(60) == 3
+        said = f"entrega: stopped by SIGTERM; the same command goes on with what {folder / 'runs'} holds"
+        assert first.stderr().splitlines()[-1] == said
         before = runs_in(folder / "runs")
         first.assert_nothing_left()
         second = selftest_in(folder, "--quick")
