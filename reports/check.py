@@ -19,7 +19,7 @@ from reports.ledger import open_ledger
 from reports.page import write_report
 from reports.terminal import STYLES
 from reports.verdict import Judgement
-from reports.words import count, ms, percent
+from reports.words import count, percent, within
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -122,5 +122,5 @@ def figures(checked: Checked) -> tuple[str, ...]:
         count(summary.owed),
         percent(summary.live_miss.rate),
         percent(summary.permanent_loss.rate),
-        ms(summary.latency_ms.p95),
+        within(summary.latency_ms, "p95"),
     )

@@ -64,6 +64,10 @@ class Quantiles:
     p999: float | None
     max: float | None
 
+    def never(self, name: str) -> bool:
+        """Whether this quantile is null because it falls among the lost, and not for want of samples."""
+        return getattr(self, name) is None and self.n >= samples_needed(name)
+
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
@@ -83,9 +87,9 @@ def quantiles(samples_ms: ArrayLike, lost: int = 0) -> Quantiles:
     return Quantiles(n, lost, **found, max=_ms(ordered[-1]) if ordered.size and not lost else None)
 
 
-def samples_needed(share: float) -> int:
+def samples_needed(name: str) -> int:
     """How many samples `quantiles` wants before it gives this quantile."""
-    return math.ceil(round(TAIL_SAMPLES / (1 - share), 6))
+    return math.ceil(round(TAIL_SAMPLES / (1 - SHARES[name]), 6)) if name in SHARES else 1
 
 
 def zero_bound(n: int) -> float | None:

@@ -9,32 +9,41 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports import figures, found, words
-from reports.rig import LIMITS, Limit
+from reports.goals import MEASURES
+from reports.intervals import samples_needed
+from reports.rig import LIMITS, MOST_ROWS, MOST_SHARE, Limit
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
     from reports.verdict import Verdict
 
 FIGURES = (figures.latency_over_time, figures.loss_by_join_offset, figures.causes)
+COUNTERS = {
+    name: MEASURES[name].meaning
+    for name in ("duplicates", "reorders", "leaks", "phantoms", "unexpected", "unexplained", "view_misses")
+} | {"foreign": "messages that no party of this run sent, such as a bot's greeting; no goal looks at them"}
 
 
 def write_report(ledger: "Ledger", verdict: "Verdict") -> Path:
     """Write summary.json, figures/*.svg and report.html into the run's report/; returns the page's path.
 
+    A figure with nothing in it is left out, and its reason stands in its place.
     summary.json holds the verdict by the scenario's own goals, the page the given one.
     """
     folder = ledger.run.path / "report"
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     ledger.summary.write(folder / "summary.json")
-    pictures = {draw.__name__: figures.drawn(draw(ledger), "svg") for draw in FIGURES}
+    made = {draw.__name__: draw(ledger) for draw in FIGURES}
+    pictures = {name: figures.drawn(figure, "svg") for name, figure in made.items() if not figure.reason}
     for name, picture in pictures.items():
         (folder / "figures" / f"{name}.svg").write_bytes(picture)
     page = folder / "report.html"
-    page.write_text(_html(ledger, verdict, pictures), encoding="utf-8")
+    reasons = {name: figure.reason for name, figure in made.items() if figure.reason}
+    page.write_text(_html(ledger, verdict, pictures, reasons), encoding="utf-8")
     return page
 
 
-def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes]) -> str:
+def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes], reasons: dict[str, str]) -> str:
     summary, info = ledger.summary, ledger.run.info
     return (
         _environment()
@@ -50,9 +59,14 @@ def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes]) -> s
             made=found.made(ledger),
             doubts=found.doubts(ledger),
             figures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
+            nothing=reasons,
             least=summary.unavoidable_miss,
             latencies=words.LATENCIES,
+            account=words.added_up(summary),
+            counters=COUNTERS,
+            p95_needs=samples_needed("p95"),
             limits=LIMITS,
+            spoiled=f"{MOST_ROWS} messages and {words.percent(MOST_SHARE)} of the owed ones",
             limit_said=_limit_said,
             sample=next(iter(summary.samples.values()), None) or next(iter(ledger.deliveries["mid"]), "MID"),
             folder=ledger.run.path,
@@ -91,7 +105,17 @@ def _environment() -> Environment:
     )
     said: dict[str, Any] = {
         each.__name__: each
-        for each in (words.count, words.figure, words.interval, words.ms, words.percent, words.seconds)
+        for each in (
+            words.cell,
+            words.certainty,
+            words.count,
+            words.ms,
+            words.percent,
+            words.plural,
+            words.seconds,
+            words.spans,
+            words.within,
+        )
     }
     environment.filters.update(said)
     return environment

@@ -83,6 +83,17 @@ class Rig:
         """Above this a latency can be the load generator's to A_LITTLE at most, in voided windows as well."""
         return max((window.late_ms for window in self.voided), default=0.0) / A_LITTLE
 
+    @property
+    def left_out(self) -> str:
+        """What limits that were passed have cost, to be said after the word valid; empty: nothing."""
+        if not self.valid or not self.voided:
+            return ""
+        return f", but for latency in {len(self.voided):,} of {plural(self.windows, 'window')} of {WINDOW_S} s"
+
+    def past(self, limit: Limit) -> int:
+        """In how many windows it went past that limit."""
+        return sum(limit.called in window.why.split(", ") for window in self.voided)
+
     def voids(self, at_s: "pd.Series[float]") -> "pd.Series[bool]":
         """Which of these times (s from the run's start) lie in a voided window."""
         starts = {window.start_s for window in self.voided}

@@ -25,7 +25,7 @@ class Sessions:
 
 
 def message_counts(rows: pd.DataFrame, acks: bool) -> dict[str, int | None]:
-    """sent = accepted + refused + unanswered; owed = live + late + recovered + lost + unjudged.
+    """Their sums are those of reports.words.ACCOUNT.
 
     `acks`: senders are told that their messages were taken.
     """
@@ -37,7 +37,7 @@ def message_counts(rows: pd.DataFrame, acks: bool) -> dict[str, int | None]:
         **outcomes,
         "sent": len(rows) - views["unsent"],
         "owed": int(owed.sum()),
-        "not_owed": int(((view == "accepted") & ~owed).sum()),
+        "not_owed": int(((view != "unsent") & ~owed).sum()),
         "acked_and_lost": int(((view == "accepted") & (outcome == "lost")).sum()) if acks else None,
         "unexplained": int((rows["missed_because"] == "unexplained").sum()),
     }

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from reports import found
 from reports.intervals import SHARES
-from reports.rig import LIMITS, WINDOW_S
+from reports.rig import LIMITS
 from reports.violations import Attribution
-from reports.words import LATENCIES, count, figure, interval, ms, percent, plural, seconds
+from reports.words import LATENCIES, NONE, added_up, cell, certainty, count, interval, ms, percent, seconds
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from reports.verdict import Verdict
 
 STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
-MESSAGES = (
-    ("planned", "unsent", "sent", "unreached"),
-    ("accepted", "refused", "unanswered", "not_owed"),
-    ("owed", "live", "late", "recovered"),
-    ("", "lost", "acked_and_lost", "unjudged"),
-)
 COUNTERS = (
     ("duplicates", "reorders", "leaks", "phantoms"),
     ("unexpected", "unexplained", "foreign", "view_misses"),
@@ -40,11 +34,11 @@ def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None
     console.print(f"[{STYLES[verdict.verdict]}]{verdict.verdict.upper()}[/]")
     for reason in verdict.reasons:
         console.print(Padding(escape(reason), (0, 0, 0, 2)), highlight=False)
-    for part in (_counts("Messages", summary, MESSAGES), _rates(summary), _hidden(summary), _latencies(summary)):
+    for part in (_messages(summary), _rates(summary), _hidden(summary), _latencies(summary)):
         console.print("", part, sep="\n", highlight=False)
     _print_causes("Why messages were missed", found.missed(ledger), console)
     _print_causes("Why those were not shown later", found.not_recovered(ledger), console)
-    console.print("", _counts("Counters", summary, COUNTERS), sep="\n", highlight=False)
+    console.print("", _counters(summary), sep="\n", highlight=False)
     for each in found.made(ledger):
         title = f"{each.n:>6,}  {each.violation}: {each.by.name} ({each.by.whose})"
         _print_cause(title, each.by, each.declared, console)
@@ -72,16 +66,21 @@ def _grid(title: str, rows: Iterable[Iterable[str]]) -> Table:
     return table
 
 
-def _counts(title: str, summary: "Summary", rows: Iterable[Iterable[str]]) -> Table:
-    def said(name: str) -> str:
-        return f"{name.replace('_', ' ')} {count(getattr(summary, name))}" if name else ""
+def _messages(summary: "Summary") -> Table:
+    beside = (f"unreached {count(summary.unreached)}", f"acked and lost {count(summary.acked_and_lost)}")
+    return _grid("Messages", [[line] for line in (*added_up(summary), ", ".join(beside))])
 
-    return _grid(title, [[said(name) for name in row] for row in rows])
+
+def _counters(summary: "Summary") -> Table:
+    return _grid(
+        "Counters",
+        [[f"{name.replace('_', ' ')} {count(getattr(summary, name))}" for name in row] for row in COUNTERS],
+    )
 
 
 def _rates(summary: "Summary") -> Table:
     table = _table("Rates", "of judged messages", "share", "95 % interval", "messages", "sessions")
-    for name, rate in (("missed as emitted", summary.live_miss), ("lost for good", summary.permanent_loss)):
+    for name, rate in (("missed live", summary.live_miss), ("lost for good", summary.permanent_loss)):
         table.add_row(name, percent(rate.rate), interval(rate), f"{rate.k:,} of {rate.n:,}", f"{rate.sessions:,}")
     least = summary.unavoidable_miss
     if least is not None and least.k:
@@ -90,21 +89,23 @@ def _rates(summary: "Summary") -> Table:
 
 
 def _hidden(summary: "Summary") -> str:
-    """Both bounds on what a run of this size can miss."""
+    """Why a rate has no interval, and both bounds on what a run of this size can miss."""
     least = summary.smallest_detectable_loss
     if least.session is None:
         return "Nothing was judged, so any loss may be hidden."
+    rates = (summary.live_miss, summary.permanent_loss)
+    why = {f"{certainty(rate).replace('no', 'No', 1)}.\n" for rate in rates if interval(rate) == NONE}
     bounds = f"{percent(least.session)} of sessions and {percent(least.message)} of messages"
-    return f"What was not seen once among so many may still happen to up to {bounds}."
+    return f"{''.join(why)}What was not seen once among so many may still happen to up to {bounds}."
 
 
 def _latencies(summary: "Summary") -> Table:
-    table = _table("Latency, ms (- where the samples do not carry it)", "", *SHARES, "max", "of", "never")
+    table = _table("Latency, ms (-: too few samples to tell)", "", *SHARES, "max", "of", "never")
     for name, called in LATENCIES.items():
         series = getattr(summary, name)
         table.add_row(
             called,
-            *(figure(getattr(series, quantile)) for quantile in (*SHARES, "max")),
+            *(cell(series, quantile) for quantile in (*SHARES, "max")),
             f"{series.n:,}",
             f"{series.lost:,}",
         )
@@ -141,14 +142,11 @@ def _rig(summary: "Summary") -> Table:
     """The load generator's figures beside their limits."""
     rig = summary.rig
     state = "valid" if rig.valid else "NOT VALID"
-    table = _table(f"Load generator: {state}", "", "measured", "at most")
+    table = _table(f"Load generator: {state}{rig.left_out}", "", "measured", "at most", "windows past it")
     for limit in LIMITS:
         said = ms if limit.unit == "ms" else percent
-        table.add_row(limit.called, said(getattr(rig, limit.name)), said(limit.most))
-    void = f"{len(rig.voided):,} of {plural(rig.windows, 'window')} of {WINDOW_S} s"
-    table.add_row("void for latency", void, "")
-    for why in sorted({why for window in rig.voided for why in window.why.split(", ")}):
-        table.add_row(f"  past {why}", f"{sum(why in window.why for window in rig.voided):,}", "")
-    table.add_row("the server's loop lag p99", ms(rig.server_lag_ms_p99), "")
-    table.add_row("the server's CPU, of one core", percent(rig.server_cpu), "")
+        measured = said(getattr(rig, limit.name))
+        table.add_row(limit.called, measured, said(limit.most), f"{rig.past(limit):,}")
+    table.add_row("the server's loop lag p99", ms(rig.server_lag_ms_p99), "", "")
+    table.add_row("the server's CPU, of one core", percent(rig.server_cpu), "", "")
     return table

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports.goals import MEASURES, check_goals, default_goals
-from reports.intervals import SHARES, Quantiles, Rate, difference, samples_needed
-from reports.words import count, interval, listed, ms, percent, plural
+from reports.intervals import Quantiles, Rate, difference, samples_needed
+from reports.words import certainty, count, listed, ms, percent, plural
 
 if TYPE_CHECKING:
     from reports.summary import Summary
@@ -109,12 +109,13 @@ def _none_seen(summary: "Summary", name: str) -> Judgement:
 def _rate(name: str, rate: Rate, most: float) -> Judgement:
     if rate.rate is None:
         return Judgement(name, UNKNOWN, "nothing was owed, so there is no rate.")
-    said = f"{percent(rate.rate)}, {rate.k:,} of {plural(rate.n, 'message')} ({interval(rate)} at 95 %)"
+    said = f"{percent(rate.rate)}, {rate.k:,} of {plural(rate.n, 'message')} ({certainty(rate)})"
     if most == 0 or (rate.low is not None and rate.low > most):
         return Judgement(name, FAIL, f"{said}; at most {percent(most)} allowed.")
     if rate.high is not None and rate.high <= most:
         return Judgement(name, PASS, f"{said}; at most {percent(most)} allowed.")
-    return Judgement(name, UNKNOWN, f"{said}; that does not settle the limit of {percent(most)}: more sessions do.")
+    more = "and no single run can" if rate.by == "run" else "more sessions do"
+    return Judgement(name, UNKNOWN, f"{said}; that does not settle the limit of {percent(most)}, {more}.")
 
 
 def _latency(summary: "Summary", name: str, most: float) -> Judgement:
@@ -133,11 +134,10 @@ def _latency(summary: "Summary", name: str, most: float) -> Judgement:
 
 
 def _why_no_quantile(summary: "Summary", found: Quantiles, quantile: str) -> str:
-    needed = samples_needed(SHARES[quantile]) if quantile in SHARES else 1
-    if found.n >= needed:
-        return "not known: it falls among the lost messages."
+    if found.never(quantile):
+        return f"never reached: {found.lost:,} of {found.n:,} never came."
     void = f"; {plural(len(summary.rig.voided), 'window')} of 5 s were void" if summary.rig.voided else ""
-    return f"not known: it takes {plural(needed, 'sample')}, there are {found.n:,}{void}."
+    return f"not known: it takes {plural(samples_needed(quantile), 'sample')}, there are {found.n:,}{void}."
 
 
 def _compared(summary: "Summary", against: "Summary") -> Iterator[Judgement]:

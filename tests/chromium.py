@@ -52,6 +52,13 @@ class Page:
         found = self._ask("Runtime.evaluate", expression="document.body ? document.body.innerText : ''")
         return str(found["result"]["value"])
 
+    def rightmost(self, selector: str, width: int) -> float:
+        """How far to the right the widest of these elements reaches in a window of that width, in pixels."""
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        rights = f"[...document.querySelectorAll({selector!r})].map(each => each.getBoundingClientRect().right)"
+        found = self._ask("Runtime.evaluate", expression=f"Math.max(...{rights})")
+        return float(found["result"]["value"])
+
     def picture(self) -> str:
         """A PNG in base64."""
         return str(self._ask("Page.captureScreenshot")["data"])

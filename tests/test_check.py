@@ -93,8 +93,8 @@ def test_junit_holds_what_xml_has_no_form_for() -> None:
 
 def test_the_step_summary_says_what_was_missed_and_why() -> None:
     text = step_summary([red(), few(), UNPLAYED])
-    assert "| written | **FAIL** | 60 | 10 % | 10 % | not measured |" in text
-    assert "| written | **UNKNOWN** | 5 | 0 % | 0 % | not measured |" in text
+    assert "| written | **FAIL** | 60 | 10 % | 10 % | too few to tell |" in text
+    assert "| written | **UNKNOWN** | 5 | 0 % | 0 % | too few to tell |" in text
     assert "| early-reply | **TROUBLE** | - | - | - | - |" in text
     assert "| 6 | early_message | It was emitted before the recipient" in text
     assert "`entrega trace cafe0001:0.a.0 runs/written`" in text

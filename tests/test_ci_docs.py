@@ -124,6 +124,13 @@ def test_the_lines_of_a_ci_file_run(jobs: dict[str, tuple[Path, list[int]]], nam
     assert (folder / "step.md").read_text() == (folder / "check" / "summary.md").read_text()
 
 
+def test_it_is_installed_from_where_it_can_be_had() -> None:
+    """Not by its bare name: it is on no package index."""
+    installs = re.findall(r"pip install (.*)", PAGE.read_text(encoding="utf-8"))
+    assert len(installs) == 3
+    assert all(each.startswith(('"git+https://', "path/to/entrega")) for each in installs)
+
+
 def test_what_is_kept_is_what_is_made() -> None:
     of_github, of_gitlab = files()
     (job,) = of_github["jobs"].values()

@@ -48,26 +48,48 @@ def test_latency_stands_at_the_due_and_the_lost_are_marked_apart() -> None:
     assert sorted(dots["lost (3)"][:, 0].tolist()) == [1.0, 2.0, 4.0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("due, s from the run's start", "due to display, ms")
     assert "late after 2 s" in names(figure)
-    assert "Half of the messages that were shown took at most 20 ms; 3 were lost" in texts(figure)
+    assert "How long it took to show 5 messages; 3 lost" in texts(figure)
 
 
 def test_of_very_many_messages_some_are_drawn_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reports.figures.latency.DOTS", 2)
     figure = figures.latency_over_time(mixed())
     assert {"live (4, 2 drawn)", "recovered (1)", "lost (3)"} <= set(names(figure))
-    assert "; 3 were lost" in texts(figure)
+    assert "; 3 lost" in texts(figure)
 
 
-def test_fault_windows_are_shaded_with_their_names_and_void_ones_hatched() -> None:
+def test_the_median_is_the_one_of_the_summary_or_is_never_reached() -> None:
+    rows = [message(f"{n}.a.{n % 20}", latency_ms=20.0 if n % 20 < 5 else 90.0) for n in range(40)]
+    calm = SmallLedger([*rows, *(message(f"{n}.a.{n % 5}") for n in range(40, 60))], healthy_rig())
+    late = SmallLedger(rows, [*healthy_rig(), *(event(at_s, "rig", lag_ms=400.0) for at_s in (6, 11, 16))])
+    assert "Half of the messages were shown within 20 ms" in texts(figures.latency_over_time(calm))
+    assert "How long it took to show 10 messages; 0 lost" in texts(figures.latency_over_time(late))
+    none = SmallLedger([lost(f"{n}.a.0") for n in range(30)])
+    assert "Fewer than half of the messages were shown: 30 of 30" in texts(figures.latency_over_time(none))
+
+
+def test_each_fault_has_a_lane_those_of_all_are_shaded_and_void_windows_hatched() -> None:
     windows = [window("drop", "widget-0", 1, 2), window("drop", "widget-1", 1.5, 3), window("kill-server", None, 8, 9)]
     stalled = [*healthy_rig(), event(12, "rig", lag_ms=400.0)]
     rows = [message(f"{n}.a.{n}") for n in range(12)]
     figure = figures.latency_over_time(SmallLedger(rows, stalled, fault_windows=windows))
-    (axes,) = figure.axes
+    axes, lanes = figure.axes
     spans = {(patch.get_x(), patch.get_x() + patch.get_width()): patch.get_hatch() for patch in axes.patches}
-    assert spans == {(1.0, 3.0): None, (8.0, 9.0): None, (10.0, 15.0): "..."}
-    assert {"drop", "kill-server"} <= set(texts(figure).splitlines())
-    assert "5 s void: the rig was disturbed" in names(figure)
+    assert spans == {(8.0, 9.0): None, (10.0, 15.0): "..."}
+    assert [label.get_text() for label in lanes.get_yticklabels()] == ["drop", "kill-server"]
+    assert [[*each.get_paths()[0].get_extents().intervalx] for each in lanes.collections] == [[1, 3], [8, 9]]
+    assert "not counted: the load generator was disturbed" in names(figure)
+
+
+def test_the_names_of_many_faults_do_not_lie_on_each_other() -> None:
+    """A bad day has fourteen, most of them on at once."""
+    windows = [window(f"fault-{n}", f"widget-{n}", 1 + n / 10, 9) for n in range(14)]
+    figure = figures.latency_over_time(SmallLedger([message(f"{n}.a.{n}") for n in range(12)], fault_windows=windows))
+    figures.drawn(figure, "png")
+    labels = [label for axes in figure.axes for label in (*axes.get_yticklabels(), *axes.texts)]
+    boxes = [label.get_window_extent() for label in labels if label.get_text().startswith("fault-")]
+    assert len(boxes) == 14
+    assert not any(one.overlaps(other) for n, one in enumerate(boxes) for other in boxes[:n])
 
 
 def test_loss_by_join_offset_has_a_bar_per_bin_with_its_n_and_its_interval() -> None:
@@ -105,7 +127,28 @@ def test_a_figure_of_nothing_says_so(draw: Callable[[Any], Figure]) -> None:
 
 
 def test_no_misses_is_said_too() -> None:
-    assert texts(figures.causes(SmallLedger([message("0.a.0")]))).strip() == "No message was missed."
+    figure = figures.causes(SmallLedger([message(f"{n}.a.0") for n in range(9)]))
+    assert texts(figure).strip() == figure.reason == "None of 9 messages was missed."
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (
+            [message("0.a.0"), message("1.a.0", "recovered", missed_because="offline")],
+            "None of 2 messages was emitted before its recipient had joined for the first time.",
+        ),
+        (
+            [message("0.a.0", join_offset_ms=90.0), message("1.a.0")],
+            "1 of 2 messages was emitted before the recipient had joined for the first time, and none of these was "
+            "missed.",
+        ),
+    ],
+)
+def test_where_nobody_joined_too_late_no_empty_bars_are_drawn(rows: list[dict[str, Any]], reason: str) -> None:
+    figure = figures.loss_by_join_offset(SmallLedger(rows))
+    assert figure.reason == reason
+    assert " ".join(texts(figure).split()) == reason
 
 
 def test_lost_and_recovered_differ_in_grey() -> None:

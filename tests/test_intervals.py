@@ -72,8 +72,8 @@ def test_a_difference_needs_more_than_one_unlucky_session() -> None:
 def test_a_quantile_is_given_only_where_ten_samples_lie_beyond_it() -> None:
     assert quantiles(range(199)).p95 is None
     assert quantiles(range(200)).p95 == 189.0
-    assert samples_needed(0.95) == 200
-    assert samples_needed(0.999) == 10_000
+    assert samples_needed("p95") == 200
+    assert samples_needed("p999") == 10_000
     assert quantiles(range(10_000)).p999 == 9_989.0
     assert quantiles([]).max is None
 

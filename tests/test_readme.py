@@ -16,7 +16,7 @@ from reports.confusion import SMALL
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = ("git clone ", "cd ", "make ", "python3 -m venv ", ".venv/bin/pip ", "pip ", "jupyter ")
+NOT_RUN = ("git clone ", "cd ", "make ", "python3 -m venv ", ". .venv/", ".venv/bin/pip ", "pip ", "jupyter ")
 SHORTENED = ("ping_interval_s", "ping_timeout_s", "connect_deadline_s", "join_deadline_s", "backoff_s", "backoff_max_s")
 WITHIN_S = 180
 
@@ -74,6 +74,11 @@ def test_the_lines_of_the_readme_run(tmp_path: Path) -> None:
     assert wrong(told) == []
     commands = {line.split()[2] for line in told}
     assert {"run", "report", "gate"} <= commands, "the README no longer shows how to run, read and gate"
+
+
+def test_entrega_is_made_a_command_before_the_first_line_that_wants_it() -> None:
+    lines = [line for block in BLOCK.findall(README.read_text(encoding="utf-8")) for line in block.splitlines()]
+    assert [line.split("  ")[0] for line in lines][:1] == [". .venv/bin/activate"]
 
 
 def test_what_sets_up_is_left_out() -> None:

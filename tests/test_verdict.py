@@ -8,7 +8,7 @@ import pytest
 from reports.goals import MEASURES, GoalsError, check_goals, load_goals
 from reports.summary import Summary
 from reports.verdict import judge
-from tests.small_ledger import SmallLedger, healthy_rig, lost, message
+from tests.small_ledger import T0_NS, SmallLedger, healthy_rig, lost, message
 
 
 def healthy(sessions: int = 60, **changes: Any) -> Summary:
@@ -79,6 +79,14 @@ def test_a_limit_above_zero_is_judged_by_the_interval(hit: int, verdict: str) ->
     assert judge(lossy(hit), {"permanent_loss": {"max": 0.1}}).verdict == verdict
 
 
+def test_a_fault_that_hit_all_sessions_leaves_no_interval_and_no_promise_that_more_of_them_settle_it() -> None:
+    windows = [{"name": "kill-server", "party": None, "start_ns": T0_NS, "end_ns": T0_NS + 10**9}]
+    assert judge(lossy(6, fault_windows=windows), {"permanent_loss": {"max": 0.1}}).reasons == (
+        "permanent_loss: 10 %, 6 of 60 messages (no 95 % interval: a fault hit all sessions at once, so that together "
+        "they are one case); that does not settle the limit of 10 %, and no single run can.",
+    )
+
+
 def test_an_invalid_rig_or_an_unfinished_run_passes_nothing() -> None:
     rows = [message(f"{index}.a.0") for index in range(60)]
     starved = SmallLedger(rows, healthy_rig(cpu=0.99)).summary
@@ -113,7 +121,7 @@ def test_latency_needs_samples_and_a_rig_that_can_vouch_for_it() -> None:
     unwatched = SmallLedger([message(f"{n}.a.0") for n in range(200)], healthy_rig()[-1:]).summary
     assert judge(unwatched, goals).verdict == "unknown"
     assert judge(lossy(100, 300), {"permanent_loss": {"max": 1}, **goals}).reasons == (
-        "latency_ms.p95: not known: it falls among the lost messages.",
+        "latency_ms.p95: never reached: 100 of 300 never came.",
     )
 
 

@@ -5,6 +5,7 @@ Readable in grey: lost is dark, recovered is light and hatched. No pyplot, so th
 
 import io
 import math
+import textwrap
 from typing import Any
 
 from matplotlib import rc_context
@@ -12,14 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, PALE = "#1f2933", "#66717d"
-LIVE, LATE, PALER, LOST, SHADE = "#6b8cae", "#c77700", "#c3d0dd", "#7a1626", "#f0e4c8"
+LIVE, LATE, PALER, LOST, SHADE, FAULT = "#6b8cae", "#c77700", "#c3d0dd", "#7a1626", "#f0e4c8", "#c2a25a"
 HATCHED: dict[str, Any] = {"color": PALER, "edgecolor": PALE, "hatch": "////", "linewidth": 0.5}
 KEY_WIDTH = 125  # characters of a row, each sign counting as eight
 NOTHING_OWED = "No message was owed to anybody."
 
 
 class Picture(Figure):
-    """A figure that a notebook shows without pyplot's global state."""
+    """A figure that a notebook shows without pyplot's global state. `reason`: why there is nothing in it, if so."""
+
+    reason = ""
 
     def _repr_png_(self) -> bytes:
         return drawn(self, "png")
@@ -34,7 +37,7 @@ def drawn(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def picture(title: str, said: str, height: float = 4.0) -> tuple[Figure, Axes]:
+def picture(title: str, said: str, height: float = 4.0) -> tuple[Picture, Axes]:
     """A figure with one plot: its finding as the title, below it what is drawn."""
     figure = Picture(figsize=(9, height), layout="constrained")
     axes = figure.add_subplot()
@@ -45,17 +48,19 @@ def picture(title: str, said: str, height: float = 4.0) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def nothing(figure: Figure, axes: Axes, why: str = NOTHING_OWED) -> Figure:
+def nothing(figure: Picture, axes: Axes, why: str = NOTHING_OWED) -> Picture:
     """The figure with nothing in it but the reason."""
+    figure.reason = why
     axes.set_title("", loc="left")
     axes.set_axis_off()
     for text in axes.texts:
         text.remove()
-    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", fontsize=12, color=PALE)
+    said = textwrap.fill(why, 70)
+    axes.text(0.5, 0.5, said, transform=axes.transAxes, ha="center", va="center", fontsize=12, color=PALE)
     return figure
 
 
-def with_key(figure: Figure, axes: Axes) -> Figure:
+def with_key(figure: Picture, axes: Axes) -> Picture:
     """Each name once, however many bars carry it."""
     handles, names = axes.get_legend_handles_labels()
     once = dict(zip(names, handles, strict=True))

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.figures.canvas import HATCHED, INK, LOST, NOTHING_OWED, PALE, nothing, picture, round_up, with_key
+from reports.figures.canvas import HATCHED, INK, LOST, NOTHING_OWED, PALE, Picture, nothing, picture, round_up, with_key
 from reports.intervals import rate_by_session
 from reports.words import plural
 
@@ -18,17 +17,17 @@ BINS_A_SIDE = 10  # of the join's offset, before it and after it
 WIDEST_S, NARROWEST_S = 30.0, 1.0
 
 
-def loss_by_join_offset(ledger: "Ledger") -> Figure:
+def loss_by_join_offset(ledger: "Ledger") -> Picture:
     """Share of messages missed against (join ack minus emit): to the right of 0 the recipient came too late."""
     width = round_up(_reach_s(ledger) / BINS_A_SIDE)
     rows = _by_place(ledger, width)
-    sums = rows.groupby("early")[["n", "missed"]].sum().reindex([True, False], fill_value=0)
-    title = "Sent before the recipient's join: {:,} of {:,} missed; after it: {:,} of {:,}".format(
-        *sums.loc[True, ["missed", "n"]], *sums.loc[False, ["missed", "n"]]
-    )
+    early, rest = (rows.loc[rows["early"] == side, ["missed", "n"]].sum().tolist() for side in (True, False))
+    title = "Sent before the recipient's join: {:,} of {:,} missed; after it: {:,} of {:,}".format(*early, *rest)
     figure, axes = picture(title, "share of messages missed, by how much later than the message the join was; n on top")
     if rows.empty:
         return nothing(figure, axes)
+    if not early[0]:
+        return nothing(figure, axes, _none_early(early[1], early[1] + rest[1]))
     for place, of_place in rows.groupby("place"):
         _offset_bar(axes, float(str(place)), width, of_place)
     edge = width * BINS_A_SIDE
@@ -43,7 +42,7 @@ def loss_by_join_offset(ledger: "Ledger") -> Figure:
     return with_key(figure, axes)
 
 
-def causes(ledger: "Ledger") -> Figure:
+def causes(ledger: "Ledger") -> Picture:
     """How many messages each cause made missed, split into those recovered and those lost for good."""
     counts = ledger.query("""
         SELECT missed_because AS cause, count(*) AS n, count(*) FILTER (outcome = 'lost') AS lost
@@ -55,7 +54,7 @@ def causes(ledger: "Ledger") -> Figure:
     said = f"{missed:,} of {plural(owed, 'message')} missed, {counts['lost'].sum():,} of them lost for good"
     figure, axes = picture(most, said, height=1.8 + 0.4 * max(2, len(counts)))
     if not missed:
-        return nothing(figure, axes, "No message was missed." if owed else NOTHING_OWED)
+        return nothing(figure, axes, f"None of {plural(owed, 'message')} was missed." if owed else NOTHING_OWED)
     axes.barh(counts["cause"], counts["lost"], color=LOST, height=0.6, label="lost")
     recovered = counts["n"] - counts["lost"]
     axes.barh(counts["cause"], recovered, left=counts["lost"], label="recovered", height=0.6, **HATCHED)
@@ -74,6 +73,13 @@ def _reach_s(ledger: "Ledger") -> float:
         SELECT max(join_offset_ms) / 1e3 AS s FROM ledger
         WHERE owed AND outcome IN ('recovered', 'lost') AND join_offset_ms <= {WIDEST_S * 1e3}""")["s"].iloc[0]
     return NARROWEST_S if pd.isna(found) else max(NARROWEST_S, float(found))
+
+
+def _none_early(early: int, owed: int) -> str:
+    if not early:
+        return f"None of {plural(owed, 'message')} was emitted before its recipient had joined for the first time."
+    went = f"{early:,} of {plural(owed, 'message')} {'was' if early == 1 else 'were'}"
+    return f"{went} emitted before the recipient had joined for the first time, and none of these was missed."
 
 
 def _beyond(width: float) -> dict[float, str]:
@@ -103,4 +109,4 @@ def _offset_bar(axes: Axes, place: float, width: float, rows: pd.DataFrame) -> N
     if rate.low is not None and rate.high is not None:
         for colour, thickness, name in (("white", 3.5, "_"), (INK, 1.2, "95 % interval")):
             axes.vlines(place, rate.low, rate.high, color=colour, linewidth=thickness, label=name)
-    axes.text(place, 1.03, f"{n:,}", ha="center", fontsize=7, color=PALE)
+    axes.text(place, 1.03, f"{n:,}", ha="center", fontsize=8, color=PALE)

@@ -47,7 +47,7 @@ def missed_by_time_away(ledger: "Ledger") -> Figure:
     axes.set(xlim=(0, edge_s), xlabel="how long the fault lasted, s", ylabel="messages missed in an absence")
     axes.set_ylim(0, axes.get_ylim()[1] * 1.08)
     for place, n in places.value_counts().items():
-        axes.text(float(str(place)), axes.get_ylim()[1], f"{n:,}", ha="center", va="top", fontsize=7, color=PALE)
+        axes.text(float(str(place)), axes.get_ylim()[1], f"{n:,}", ha="center", va="top", fontsize=8, color=PALE)
     return with_key(figure, axes)
 
 
