@@ -108,7 +108,7 @@ def _none_seen(summary: "Summary", name: str) -> Judgement:
 
 def _rate(name: str, rate: Rate, most: float) -> Judgement:
     if rate.rate is None:
-        return Judgement(name, UNKNOWN, "nothing was owed, so there is no rate.")
+        return Judgement(name, UNKNOWN, "nothing was judged, so there is no rate.")
     said = f"{percent(rate.rate)}, {rate.k:,} of {plural(rate.n, 'message')} ({certainty(rate)})"
     if most == 0 or (rate.low is not None and rate.low > most):
         return Judgement(name, FAIL, f"{said}; at most {percent(most)} allowed.")
@@ -122,20 +122,18 @@ def _latency(summary: "Summary", name: str, most: float) -> Judgement:
     series, _, quantile = name.partition(".")
     found: Quantiles = getattr(summary, series)
     value: float | None = getattr(found, quantile)
-    if value is None:
-        return Judgement(name, UNKNOWN, _why_no_quantile(summary, found, quantile))
-    if summary.rig.lag_ms_p99 is None or not summary.rig.valid:
-        return Judgement(name, UNKNOWN, f"{ms(value)}, which this load generator cannot vouch for.")
-    return Judgement(
-        name,
-        PASS if value <= most else FAIL,
-        f"{ms(value)} of {plural(found.n, 'sample')}, at most {ms(most)} allowed.",
-    )
-
-
-def _why_no_quantile(summary: "Summary", found: Quantiles, quantile: str) -> str:
     if found.never(quantile):
-        return f"never reached: {found.lost:,} of {found.n:,} never came."
+        value, said = math.inf, f"never: {found.lost:,} of {plural(found.n, 'message')} were not shown at all"
+    elif value is None:
+        return Judgement(name, UNKNOWN, _too_few(summary, found, quantile))
+    else:
+        said = f"{ms(value)} of {plural(found.n, 'sample')}"
+    if summary.rig.lag_ms_p99 is None or not summary.rig.valid:
+        return Judgement(name, UNKNOWN, f"{said}, which this load generator cannot vouch for.")
+    return Judgement(name, PASS if value <= most else FAIL, f"{said}, at most {ms(most)} allowed.")
+
+
+def _too_few(summary: "Summary", found: Quantiles, quantile: str) -> str:
     void = f"; {plural(len(summary.rig.voided), 'window')} of 5 s were void" if summary.rig.voided else ""
     return f"not known: it takes {plural(samples_needed(quantile), 'sample')}, there are {found.n:,}{void}."
 
