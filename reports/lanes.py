@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from reports.steps import AWAY, CONNECTED, JOINED, LANES, SERVER
+from reports.steps import AGENT, AWAY, CONNECTED, JOINED, LANES, SERVER, WIDGET
 
 if TYPE_CHECKING:
     from reports.trace import Step, Trace
@@ -84,23 +84,28 @@ def _shortened(line: Text) -> Text:
     return line
 
 
-LEFT = ' style="text-align: left"'  # a notebook's tables are set to the right
+LEFT = "text-align: left"  # a notebook's tables are set to the right
+BORDERS = {JOINED: "4px solid", CONNECTED: "1px solid", AWAY: "2px dotted"}  # of a lane
 
 
 def as_html(found: "Trace") -> str:
-    """As a notebook shows it: a row for every step, in its lane."""
-    names = {**found.lanes, SERVER: "server"}
-    headings = "".join(
-        f"<th{LEFT}>{html.escape(name)}</th>" for name in ("ms from due", *map(names.get, LANES)) if name
-    )
+    """As a notebook shows it: a row for every step, in its lane, whose border is the terminal's line."""
+    names = ("ms from due", found.lanes[WIDGET], SERVER, found.lanes[AGENT])
+    headings = "".join(f'<th style="{LEFT}">{html.escape(name)}</th>' for name in names)
+    key = " ".join(f'<span style="border-left: {look}; margin-left: 1em">&nbsp;{state}</span>'
+                   for state, look in BORDERS.items())  # fmt: skip
     return (
         f"<p><b>{html.escape(found.mid)}</b> {html.escape(', '.join(whom(found)))}<br>{html.escape(found.verdict)}</p>"
-        f"<table><thead><tr>{headings}</tr></thead><tbody>{''.join(map(_row, found.steps))}</tbody></table>"
+        f"<table><thead><tr>{headings}</tr></thead><tbody>{''.join(map(_row, found.steps))}</tbody></table><p>{key}</p>"
         + "".join(f"<p>{html.escape(said).replace(chr(10), '<br>')}</p>" for said in found.explanations)
     )
 
 
 def _row(step: "Step") -> str:
-    cells = (offset(step), *(step.what if lane == step.lane else "" for lane in LANES))
+    cells = "".join(
+        f'<td style="{LEFT}; border-left: {BORDERS[step.states[lane]]}">'
+        f"{html.escape(step.what) if lane == step.lane else ''}</td>"
+        for lane in LANES
+    )
     style = ' style="background: #7a162622; font-weight: bold"' if step.tone == "missing" else ""
-    return f"<tr{style}>{''.join(f'<td{LEFT}>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+    return f'<tr{style}><td style="{LEFT}">{offset(step)}</td>{cells}</tr>'

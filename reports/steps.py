@@ -45,8 +45,10 @@ def _by(event: Event) -> str:
 
 def _joined(event: Event, _: Mapping[str, str]) -> str:
     there = "" if event["members"] is None else f", {event['members']} there"
-    handed = f", {plural(event['count'], 'message')} handed over" if event["count"] else ""
-    return f"joined {event['room'] or 'the room'}{there}{handed}"
+    if event["count"] is None or event["after"] is None:  # nothing can be handed over, or was asked for
+        return f"joined {event['room'] or 'the room'}{there}"
+    handed = plural(event["count"], "message") if event["count"] else "nothing"
+    return f"joined {event['room'] or 'the room'}{there}, {handed} handed over"
 
 
 def _disconnected(event: Event, _: Mapping[str, str]) -> str:

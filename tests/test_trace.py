@@ -76,6 +76,15 @@ def test_times_are_utc_and_ms_from_the_due(ledgers: dict[str, Ledger]) -> None:
     assert steps["displayed"].offset_ms == pytest.approx(20.1)
 
 
+def test_a_join_that_handed_over_nothing_says_so(ledgers: dict[str, Ledger]) -> None:
+    """What cannot be handed over is another matter."""
+    said = [step.what for step in trace(ledgers["journal"], "0.a.0").steps]
+    assert "joined chat:s0, 2 there, nothing handed over" in said
+    assert "joined chat:s0, 2 there, 1 message handed over" in [
+        step.what for step in trace(ledgers["journal"], "0.a.3").steps
+    ]
+
+
 def test_a_live_message_misses_nothing(ledgers: dict[str, Ledger]) -> None:
     found = trace(ledgers["journal"], "0.a.1")
     assert (found.missing, found.explanations) == (None, ())
