@@ -63,7 +63,9 @@ def _published(event: Event, owners: Mapping[str, str]) -> str:
     if inside is None:
         there = "" if event["members"] is None else f"; {plural(event['members'], 'connection')} there"
     else:
-        names = list(dict.fromkeys(owners.get(sid, f"unknown {sid[:8]}") for sid in inside))
+        names = list(dict.fromkeys(owners[sid] for sid in inside if sid in owners))
+        others = sum(sid not in owners for sid in inside)
+        names += [plural(others, "other")] if others else []
         there = f"; there: {listed(names)}" if names else "; nobody there"
     return f"emitted to {event['room'] or 'everybody'}{where}{there}"
 
@@ -75,7 +77,7 @@ def _owner(event: Event, owners: Mapping[str, str]) -> str:
 NOT_SHOWN = MappingProxyType(
     {
         "shape": "the page does not know its form",
-        "session": "it names another session",
+        "session": "the page has no such session",
         "duplicate": "it was there already",
         "no-listener": "the page did not listen yet",
     }

@@ -153,9 +153,13 @@ def test_who_else_received_it_is_called_by_name(tmp_path: Path) -> None:
         each.opens(0)
         each.widget_comes(0.5)
         each.assumes(1)
-    s.agent_sends("a.0", 5)
+    s.inside["other"] = other.sid("w")
+    s.names["other"] = other.names["w"]
+    s.agent_sends("a.0", 5, reaches=False)
+    s.shows("w", "a.0", 5.05)
     other.saw("w", 5.1, "received", via="live", mid=s.mid("a.0"), conn=1)
     found = trace(read(book, tmp_path / "written")["journal"], "abc:0.a.0")
+    assert "emitted to chat:s0; there: agent-0, widget-0 and 1 other" in [step.what for step in found.steps]
     received = [step.what for step in found.steps if "received" in step.what]
     assert received == ["received", "widget-1: received"]
 
