@@ -127,6 +127,23 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        print(f"entrega {metadata.version('entrega')}")
+        raise typer.Exit
+
+
+@app.callback()
+def all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What every command has, and none needs."""
+
+
 Run = Annotated[Path, typer.Argument(help="a run folder, or a folder of runs: then the newest", show_default=True)]
 LATEST = Path("runs")
 SELFTESTS = Path("runs/selftest")
@@ -295,58 +312,86 @@ def list_(
 
     Examples: entrega list scenarios; entrega list scenarios early-reply; entrega list defects
     """
+    from loadtests.bad_input import near
+
     tables = {"scenarios": _scenarios, "targets": _targets, "defects": _defects, "faults": _faults, "causes": _causes}
     if what not in tables:
         raise typer.BadParameter(f"{what!r}; there are {', '.join(tables)}")
     table = tables[what]()
     if name is not None and name not in table:
-        raise typer.BadParameter(f"no {what.removesuffix('s')} {name!r}; there are {', '.join(table)}")
+        nearest = near(name, table, f"`entrega list {what}` has them all")
+        raise typer.BadParameter(f"no {what.removesuffix('s')} {name!r}; {nearest}")
     if name is not None:
-        print("\n".join(table[name]))
+        print("\n".join(table[name][1]))
     else:
         width = max(map(len, table))
-        print("\n".join(f"{each:{width}}  {lines[0]}" for each, lines in table.items()))
+        print("\n".join(f"{each:{width}}  {sentence}" for each, (sentence, _) in table.items()))
 
 
-def _scenarios() -> dict[str, list[str]]:
-    """Name -> the sentence, then every field with its value, unit and meaning."""
+Listed = dict[str, tuple[str, list[str]]]  # name -> its sentence, and the lines that tell all of it
+
+
+def _scenarios() -> Listed:
+    """In full a file of it."""
     from loadtests import scenario as scenarios
 
-    return {name: scenarios.described(scenarios.load(name)) for name in scenarios.shipped()}
+    known = {name: scenarios.load(name) for name in scenarios.shipped()}
+    return {name: (each.sentence, scenarios.described(each)) for name, each in known.items()}
 
 
-def _targets() -> dict[str, list[str]]:
+def _targets() -> Listed:
+    """In full a file of it."""
     from loadtests import target_file as targets
 
     known = {name: targets.load(name) for name in targets.shipped()}
-    return {name: [target.sentence, "", *targets.described(target)] for name, target in known.items()}
+    return {name: (each.sentence, list(targets.described(each))) for name, each in known.items()}
 
 
-def _defects() -> dict[str, list[str]]:
+def _defects() -> Listed:
     from loadtests.defects import WIDGET_DEFECTS
     from server_under_test.defects import DEFECTS
 
-    server = {each.name: [each.sentence, f"value: {each.unit or 'none'}"] for each in DEFECTS.values()}
-    return server | {each.name: [each.sentence, f"value: {each.unit or 'none'}"] for each in WIDGET_DEFECTS.values()}
+    servers = [(each.name, each.sentence, each.unit, each.default) for each in DEFECTS.values()]
+    widgets = [(each.name, each.sentence, each.unit, f"{each.default:g}") for each in WIDGET_DEFECTS.values()]
+    values = {name: f"value: {unit}; default: {default}" for name, _, unit, default in (*servers, *widgets) if unit}
+    return {
+        name: (
+            f"{sentence} [{values[name]}]" if name in values else sentence,
+            [sentence, values.get(name, "value: none")],
+        )
+        for name, sentence, *_ in (*servers, *widgets)
+    }
 
 
-def _faults() -> dict[str, list[str]]:
+def _faults() -> Listed:
     from loadtests.faults import FAULTS, fields_of
 
     return {
-        name: [
+        name: (
             kind.sentence,
-            f"it happens to {kind.hits}; fields: {', '.join(fields_of(name))}",
-            f"--set faults.{name}.at_s=5 --set faults.{name}.for_s=2",
-        ]
+            [
+                kind.sentence,
+                f"it happens to {kind.hits}; fields: {', '.join(fields_of(name))}",
+                f"--set faults.{name}.at_s=5 --set faults.{name}.for_s=2",
+            ],
+        )
         for name, kind in FAULTS.items()
     }
 
 
-def _causes() -> dict[str, list[str]]:
-    from reports.causes import CAUSES
+def _causes() -> Listed:
+    """Both columns' of the ledger."""
+    from reports.causes import CAUSES, NOT_RECOVERED
 
-    return {cause.name: [cause.sentence, cause.cure] for cause in CAUSES}
+    columns = {"missed_because": CAUSES, "not_recovered_because": NOT_RECOVERED}
+    return {
+        cause.name: (
+            cause.sentence,
+            [cause.sentence, f"Cure: {cause.cure}", f"A value of {column}; see docs/causes.md."],
+        )
+        for column, causes in columns.items()
+        for cause in causes
+    }
 
 
 @app.command()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from loadtests.bad_input import BadInput
+from loadtests.bad_input import BadInput, near
 from loadtests.target import Target
 
 
@@ -45,7 +45,8 @@ def check(defects: tuple[str, ...], target: Target) -> None:
     for defect in defects:
         name = defect.partition("=")[0]
         if name not in known:
-            raise BadInput(f"no defect {name!r} with target {target.name}; known are {', '.join(sorted(known))}")
+            nearest = near(name, sorted(known), "`entrega list defects` has them all")
+            raise BadInput(f"no defect {name!r} with target {target.name}; {nearest}")
     widget_values(defects)
 
 

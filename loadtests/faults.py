@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from loadtests.bad_input import near
 from loadtests.values import Range, ScenarioError, between, mapping, number, share, word
 
 SERVER, PARTY, WIDGET = "the server", "a party", "a widget"  # whom a fault hits
@@ -91,7 +92,7 @@ def fields_of(name: str) -> tuple[str, ...]:
 def fault(name: str, table: Any) -> Fault:
     """The checked fault of a scenario's table. Raises ScenarioError."""
     if name not in FAULTS:
-        raise ScenarioError(f"no fault {name!r}; known are {', '.join(FAULTS)}")
+        raise ScenarioError(f"no fault {name!r}; {near(name, FAULTS, '`entrega list faults` has them all')}")
     given, known = mapping(f"faults.{name}", table), fields_of(name)
     for field in given:
         if field not in known:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.arrivals import SHAPES
+from loadtests.bad_input import near
 from loadtests.faults import Fault, fault
 from loadtests.values import Range, ScenarioError, between, mapping, number, whole_number, word
 
@@ -105,16 +106,20 @@ def shipped() -> dict[str, Path]:
 
 
 def described(scenario: Scenario) -> list[str]:
-    """The sentence, then a line for every field: name, value, unit, meaning, and the default where it differs."""
-    lines = [scenario.sentence, ""]
+    """A file of it (TOML): every field with unit, meaning, and the default where it differs; then faults and goals."""
+    lines = []
     table, defaults = scenario.table(), Scenario().table()
     for each in dataclasses.fields(scenario):
-        if each.name not in ("name", "sentence"):
-            unit = each.metadata["unit"] and f" {each.metadata['unit']}"
+        if each.name not in ("name", "faults", "goals"):
+            unit = each.metadata["unit"] and f"{each.metadata['unit']}; "
             value, default = json.dumps(table[each.name]), json.dumps(defaults[each.name])
-            said = "" if value == default else f" [default: {default}]"
-            lines.append(f"{each.name} = {value}{unit}  # {each.metadata['meaning']}{said}")
-    return lines
+            said = "" if value == default or each.name == "sentence" else f" [default: {default}]"
+            lines.append(f"{each.name} = {value}  # {unit}{each.metadata['meaning']}{said}")
+    for group in ("faults", "goals"):
+        for name, fields in table[group].items():
+            lines += ["", f"[{group}.{json.dumps(name) if '.' in name else name}]"]
+            lines += [f"{field} = {json.dumps(value)}" for field, value in fields.items()]
+    return [line.replace("= Infinity", "= inf") for line in lines]
 
 
 def load(name: str, changes: Mapping[str, Any] | None = None) -> Scenario:
@@ -133,7 +138,8 @@ def from_table(table: Mapping[str, Any]) -> Scenario:
     known = {each.name: each for each in dataclasses.fields(Scenario)}
     for name in table:
         if name not in known:
-            raise ScenarioError(f"no field {name!r} in a scenario; known are {', '.join(known)}")
+            all_of_them = "`entrega list scenarios steady` has them all"
+            raise ScenarioError(f"no field {name!r} in a scenario; {near(name, known, all_of_them)}")
     scenario = Scenario(**{name: _checked(known[name], value) for name, value in table.items()})
     _check_sense(scenario)
     return scenario
@@ -164,9 +170,8 @@ def _table(name: str) -> dict[str, Any]:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(
-            f"no scenario {name!r}: neither one of {', '.join(shipped())} nor a readable file ({error})"
-        ) from None
+        nearest = near(name, shipped(), "`entrega list scenarios` has them all")
+        raise ScenarioError(f"no scenario {name!r}; {nearest}; nor is it a file that can be read ({error})") from None
     return _run_json(path, text) if path.suffix == ".json" else _toml(path, text)
 
 
@@ -179,7 +184,8 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
     if base is None:
         return {"name": path.stem, **table}
     if not isinstance(base, str) or base not in shipped():
-        raise ScenarioError(f'{path}: from = "{base}" names no shipped scenario ({", ".join(shipped())})')
+        nearest = near(str(base), shipped(), "`entrega list scenarios` has them all")
+        raise ScenarioError(f'{path}: from = "{base}" names no shipped scenario; {nearest}')
     return _merged(_table(base), {"name": path.stem, **table})
 
 

@@ -2,14 +2,13 @@
 
 import ast
 import dataclasses
-import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from loadtests.bad_input import BadInput
+from loadtests.bad_input import BadInput, near
 from loadtests.payload import WHOLE
 from loadtests.target import SECTIONS, SIDE, SIDES, STEPS, WORDS, Side, Target
 
@@ -109,9 +108,7 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
 def _check_keys(known: Mapping[str, Any], given: Mapping[str, Any], where: str) -> None:
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise TargetError(f"{where} has no key {key!r}; {mend}")
+            raise TargetError(f"{where} has no key {key!r}; {near(key, known, LIST)}")
 
 
 def _filled(kind: Any, given: Mapping[str, Any], where: str, section: str) -> Any:

@@ -89,7 +89,7 @@ CAUSES = (
         cure="Give `auth` as a function that hands out a fresh token; on a refusal refresh it and call connect(): the "
         "client does not try again by itself.",
         when="received_ns IS NULL AND refusal = 'auth'",
-        told="{recipient} was trying to connect and was turned away: {refused_with} {Back}.",
+        told="{recipient} was trying to connect and was turned away: {refused_with} {back}.",
         group="handshake_refused",
     ),
     Cause(
@@ -131,7 +131,7 @@ CAUSES = (
         when="received_ns IS NULL AND fetched_ns IS NOT NULL AND coalesce(at_ns >= dropped_ns, true)"
         " AND joined_after AND NOT rejoin_asked"
         " OR received_ns IS NOT NULL AND wiped",
-        told="{Raced}.",
+        told="{raced}.",
         habits=("fetch_first", "replace"),
     ),
     Cause(

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from loadtests.bad_input import BadInput
+from loadtests.bad_input import BadInput, near
 from reports.intervals import SHARES
 
 
@@ -22,7 +22,7 @@ class GoalsError(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure of the summary that a goal may name. `kind`: rate, count or latency; `default`: its max unless said."""
+    """A figure of the summary that a goal may name. `kind`: rate, count, seconds, latency; `default`: its usual max."""
 
     name: str
     kind: str
@@ -57,7 +57,9 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             Measure("unexplained", "count", "missed messages without a cause", 0),
             Measure("acked_and_lost", "count", "lost messages whose sender was told that it went well"),
             Measure("view_misses", "count", "pages that missed what another page of the party showed"),
-            Measure("false_connected_s", "count", "s for which the indicator said connected and messages were missing"),
+            Measure(
+                "false_connected_s", "seconds", "s for which the indicator said connected and messages were missing"
+            ),
             Measure("refused", "count", "messages that the server refused"),
             Measure("unanswered", "count", "messages without an answer"),
             Measure("unsent", "count", "planned messages that were never sent"),
@@ -100,7 +102,8 @@ def default_goals(promises: Mapping[str, Any]) -> dict[str, float]:
 def _max(name: str, goal: Any) -> float:
     measure = MEASURES.get(name)
     if measure is None:
-        raise GoalsError(f"no goal {name!r}; known are {', '.join(MEASURES)}")
+        nearest = near(name, MEASURES, f"there are {', '.join(MEASURES)}")
+        raise GoalsError(f"no goal {name!r}; {nearest}")
     most = goal.get("max") if isinstance(goal, Mapping) and set(goal) == {"max"} else None
     if isinstance(most, bool) or not isinstance(most, int | float) or math.isnan(most) or most < 0:
         raise GoalsError(f"goal {name} takes {{ max = NUMBER }} with a number from 0 on, not {goal!r}")

@@ -5,13 +5,14 @@ the terminal, and nothing is said by colour alone.
 """
 
 import html
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from reports.steps import AWAY, CONNECTED, JOINED, LANES, SERVER
+from reports.steps import AGENT, AWAY, CONNECTED, JOINED, LANES, SERVER, WIDGET
 
 if TYPE_CHECKING:
     from reports.trace import Step, Trace
@@ -26,7 +27,9 @@ NARROWEST = 16  # of a lane
 def print_trace(found: "Trace", console: Console) -> None:
     """As lanes; times are ms from the due."""
     outcome = found.verdict.partition(":")[0]
-    console.print(Text(found.mid, style="bold"), Text(whom(found)), sep="  ")
+    who, where = whom(found)
+    console.print(Text(found.mid, style="bold"), Text(who), sep="  ")
+    console.print(Text(where))
     console.print(Text(found.verdict, style=VERDICTS.get(outcome, "")), Text(), sep="\n")
     width = max(NARROWEST, (console.width - TIME) // len(LANES))
     names = {**found.lanes, SERVER: "server"}
@@ -44,9 +47,10 @@ def print_trace(found: "Trace", console: Console) -> None:
         console.print("", Text(title, style="bold" if rest else ""), *map(Text, rest), sep="\n")
 
 
-def whom(found: "Trace") -> str:
+def whom(found: "Trace") -> tuple[str, str]:
+    """The parties, and where and when: one line in a terminal would be too long."""
     due = f", due {found.due_utc} UTC" if found.due_utc else ""
-    return f"{found.sender} to {found.recipient or 'nobody'}, session {found.session or 'never opened'}{due}"
+    return f"{found.sender} to {found.recipient or 'nobody'}", f"session {found.session or 'never opened'}{due}"
 
 
 def offset(step: "Step") -> str:
@@ -70,8 +74,9 @@ def _lines(step: "Step", width: int) -> list[Text]:
 
 
 def _broken(what: str, width: int) -> str:
-    """A room's name that is too long for its lane breaks at its colon, so that ids can be compared and copied."""
-    return " ".join(word if len(word) <= width else word.replace(":", ": ") for word in what.split(" "))
+    """A name that is too long for its lane breaks at a colon, dash or slash, so that ids can be compared and copied."""
+    part = re.compile(rf"\S{{1,{width - 1}}}[:/-]|\S{{1,{width}}}")
+    return " ".join(word if len(word) <= width else " ".join(part.findall(word)) for word in what.split(" "))
 
 
 def _shortened(line: Text) -> Text:
@@ -79,23 +84,28 @@ def _shortened(line: Text) -> Text:
     return line
 
 
-LEFT = ' style="text-align: left"'  # a notebook's tables are set to the right
+LEFT = "text-align: left"  # a notebook's tables are set to the right
+BORDERS = {JOINED: "4px solid", CONNECTED: "1px solid", AWAY: "2px dotted"}  # of a lane
 
 
 def as_html(found: "Trace") -> str:
-    """As a notebook shows it: a row for every step, in its lane."""
-    names = {**found.lanes, SERVER: "server"}
-    headings = "".join(
-        f"<th{LEFT}>{html.escape(name)}</th>" for name in ("ms from due", *map(names.get, LANES)) if name
-    )
+    """As a notebook shows it: a row for every step, in its lane, whose border is the terminal's line."""
+    names = ("ms from due", found.lanes[WIDGET], SERVER, found.lanes[AGENT])
+    headings = "".join(f'<th style="{LEFT}">{html.escape(name)}</th>' for name in names)
+    key = " ".join(f'<span style="border-left: {look}; margin-left: 1em">&nbsp;{state}</span>'
+                   for state, look in BORDERS.items())  # fmt: skip
     return (
-        f"<p><b>{html.escape(found.mid)}</b> {html.escape(whom(found))}<br>{html.escape(found.verdict)}</p>"
-        f"<table><thead><tr>{headings}</tr></thead><tbody>{''.join(map(_row, found.steps))}</tbody></table>"
+        f"<p><b>{html.escape(found.mid)}</b> {html.escape(', '.join(whom(found)))}<br>{html.escape(found.verdict)}</p>"
+        f"<table><thead><tr>{headings}</tr></thead><tbody>{''.join(map(_row, found.steps))}</tbody></table><p>{key}</p>"
         + "".join(f"<p>{html.escape(said).replace(chr(10), '<br>')}</p>" for said in found.explanations)
     )
 
 
 def _row(step: "Step") -> str:
-    cells = (offset(step), *(step.what if lane == step.lane else "" for lane in LANES))
+    cells = "".join(
+        f'<td style="{LEFT}; border-left: {BORDERS[step.states[lane]]}">'
+        f"{html.escape(step.what) if lane == step.lane else ''}</td>"
+        for lane in LANES
+    )
     style = ' style="background: #7a162622; font-weight: bold"' if step.tone == "missing" else ""
-    return f"<tr{style}>{''.join(f'<td{LEFT}>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+    return f'<tr{style}><td style="{LEFT}">{offset(step)}</td>{cells}</tr>'

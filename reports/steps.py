@@ -12,9 +12,6 @@ Event = Mapping[str, Any]
 
 WIDGET, SERVER, AGENT = LANES = ("widget", "server", "agent")
 
-# What happens to the message itself, in the order in which it should.
-OF_MESSAGE = ("due", "sent", "stored", "published", "written", "accepted", "received", "displayed")
-
 JOINED, CONNECTED, AWAY = "joined", "connected", "away"
 
 
@@ -48,8 +45,10 @@ def _by(event: Event) -> str:
 
 def _joined(event: Event, _: Mapping[str, str]) -> str:
     there = "" if event["members"] is None else f", {event['members']} there"
-    handed = f", {plural(event['count'], 'message')} handed over" if event["count"] else ""
-    return f"joined {event['room'] or 'the room'}{there}{handed}"
+    if event["count"] is None or event["after"] is None:  # nothing can be handed over, or was asked for
+        return f"joined {event['room'] or 'the room'}{there}"
+    handed = plural(event["count"], "message") if event["count"] else "nothing"
+    return f"joined {event['room'] or 'the room'}{there}, {handed} handed over"
 
 
 def _disconnected(event: Event, _: Mapping[str, str]) -> str:
@@ -64,7 +63,9 @@ def _published(event: Event, owners: Mapping[str, str]) -> str:
     if inside is None:
         there = "" if event["members"] is None else f"; {plural(event['members'], 'connection')} there"
     else:
-        names = list(dict.fromkeys(owners.get(sid, f"unknown {sid[:8]}") for sid in inside))
+        names = list(dict.fromkeys(owners[sid] for sid in inside if sid in owners))
+        others = sum(sid not in owners for sid in inside)
+        names += [plural(others, "other")] if others else []
         there = f"; there: {listed(names)}" if names else "; nobody there"
     return f"emitted to {event['room'] or 'everybody'}{where}{there}"
 
@@ -73,6 +74,14 @@ def _owner(event: Event, owners: Mapping[str, str]) -> str:
     return owners.get(event["sid"] or "", "a connection")
 
 
+NOT_SHOWN = MappingProxyType(
+    {
+        "shape": "the page does not know its form",
+        "session": "the page has no such session",
+        "duplicate": "it was there already",
+        "no-listener": "the page did not listen yet",
+    }
+)
 PLAIN = MappingProxyType(
     {
         "due": "due",
@@ -99,7 +108,7 @@ SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = MappingProxyType
         "not_enqueued": lambda event, owners: f"not taken by {_owner(event, owners)}: {event['why']}",
         "received": lambda event, _: "in the audit" if event["via"] == "audit" else f"received{_by(event)}",
         "displayed": lambda event, _: f"displayed{_by(event)}",
-        "not_displayed": lambda event, _: f"not shown: {event['why']}",
+        "not_displayed": lambda event, _: f"not shown: {NOT_SHOWN.get(event['why'], event['why'])}",
         "withdrawn": lambda event, _: f"stopped early{_why(event)}",
         "connecting": lambda event, _: f"connecting{f', attempt {n}' if (n := event['attempt'] or 1) > 1 else ''}",
         "connected": lambda event, _: f"connected by {event['transport'] or 'some transport'}",
@@ -127,15 +136,15 @@ SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = MappingProxyType
 
 
 def doing(events: Iterable[Event], session: str | None, at_ns: int) -> str:
-    """What a party's connection was doing at that moment: joined (in this session), connected or away."""
-    state = AWAY
+    """What a party was doing at that moment on its best page: joined (in this session), connected or away."""
+    pages: dict[int | None, str] = {}
     for event in events:
         if event["t"] > at_ns:
             break
         if event["kind"] in ("connecting", "connect_failed", "disconnected"):
-            state = AWAY
+            pages[event["view"]] = AWAY
         elif event["kind"] == "connected":
-            state = CONNECTED
+            pages[event["view"]] = CONNECTED
         elif event["kind"] == "joined" and event["session"] == session:
-            state = JOINED
-    return state
+            pages[event["view"]] = JOINED
+    return next((state for state in (JOINED, CONNECTED) if state in pages.values()), AWAY)

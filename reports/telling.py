@@ -1,7 +1,6 @@
 """Sentences with a message's own numbers: the {phrases} of a cause, filled from its row of the ledger.
 
 A phrase is whole words that fit where they stand, whatever the row does not know: "; the room was empty", or nothing.
-With a capital letter in front ({Back}) it begins a sentence.
 """
 
 import string
@@ -47,15 +46,38 @@ def state(row: Row) -> str:
     return STATES.get(row["conn_state"] or "", "was not looked for")
 
 
+def explained(row: Row, sender: str) -> list[str]:
+    """Why it was missed and not recovered, if so. `sender`: what its connection was doing when it was emitted."""
+    found = []
+    for column, asked in (("missed_because", "Why was it missed?"), ("not_recovered_because", "Why not recovered?")):
+        if row[column]:
+            cause = named(row[column])
+            found.append(f"{asked} {cause.name}\n{told(cause.name, row)}\nCure: {cause.cure}")
+    if found and row["conn_state"]:
+        found.insert(0, _that_moment(row, sender))
+    return found
+
+
+def _that_moment(row: Row, sender: str) -> str:
+    """Who was where when it was emitted; or, by the journal never, when it should have been."""
+    emitted = "to be emitted" if row["evidence"] == "journal" and row["published_ns"] is None else "emitted"
+    said = f"When it was {emitted}, {row['recipient']} {state(row)}, and {row['sender']} {sender}"
+    if row["members"] is not None:
+        said += f"; {plural(row['members'], 'connection')} in {row['room'] or 'the room'}"
+    offset_ms = row["join_offset_ms"]
+    if offset_ms is None:
+        return f"{said}. {row['recipient']} never joined."
+    when = "after" if offset_ms > 0 else "before"
+    return f"{said}. {row['recipient']}'s first join was acked {lasted(abs(offset_ms))} {when} that."
+
+
 class _Phrases(dict[str, str]):
     def __init__(self, row: Row) -> None:
         super().__init__()
         self._row = row
 
     def __missing__(self, name: str) -> str:
-        low = name[0].lower() + name[1:]
-        said = PHRASES[low](self._row)
-        return said if low == name else said[:1].upper() + said[1:]
+        return PHRASES[name](self._row)
 
 
 def _emitted(row: Row) -> str:
@@ -125,7 +147,7 @@ def _raced(row: Row) -> str:
 
 
 def _refused_with(row: Row) -> str:
-    said = str(row["refused_with"] or "no reason was given")
+    said = str(row["refused_with"] or "no reason was given").strip('"')  # as JSON answers have them
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 

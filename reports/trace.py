@@ -10,17 +10,15 @@ import pandas as pd
 
 from loadtests.bad_input import BadInput
 from loadtests.run_json import promised
-from reports import steps, telling
+from reports import stages, steps, telling
 from reports.found import known, reason
 from reports.lanes import as_html
-from reports.steps import AGENT, AWAY, OF_MESSAGE, SERVER, WIDGET
-from reports.words import ms, plural, seconds
+from reports.steps import AGENT, AWAY, SERVER, WIDGET
+from reports.words import ms, seconds
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
 
-STAGES = ("sent", "accepted", "stored", "published", "received", "displayed")
-SERVER_STAGES = ("stored", "published")  # seen in the server's journal only
 AROUND = (
     "session_opened", "escalated", "assumed", "transferred", "connecting", "connected", "upgraded", "connect_failed",
     "disconnected", "frozen", "join_sent", "joined", "join_failed", "history_read", "closed", "withdrawn",
@@ -28,8 +26,9 @@ AROUND = (
 )  # fmt: skip
 CONNECTION = ("connecting", "connected", "connect_failed", "disconnected", "joined")
 OF_SID = ("sid_disconnected", "room_entered", "unknown_event", "queue")  # what the journal says of the recipient's
-BEFORE, AFTER = 4, 12  # so many of what is around it before the due, and from then on
+BEFORE, AFTER = 4, 12  # so many of what is around it before the due (and its display), and from then on
 STALL_MS = 1_000
+SENDERS = {steps.JOINED: "was joined", steps.CONNECTED: "was connected", AWAY: "was not connected"}
 
 
 class TraceError(BadInput):
@@ -78,10 +77,11 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
     """The story of a message, named by its mid or its KEY. Raises TraceError for one that the run does not have."""
     row = row_of(ledger, mid)
     story = _Story(ledger, row)
-    missing = _missing(row, story.seen)
+    missing = stages.missing(row, story.seen)
     told = [story.step(event) for event in story.seen]
     if missing:
-        told.insert(_place(missing, story.seen), story.gap(missing))
+        place = stages.place(missing, row, story.seen)
+        told.insert(place, story.gap(missing, told[max(place - 1, 0)].states))
     return Trace(
         mid=row["mid"],
         sender=row["sender"],
@@ -92,7 +92,7 @@ def trace(ledger: "Ledger", mid: str) -> Trace:
         verdict=_verdict(row, promised(ledger.run.info, "ack")),
         missing=missing,
         steps=tuple(told),
-        explanations=tuple(_explanations(row, story.states_when_emitted())),
+        explanations=tuple(telling.explained(row, story.sender_when_emitted())),
     )
 
 
@@ -107,10 +107,12 @@ class _Story:
         self.lanes = {lane: parties.get(lane, f"no {lane}") for lane in (WIDGET, AGENT)}
         talk = _records(ledger, _talk_sql(parties.values()))
         self._talk = {lane: [each for each in talk if each["party"] == name] for lane, name in self.lanes.items()}
-        self._owners = {each["sid"]: each["party"] for each in talk if each["sid"]}
         self._outages = _records(ledger, "SELECT * FROM events WHERE kind LIKE 'server_%ed' OR kind = 'server_ready'")
-        sids = [sid for sid, party in self._owners.items() if party == row["recipient"]]
-        self.seen = self._with_due(_records(ledger, _seen_sql(row, self._zero_ns, sids)))
+        sids = [each["sid"] for each in talk if each["sid"] and each["party"] == row["recipient"]]
+        self.seen = self._with_due(self._near(_records(ledger, _seen_sql(row, sids))))
+        pages = {(each["party"], each["view"]) for each in self.seen if each["view"]}
+        self._of_many = {page for page in pages if any(page[0] == other[0] and page != other for other in pages)}
+        self._owners = {each["sid"]: self._page(each, "page {view} of {party}") for each in talk if each["sid"]}
 
     def utc(self, t_ns: int) -> str | None:
         """None: run.json names no clock."""
@@ -121,47 +123,62 @@ class _Story:
         return moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
 
     def step(self, event: Mapping[str, Any]) -> Step:
-        own = event["kind"] in OF_MESSAGE or event["mid"] is not None
-        again = event["kind"] in ("received", "displayed") and event["via"] not in (None, "live", "audit")
         lane, what = steps.lane(event), steps.said(event, self._owners, self._row["sender"])
-        other = (
-            lane != SERVER and event["party"] != self.lanes[lane]
-        )  # to whom it leaked, or who held the session before
+        if lane != SERVER and event["party"] != self.lanes[lane]:  # to whom it leaked, or who held the session before
+            what = f"{self._page(event, 'page {view} of {party}')}: {what}"
+        elif lane != SERVER:
+            what = self._page(event, "page {view}: ", "") + what
+        again = stages.brought(event, self._row["recipient"])
+        tone = "recovery" if again else "message" if event["own"] else "around"
         return Step(
             utc=self.utc(event["t"]),
             offset_ms=(event["t"] - self._zero_ns) / 1e6,
             lane=lane,
-            what=f"{event['party']}: {what}" if other else what,
-            tone="recovery" if again else "message" if own else "around",
+            what=what,
+            tone=tone,
             states=self._states(event["t"]),
         )
 
-    def gap(self, missing: str) -> Step:
-        """The stage that was not seen, in the lane of who should have seen it."""
-        whose = (
-            SERVER if missing in SERVER_STAGES else "recipient" if missing in ("received", "displayed") else "sender"
-        )
+    def gap(self, missing: str, states: Mapping[str, str]) -> Step:
+        """The stage that was not seen, in the lane of who should have seen it, with the `states` of the step before."""
+        whose = SERVER if missing in stages.OF_SERVER else "recipient" if missing in stages.OF_RECIPIENT else "sender"
         lane = SERVER if whose == SERVER else steps.lane({"party": self._row[whose]})
-        states = self.states_when_emitted()
-        where = f" ({telling.state(self._row)})" if whose == "recipient" else ""
+        where = f" ({telling.state(self._row)})" if missing == "received" else ""
         return Step(None, None, lane, f"✗ MISSING: {missing}{where}", "missing", states)
 
-    def states_when_emitted(self) -> dict[str, str]:
-        """By lane; without a journal, when it was sent."""
+    def sender_when_emitted(self) -> str:
+        """What its connection was doing; without a journal, when it was sent."""
         emitted = [event["t"] for event in self.seen if event["kind"] in ("sent", "published")]
-        return self._states(max(emitted, default=self._zero_ns))
+        states = self._states(max(emitted, default=self._zero_ns))
+        return SENDERS[states[steps.lane({"party": self._row["sender"]})]]
+
+    def _page(self, event: Mapping[str, Any], said: str, alone: str = "{party}") -> str:
+        """Whose event that is; which page's, where the story has more than one page of its party."""
+        return (said if (event["party"], event["view"]) in self._of_many else alone).format_map(event)
 
     def _states(self, t_ns: int) -> dict[str, str]:
         found = {lane: steps.doing(talk, self._row["session"], t_ns) for lane, talk in self._talk.items()}
         last = [event["kind"] for event in self._outages if event["t"] <= t_ns]
         return {**found, SERVER: AWAY if last[-1:] == ["server_ended"] else steps.JOINED}
 
+    def _near(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """All that is of the message; of what was around it the nearest to the due and, once it was shown, to that."""
+        shown = [event["t"] for event in events if event["own"] and event["kind"] in ("displayed", "removed")
+                 and event["party"] == self._row["recipient"]]  # fmt: skip
+        around = [n for n, event in enumerate(events) if not event["own"] and (not shown or event["t"] <= max(shown))]
+        before = [n for n in around if events[n]["t"] < self._zero_ns]
+        after = around[len(before) :]
+        died = [n for n in before if events[n]["kind"] == "server_ended"]
+        away = self._states(self._zero_ns)[SERVER] == AWAY
+        near = {*before[-BEFORE:], *(died[-1:] if away else ()), *after[:AFTER], *(after[-BEFORE:] if shown else ())}
+        return [event for n, event in enumerate(events) if event["own"] or n in near]
+
     def _with_due(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if self._row["due_ns"] is None:
             return events
         place = sum(event["t"] < self._zero_ns for event in events)
-        nothing = dict.fromkeys(("mid", "via"))
-        due = {**nothing, "t": self._zero_ns, "kind": "due", "party": self._row["sender"]}
+        nothing = dict.fromkeys(("via", "view"))
+        due = {**nothing, "own": True, "t": self._zero_ns, "kind": "due", "party": self._row["sender"]}
         return [*events[:place], due, *events[place:]]
 
 
@@ -183,43 +200,18 @@ def _talk_sql(parties: Any) -> str:
     return f"SELECT * FROM events WHERE kind IN {CONNECTION} AND party IN ({_list(parties)})"
 
 
-def _seen_sql(row: Mapping[str, Any], due_ns: int, sids: list[str]) -> str:
-    """What names this message by mid or the server's id, and what its recipient's connection did around it."""
+def _seen_sql(row: Mapping[str, Any], sids: list[str]) -> str:
+    """What names this message by mid or the server's id (`own`), and what its recipient's connection did."""
     mid, party, session = (_quoted(row[name]) for name in ("mid", "recipient", "session"))
+    # An agent enters the rooms of all its sessions; a widget's connection that is in another session's is worth a line.
+    near = "true" if steps.lane({"party": row["recipient"]}) == WIDGET else f"coalesce(session, {session}) = {session}"
     return f"""
-        WITH ids AS (SELECT DISTINCT id FROM events WHERE mid = {mid} AND id IS NOT NULL),
-        around AS (
-            SELECT *, row_number() OVER (PARTITION BY t >= {due_ns} ORDER BY abs(t - {due_ns})) AS place
-            FROM events
-            WHERE (kind IN {AROUND} AND (party = {party} OR party IS NULL) AND NOT coalesce(audit, false)
-                    AND (session IS NULL OR session = {session}))
-                OR kind IN {OF_SID} AND sid IN ({_list(sids)}) OR kind = 'loop_lag' AND lag_ms >= {STALL_MS}
-        )
-        SELECT * EXCLUDE (place) FROM around WHERE place <= CASE WHEN t < {due_ns} THEN {BEFORE} ELSE {AFTER} END
-        UNION ALL SELECT * FROM events WHERE mid = {mid} OR (mid IS NULL AND id IN (SELECT id FROM ids))"""
-
-
-def _place(missing: str, seen: list[dict[str, Any]]) -> int:
-    """After the last stage that comes before it."""
-    before = ("due", *STAGES[: STAGES.index(missing)], *(("written",) if missing == "received" else ()))
-    return max((n for n, event in enumerate(seen) if event["kind"] in before), default=-1) + 1
-
-
-def _missing(row: Mapping[str, Any], seen: list[dict[str, Any]]) -> str | None:
-    """The stage after the last one seen, of a message that was missed as it was emitted or never got so far."""
-    if row["outcome"] not in ("recovered", "lost") and row["sender_view"] == "accepted":
-        return None
-    stages = [stage for stage in STAGES if row["evidence"] == "journal" or stage not in SERVER_STAGES]
-    reached = [n for n, stage in enumerate(stages) if any(_reaches(event, stage, row["recipient"]) for event in seen)]
-    after = stages[max(reached, default=-1) + 1 :]
-    return after[0] if after else None
-
-
-def _reaches(event: Mapping[str, Any], stage: str, recipient: str) -> bool:
-    """What a join, a fetch or a replay brought is no live stage, nor is what the sender's own page showed."""
-    if event["kind"] != stage:
-        return False
-    return stage not in ("received", "displayed") or (event["via"] == "live" and event["party"] == recipient)
+        WITH ids AS (SELECT DISTINCT id FROM events WHERE mid = {mid} AND id IS NOT NULL)
+        SELECT *, coalesce(mid = {mid} OR mid IS NULL AND id IN (SELECT id FROM ids), false) AS own
+        FROM events
+        WHERE own OR kind IN {AROUND} AND (party = {party} OR party IS NULL) AND NOT coalesce(audit, false)
+                AND (session IS NULL OR session = {session})
+            OR kind IN {OF_SID} AND sid IN ({_list(sids)}) AND {near} OR kind = 'loop_lag' AND lag_ms >= {STALL_MS}"""
 
 
 def _verdict(row: Mapping[str, Any], acks: bool) -> str:
@@ -233,37 +225,10 @@ def _verdict(row: Mapping[str, Any], acks: bool) -> str:
         return f"recovered: missed as it was emitted, shown by {row['via']} {ms(row['latency_ms'])} after its due"
     if outcome == "unjudged":
         return f"unjudged. {reason(row)}"
-    told = ", though its sender was told that it went well" if acks and row["sender_view"] == "accepted" else ""
+    told = ", though its sender was told it went well" if acks and row["sender_view"] == "accepted" else ""
     late = f"; shown {seconds(row['shown_after_s'])} after its due" if row["shown_after_s"] is not None else ""
-    return f"lost: not shown in time{told}; stored: {row['stored']}{late}"
-
-
-def _explanations(row: Mapping[str, Any], states: Mapping[str, str]) -> list[str]:
-    found = []
-    for column, asked in (("missed_because", "Why was it missed?"), ("not_recovered_because", "Why not recovered?")):
-        if row[column]:
-            cause = telling.named(row[column])
-            found.append(f"{asked} {cause.name}\n{telling.told(cause.name, row)}\nCure: {cause.cure}")
-    if found and row["conn_state"]:
-        found.insert(0, _that_moment(row, states))
-    return found
-
-
-def _that_moment(row: Mapping[str, Any], states: Mapping[str, str]) -> str:
-    """Who was where when it was emitted; or, by the journal never, when it should have been."""
-    emitted = "to be emitted" if row["evidence"] == "journal" and row["published_ns"] is None else "emitted"
-    sender = SENDERS[states[steps.lane({"party": row["sender"]})]]
-    said = f"When it was {emitted}, {row['recipient']} {telling.state(row)}, and {row['sender']} {sender}"
-    if row["members"] is not None:
-        said += f"; {plural(row['members'], 'connection')} in {row['room'] or 'the room'}"
-    offset_ms = row["join_offset_ms"]
-    if offset_ms is None:
-        return f"{said}. {row['recipient']} never joined."
-    when = "after" if offset_ms > 0 else "before"
-    return f"{said}. {row['recipient']}'s first join was acked {telling.lasted(abs(offset_ms))} {when} that."
-
-
-SENDERS = {steps.JOINED: "was joined", steps.CONNECTED: "was connected", AWAY: "was not connected"}
+    what = "taken off the page" if row["wiped"] else "not shown in time"
+    return f"lost: {what}{told}; stored: {row['stored']}{late}"
 
 
 def _list(names: Any) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.goals import MEASURES, check_goals, default_goals
 from reports.intervals import Quantiles, Rate, difference, samples_needed
-from reports.words import certainty, count, listed, ms, percent, plural
+from reports.words import certainty, count, listed, ms, percent, plural, seconds
 
 if TYPE_CHECKING:
     from reports.summary import Summary
@@ -91,7 +91,8 @@ def _judged(summary: "Summary", name: str, most: float) -> Judgement:
         return _none_seen(summary, name)
     if isinstance(value, Rate):
         return _rate(name, value, most)
-    return Judgement(name, PASS if value <= most else FAIL, f"{count(value)}, at most {count(most)} allowed.")
+    said = seconds if MEASURES[name].kind == "seconds" else count
+    return Judgement(name, PASS if value <= most else FAIL, f"{said(value)}, at most {said(most)} allowed.")
 
 
 def _none_seen(summary: "Summary", name: str) -> Judgement:

@@ -52,7 +52,8 @@ def _settings(arguments: list[str]) -> Settings:
     for option, (field, kind, text) in OPTIONS.items():
         action = "extend" if kind is _many else "store"
         default = getattr(Settings(), field)
-        text = f"{text} [{_variable(option)}] (default: {', '.join(default) if kind is _many else default})"
+        said = ", ".join(default) if kind is _many else default
+        text = f"{text} [{_variable(option)}]" + ("" if said in ("", None) else f" (default: {said})")
         more: dict[str, Any] = {"metavar": option.upper(), "default": argparse.SUPPRESS, "help": text}
         parser.add_argument(f"--{option}", dest=field, type=kind, action=action, **more)
     variables = [f"--{option}={value}" for option in OPTIONS if (value := os.environ.get(_variable(option)))]

@@ -1,5 +1,6 @@
 """Wrong code that can be switched on: the closed table, and what each defect did, for the answer key."""
 
+import difflib
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -93,7 +94,8 @@ def _parse_one(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     defect = DEFECTS.get(name)
     if defect is None:
-        raise DefectError(f"there is no defect {name!r}; there are {', '.join(DEFECTS)}")
+        nearest = difflib.get_close_matches(name, DEFECTS, 3, 0.5)
+        raise DefectError(f"there is no defect {name!r}; there are {', '.join(nearest or DEFECTS)}")
     if equals and defect.unit is None:
         raise DefectError(f"{name} takes no value; write just {name}")
     try:

@@ -23,7 +23,7 @@ COMMANDS_TEXT = """\
 # Commands
 
 `entrega COMMAND --help` says the same in the terminal. Every option can be given by its variable instead. Where RUN is
-left out, it is the newest run below `runs/`.
+left out, it is the newest run below `runs/`. `entrega --version` prints the version.
 
 | exit code | everywhere |
 |---|---|

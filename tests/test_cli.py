@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,9 @@ def test_help_of_the_server_lists_its_variables(say: Say) -> None:
     assert said.status == 0
     options = set(re.findall(r"--([a-z-]+) ", said.out)) - {"help"}
     assert {"port", "database", "defect", "journal"} <= options
+    assert "(default: 8000)" in said.out
+    assert "None" not in said.out
+    assert "(default: )" not in said.out
     for option in options:
         assert f"[ENTREGA_{option.replace('-', '_').upper()}]" in said.out
 
@@ -82,6 +86,28 @@ def test_lists(say: Say, what: str) -> None:
         assert one.out
 
 
+def test_the_version_is_printed(say: Say) -> None:
+    assert say("--version").out == f"entrega {metadata.version('entrega')}\n"
+
+
+def test_both_columns_causes_are_listed(say: Say) -> None:
+    assert "A value of missed_because;" in say("list", "causes", "early_message").out
+    assert "A value of not_recovered_because;" in say("list", "causes", "wiped").out
+
+
+def test_a_defect_s_value_is_listed_with_its_default(say: Say) -> None:
+    value = "value: share of messages, 0 to 1; default: 0.1"
+    assert say("list", "defects", "server.drop-emit").out.splitlines()[-1] == value
+    listed = say("list", "defects").out.splitlines()
+    assert [line for line in listed if line.startswith("server.drop-emit ") and line.endswith(f"[{value}]")]
+    assert [line for line in listed if line.endswith("[value: milliseconds; default: 500]")]
+
+
+def test_a_listed_target_is_a_file_of_it(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "bundled.toml").write_text(say("list", "targets", "bundled").out)
+    assert targets.load(str(tmp_path / "bundled.toml")) == targets.load("bundled")
+
+
 # -- wrong usage, before anything begins
 
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
@@ -91,9 +117,13 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "an option without its value": (("run", "steady", "--seed"), "requires an argument"),
     "words for a number": (("run", "steady", "--widgets", "many"), "'--widgets'"),
     "a word too many": (("run", "steady", "early-reply"), "'early-reply' is one word too many; options for Locust"),
-    "unknown scenario": (("run", "nothing"), "no scenario 'nothing': neither one of bad-day, contract"),
+    "unknown scenario": (("run", "nothing"), "no scenario 'nothing'; `entrega list scenarios` has them all; nor"),
+    "a scenario's name with a slip": (
+        ("run", "stedy"),
+        "no scenario 'stedy'; near it: steady; `entrega list scenarios`",
+    ),
     "a folder for a scenario": (("run", "."), "no scenario '.'"),
-    "unknown field": (("run", "steady", "--set", "colour=blue"), "no field 'colour' in a scenario; known are"),
+    "unknown field": (("run", "steady", "--set", "colour=blue"), "no field 'colour' in a scenario; `entrega list"),
     "a field without a value": (("run", "steady", "--set", "widgets"), "--set takes FIELD=VALUE, not 'widgets'"),
     "a value that is none": (("run", "steady", "--set", "widgets=many"), "widgets takes a whole number"),
     "unknown defect": (
@@ -120,10 +150,17 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
         ("run", "steady", "-H", "http://127.0.0.1:1", "--set", "faults.kill-server={at_s = 1, for_s = 1}"),
         "leave out -H, or the fault",
     ),
-    "unknown goal": (("run", "steady", "--set", "goals.speed.max=1"), "no goal 'speed'; known are permanent_loss"),
+    "unknown goal": (("run", "steady", "--set", "goals.speed.max=1"), "no goal 'speed'; there are permanent_loss"),
     "a goal that is none": (("run", "steady", "--set", "goals.leaks.min=1"), "goal leaks takes { max = NUMBER }"),
     "unknown list": (("list", "nothing"), "'nothing'; there are scenarios, targets, defects, faults, causes"),
-    "not on the list": (("list", "scenarios", "nothing"), "no scenario 'nothing'; there are bad-day"),
+    "not on the list": (
+        ("list", "scenarios", "nothing"),
+        "no scenario 'nothing'; `entrega list scenarios` has them all",
+    ),
+    "a slip on the list": (
+        ("list", "causes", "wipd"),
+        "no cause 'wipd'; near it: wiped, window; `entrega list causes`",
+    ),
     "no runs at all": (("report",), "runs does not exist; `entrega run` makes runs"),
     "no such run": (("gate", "nothing"), "nothing does not exist"),
     "nothing to trace in": (("trace", "0.a.0", "nothing"), "nothing does not exist"),

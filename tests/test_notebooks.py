@@ -15,7 +15,7 @@ from loadtests.order import order
 from reports.absences import absences
 from reports.confusion import SMALL
 from reports.race import race
-from reports.steps import AGENT, WIDGET
+from reports.steps import AGENT, AWAY, CONNECTED, JOINED, LANES, SERVER, WIDGET
 from reports.trace import Step, Trace
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
@@ -88,11 +88,22 @@ def test_the_first_run_plays_and_shows_what_the_ledger_says(played: Notebook, fo
 
 def test_what_people_type_is_text_in_a_timeline() -> None:
     typed = "<img src=x>"
-    step = Step(None, None, WIDGET, typed, "message", {})
+    step = Step(None, None, WIDGET, typed, "message", dict.fromkeys(LANES, JOINED))
     lanes = {WIDGET: typed, AGENT: typed}
     found = Trace(typed, typed, typed, typed, typed, lanes, typed, None, (step,), (typed,))
     assert "<img" not in found._repr_html_()
     assert found._repr_html_().count("&lt;img src=x&gt;") == 10
+
+
+def test_a_notebooks_lanes_show_what_each_connection_was_doing() -> None:
+    step = Step(None, 1.0, SERVER, "stored", "message", {WIDGET: AWAY, SERVER: JOINED, AGENT: CONNECTED})
+    found = Trace("m", "agent-0", "widget-0", "s", None, {WIDGET: "w", AGENT: "a"}, "live", None, (step,), ())
+    row = found._repr_html_().partition("<tbody>")[2].partition("</tbody>")[0]
+    assert re.findall(r"border-left: ([^\"]+)\">(\w*)", row) == [
+        ("2px dotted", ""),
+        ("4px solid", "stored"),
+        ("1px solid", ""),
+    ]
 
 
 def test_progress_leaves_one_line_of_text_and_no_widget(played: Notebook) -> None:

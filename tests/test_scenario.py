@@ -132,7 +132,7 @@ def test_no_times(text: str) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown field": ({"colour": "blue"}, "no field 'colour'.*known are name, sentence"),
+    "unknown field": ({"colour": "blue"}, "no field 'colour'.*`entrega list scenarios steady` has them all"),
     "text for a number": ({"run_time_s": "long"}, "run_time_s takes a number"),
     "true for a number": ({"run_time_s": True}, "run_time_s takes a number"),
     "less than nothing": ({"settle_s": -1}, "settle_s takes a number from 0"),
@@ -153,7 +153,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "too short a quiet phase": ({"quiet_s": 1}, "quiet_s.*false losses.*leave it 0"),
     "a folder elsewhere": ({"name": "../elsewhere"}, "name = '../elsewhere'"),
     "no name": ({"name": ""}, "name = ''"),
-    "unknown fault": ({"faults.flood.at_s": 1}, "no fault 'flood'; known are drop, close, offline"),
+    "unknown fault": ({"faults.flood.at_s": 1}, "no fault 'flood'; `entrega list faults` has them all"),
     "fault without an end": ({"faults.drop.at_s": 1}, "faults.drop lacks for_s"),
     "fault with too much": (
         {"faults.drop": {"at_s": 1, "for_s": 1, "how": "hard"}},
@@ -192,7 +192,7 @@ def test_bad_input_is_named(changes: dict[str, Any], said: str) -> None:
 
 FILES = {
     "widgets = ": "is not TOML",
-    'from = "nothing"\n': "names no shipped scenario .bad-day, contract, ",
+    'from = "nothing"\n': "names no shipped scenario; .entrega list scenarios. has",
     "from = 5\n": "names no shipped scenario",
     "from = []\n": "names no shipped scenario",
     "\x00": "is not TOML",
@@ -220,7 +220,9 @@ def test_no_file_at_all(tmp_path: Path) -> None:
     binary = tmp_path / "scenario.toml"
     binary.write_bytes(b"\xff\xfe")
     for name in ("nothing", str(tmp_path), str(binary)):
-        with pytest.raises(ScenarioError, match=r"neither one of bad-day, contract, .* nor a readable file"):
+        with pytest.raises(
+            ScenarioError, match=r"`entrega list scenarios` has them all; nor is it a file that can be read"
+        ):
             load(name)
 
 
@@ -239,22 +241,27 @@ def test_any_good_scenario_survives_the_round_trip(
     assert from_table(json.loads(json.dumps(wanted.table()))) == wanted
 
 
-def test_the_listing_can_be_copied_into_a_file() -> None:
-    lines = scenario.described(load("steady"))
-    listed = [line.split("  # ")[0].split() for line in lines if " = " in line]
-    assert {words[0] for words in listed} == {field.name for field in dataclasses.fields(Scenario)} - {
-        "name",
-        "sentence",
+@pytest.mark.parametrize("name", scenario.shipped())
+def test_the_listing_is_a_file_of_the_scenario(name: str, tmp_path: Path) -> None:
+    file = tmp_path / f"{name}.toml"
+    file.write_text("\n".join(scenario.described(load(name))))
+    assert load(str(file)) == load(name)
+    assert set(tomllib.loads(file.read_text())) == set(load(name).table()) - {"name"} - {
+        group for group in ("faults", "goals") if not load(name).table()[group]
     }
-    assert tomllib.loads("widgets = 40")["widgets"] == load("steady").widgets
-    assert ["widgets", "=", "40"] in listed
+
+
+def test_a_limit_without_end_and_a_dotted_goal_stay_what_they_are(tmp_path: Path) -> None:
+    wanted = load("steady", {"goals": {"latency_ms.p95": {"max": float("inf")}}, "name": "mine"})
+    (tmp_path / "mine.toml").write_text("\n".join(scenario.described(wanted)))
+    assert load(str(tmp_path / "mine.toml")) == wanted
 
 
 def test_the_listing_says_the_default_where_a_scenario_has_another_value() -> None:
     (late,) = [line for line in scenario.described(load("early-reply")) if line.startswith("agent_first_s")]
-    assert late.startswith("agent_first_s = [2.0, 2.0] s  # ")
+    assert late.startswith("agent_first_s = [2.0, 2.0]  # s; ")
     assert late.endswith("[default: [2.0, 3.0]]")
-    assert "default" not in "".join(scenario.described(load("early-reply"))[2:4])
+    assert "default" not in "".join(scenario.described(load("early-reply"))[:3])
 
 
 def test_users_are_shared_out_in_the_scenarios_ratio() -> None:

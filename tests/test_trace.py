@@ -1,15 +1,18 @@
 """The timeline of one message, on run folders with real event lines."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from reports.lanes import print_trace
 from reports.ledger import Ledger
+from reports.steps import JOINED, WIDGET
 from reports.trace import Trace, TraceError, trace
 from tests.written.history import Book
-from tests.written.reading import read
+from tests.written.reading import read, told
+from tests.written.stories import displays
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +48,7 @@ def kinds(found: Trace) -> list[str]:
 def test_an_early_message_shows_the_missing_stage_and_the_cause(ledgers: dict[str, Ledger]) -> None:
     found = trace(ledgers["journal"], "abc:0.a.0")
     assert found.missing == "received"
-    assert found.verdict.startswith(
-        "lost: not shown in time, though its sender was told that it went well; stored: yes"
-    )
+    assert found.verdict.startswith("lost: not shown in time, though its sender was told it went well; stored: yes")
     of_message = kinds(found)[kinds(found).index("due") :]
     assert of_message[:7] == [
         "due",
@@ -73,6 +74,15 @@ def test_times_are_utc_and_ms_from_the_due(ledgers: dict[str, Ledger]) -> None:
     assert (steps["stored as number 2"].utc, steps["stored as number 2"].offset_ms) == ("12:00:06.005", 5.0)
     assert "emitted to chat:s0; there: agent-0 and widget-0" in steps
     assert steps["displayed"].offset_ms == pytest.approx(20.1)
+
+
+def test_a_join_that_handed_over_nothing_says_so(ledgers: dict[str, Ledger]) -> None:
+    """What cannot be handed over is another matter."""
+    said = [step.what for step in trace(ledgers["journal"], "0.a.0").steps]
+    assert "joined chat:s0, 2 there, nothing handed over" in said
+    assert "joined chat:s0, 2 there, 1 message handed over" in [
+        step.what for step in trace(ledgers["journal"], "0.a.3").steps
+    ]
 
 
 def test_a_live_message_misses_nothing(ledgers: dict[str, Ledger]) -> None:
@@ -143,9 +153,13 @@ def test_who_else_received_it_is_called_by_name(tmp_path: Path) -> None:
         each.opens(0)
         each.widget_comes(0.5)
         each.assumes(1)
-    s.agent_sends("a.0", 5)
+    s.inside["other"] = other.sid("w")
+    s.names["other"] = other.names["w"]
+    s.agent_sends("a.0", 5, reaches=False)
+    s.shows("w", "a.0", 5.05)
     other.saw("w", 5.1, "received", via="live", mid=s.mid("a.0"), conn=1)
     found = trace(read(book, tmp_path / "written")["journal"], "abc:0.a.0")
+    assert "emitted to chat:s0; there: agent-0, widget-0 and 1 other" in [step.what for step in found.steps]
     received = [step.what for step in found.steps if "received" in step.what]
     assert received == ["received", "widget-1: received"]
 
@@ -168,10 +182,11 @@ def test_who_joins_for_the_first_time_does_not_join_again(tmp_path: Path) -> Non
     assert "; widget-0 never joined again." in trace(ledger, "0.a.1").explanations[1]
 
 
-def test_the_id_in_a_room_s_name_stays_whole_in_a_narrow_lane(tmp_path: Path) -> None:
+@pytest.mark.parametrize("room", ["chat:42acc7d9ec154210", "chat:42acc7d9ec154210-human"])
+def test_the_id_in_a_room_s_name_stays_whole_in_a_narrow_lane(tmp_path: Path, room: str) -> None:
     book = Book()
     s = book.story()
-    s.room = "chat:42acc7d9ec154210"
+    s.room = room
     s.opens(0)
     s.assumes(1)
     s.widget_comes(2)
@@ -179,6 +194,122 @@ def test_the_id_in_a_room_s_name_stays_whole_in_a_narrow_lane(tmp_path: Path) ->
     said = printed(trace(read(book, tmp_path / "written")["journal"], "0.a.0"))
     assert [line for line in said.splitlines() if "emitted to chat:" in line]
     assert said.count("42acc7d9ec154210") == 3  # entered, joined, emitted to
+
+
+def test_what_is_said_above_the_lanes_fits_eighty_columns(ledgers: dict[str, Ledger]) -> None:
+    lines = printed(trace(ledgers["journal"], "0.a.0")).splitlines()
+    assert lines[:3] == [
+        "abc:0.a.0  agent-0 to widget-0",
+        "session s0, due 12:00:02.000 UTC",
+        "lost: not shown in time, though its sender was told it went well; stored: yes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tell", "last", "verdict"),
+    [
+        (displays.malformed, "not shown: the page does not know its form", "lost: not shown in time"),
+        (displays.late_listener, "not shown: the page did not listen yet", ""),
+        (displays.wiped, "taken off the page", "lost: taken off the page, though"),
+        (displays.wiped_of_what_a_join_had_brought, "told that it went well", "lost: taken off the page, though"),
+    ],
+)
+def test_the_missing_stage_stands_where_the_message_stopped(tmp_path: Path, tell: Any, last: str, verdict: str) -> None:
+    """Neither the audit nor what a join brought later is on its way."""
+    _, ledgers = told((tell,), tmp_path / "written")
+    for ledger in ledgers.values():
+        found = trace(ledger, "0.a.0")
+        said = [step.what for step in found.steps]
+        (place,) = (n for n, step in enumerate(found.steps) if step.tone == "missing")
+        assert said[place - 1] == last
+        assert said.index("in the audit") > place
+        assert found.verdict.startswith(verdict)
+
+
+def test_the_lanes_go_on_through_the_missing_stage(ledgers: dict[str, Ledger]) -> None:
+    for key in ("0.a.0", "0.a.2", "0.a.3", "0.a.4"):
+        found = trace(ledgers["journal"], key)
+        (place,) = (n for n, step in enumerate(found.steps) if step.tone == "missing")
+        assert found.steps[place].states == found.steps[max(place - 1, 0)].states
+
+
+def test_of_two_pages_the_lane_shows_the_best_and_every_step_says_which(tmp_path: Path) -> None:
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    second = {"view": 2, "conn": 2}
+    s.saw("w", 3, "connecting", attempt=1, **second)
+    s.saw("w", 3.1, "connected", sid="second", transport="websocket", **second)
+    s.saw("w", 3.2, "joined", room=s.room, members=3, after=0, count=0, **second)
+    s.saw("w", 4, "disconnected", reason="transport close", **second)
+    s.journal(4.1, "sid_disconnected", sid="second", reason="transport close")
+    s.agent_sends("a.0", 5)
+    s.drops("a", 5.5)
+    s.widget_sends("w.0", 6)
+    ledger = read(book, tmp_path / "written")["journal"]
+    found = trace(ledger, "0.a.0")
+    assert {step.states[WIDGET] for step in found.steps if step.offset_ms and step.offset_ms > -2_000} == {JOINED}
+    said = [step.what for step in found.steps]
+    assert {"page 2: connection ended: transport close", "lost page 2 of widget-0: transport close"} <= set(said)
+    assert {"page 1: displayed", "written to page 1 of widget-0"} <= set(said)
+    assert ", and widget-0 was joined; " in trace(ledger, "0.w.0").explanations[0]
+
+
+def test_an_agent_s_other_sessions_are_left_out(tmp_path: Path) -> None:
+    """What its connection does otherwise stays, and so does the room of another session that a widget is in."""
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5, room="chat:before")
+    s.assumes(1)
+    s.journal(2, "room_entered", sid=s.sid("a"), room="chat:other", session="other")
+    s.journal(3, "room_entered", sid=s.sid("a"), room="agents")
+    s.journal(3.1, "room_entered", sid=s.sid("w"), room="chat:before", session="before")
+    s.widget_sends("w.0", 5)
+    s.agent_sends("a.0", 6)
+    ledger = read(book, tmp_path / "written")["journal"]
+    rooms = {
+        key: [step.what for step in trace(ledger, key).steps if "entered" in step.what] for key in ("0.w.0", "0.a.0")
+    }
+    assert rooms["0.w.0"] == ["agent-0 entered chat:s0", "agent-0 entered agents"]
+    assert "widget-0 entered chat:before" in rooms["0.a.0"]
+
+
+def test_that_the_server_was_gone_is_said_however_often_was_tried_since(tmp_path: Path) -> None:
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    book.server_is_killed(4)
+    s.drops("a", 4.1)
+    for attempt in range(4):
+        s.cannot_connect("a", 4.5 + attempt, "Connection refused")
+    s.saw("w", 9, "sent", mid=s.mid("w.0"), due_ns=9_000_000_000 + 10**12, via="socket")
+    book.server_is_back(15)
+    said = [step.what for step in trace(read(book, tmp_path / "written")["journal"], "0.w.0").steps]
+    assert said.index("the server was gone (status -9)") < said.index("due")
+
+
+def test_what_brought_it_at_last_is_shown_and_nothing_after_it(tmp_path: Path) -> None:
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.drops("w", 4)
+    s.agent_sends("a.0", 5)
+    for attempt in range(9):
+        s.cannot_connect("w", 5.1 + attempt, "Connection refused")
+    s.widget_comes(15, offers=["a.0"])
+    s.drops("w", 20)
+    around = [
+        step for step in trace(read(book, tmp_path / "written")["journal"], "0.a.0").steps if step.tone == "around"
+    ]
+    assert around[-1].what.startswith("joined chat:s0")
+    assert sum(step.what == "could not connect: Connection refused" for step in around) == 6
 
 
 def test_a_run_without_a_clock_has_no_utc(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_baseline_fails_what_is_worse_beyond_chance() -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"loss": {"max": 0}}, "no goal 'loss'; known are permanent_loss, live_miss"),
+        ({"loss": {"max": 0}}, "no goal 'loss'; there are permanent_loss, live_miss"),
         ({"permanent_loss": 0}, "goal permanent_loss takes { max = NUMBER }"),
         ({"permanent_loss": {"max": "0"}}, "goal permanent_loss takes { max = NUMBER }"),
         ({"permanent_loss": {"max": True}}, "goal permanent_loss takes { max = NUMBER }"),
@@ -167,6 +167,11 @@ def test_a_goals_file_has_them_under_goals_or_at_its_top(tmp_path: Any) -> None:
         load_goals(file)
     with pytest.raises(GoalsError, match="no goals in"):
         load_goals(tmp_path / "absent.toml")
+
+
+def test_a_goal_in_seconds_is_said_in_seconds() -> None:
+    found = judge(replace(healthy(60), false_connected_s=2.5), {"false_connected_s": {"max": 2}})
+    assert "false_connected_s: 2.5 s, at most 2 s allowed." in found.reasons
 
 
 def test_every_goal_measures_something_in_the_summary() -> None:
