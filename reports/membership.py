@@ -10,7 +10,8 @@ ENTRIES = """
 CREATE TABLE entries AS
 WITH told AS (
     SELECT connections.party, connections.conn, around.t, around.room, around.namespace, around.session
-    FROM around JOIN connections USING (sid) WHERE around.kind = 'room_entered'
+    FROM around JOIN connections ON connections.sid = around.sid AND t >= sid_from_ns AND t < sid_until_ns
+    WHERE around.kind = 'room_entered'
 )
 FROM told
 UNION ALL
@@ -27,7 +28,8 @@ WITH emitted AS (
 ghosts AS (SELECT mid, sid FROM frames WHERE kind = 'not_enqueued' AND why = 'no-socket'),
 reached AS (
     SELECT emitted.mid, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
-    FROM emitted ANTI JOIN ghosts USING (mid, sid) JOIN looked_at USING (mid) JOIN connections USING (sid)
+    FROM emitted ANTI JOIN ghosts USING (mid, sid) JOIN looked_at USING (mid)
+    JOIN connections ON connections.sid = emitted.sid AND emitted.t >= sid_from_ns AND emitted.t < sid_until_ns
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
     WHERE connections.party = looked_at.recipient
 ),

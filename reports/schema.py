@@ -94,7 +94,7 @@ FACTS = _columns(
     ("at_ns", "BIGINT", "ns", "that moment; without a journal the first within sent and answered that explains a miss",
      "never sent", "coalesce(at_ns, lo_ns)"),
     ("absent", "BOOLEAN", "", "nothing emitted could reach it: before its first join ack, or from when a connection "
-     "that ended went quiet to the next join ack", "never", "coalesce(absent, false)"),
+     "that ended went quiet to the next join ack or restored connection", "never", "coalesce(absent, false)"),
     ("gap_start_ns", "BIGINT", "ns", "when that absence began", "not absent", "nullif(gap_start_ns, -1)"),
     ("gap_root", "VARCHAR", "", "the cause that the end of that connection goes back to: server_restarted, kicked, "
      "frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout", "not absent, or nothing is known",

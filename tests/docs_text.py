@@ -104,7 +104,8 @@ JOURNAL_KINDS = {
     "auth_refused": "for people",
     "sid_connected": "for people",
     "sid_disconnected": "for people",
-    "room_entered": "`room_mismatch`, `not_rejoined`, where the ack of the join names another room or none",
+    "room_entered": "`room_mismatch`, `not_rejoined`, where the ack of the join names another room or none, or where a "
+    "connection's state was restored",
     "room_left": "for people",
     "unknown_event": "`event_mismatch`, where no error came back",
     "stored": "`not_stored`, `ack_lost`, and `stored` where no audit is possible",

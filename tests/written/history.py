@@ -119,6 +119,7 @@ class Story:
         self.room = f"chat:{self.session}"
         self.names = {"w": f"widget-{self.index}", "a": f"agent-{self.index}"}
         self.conns = {"w": 0, "a": 0}
+        self.restored = {"w": 0, "a": 0}  # of them, those that kept the sid of the one before
         self.inside: dict[str, str] = {}  # who is in the room, with which sid
         self.stored: list[str] = []
 
@@ -146,7 +147,7 @@ class Story:
         return f"{RUN}:{self.index}.{key}"
 
     def sid(self, who: str) -> str:
-        return f"{self.names[who]}#{self.conns[who]}"
+        return f"{self.names[who]}#{self.conns[who] - self.restored[who]}"
 
     # -- sessions and connections
 
@@ -160,13 +161,21 @@ class Story:
         if joins:
             self.joins("a", at + 0.05)
 
-    def connects(self, who: str, at: float, transport: str = "websocket") -> None:
+    def connects(self, who: str, at: float, transport: str = "websocket", recovered: bool | None = None) -> None:
         """A connection, up 50 ms later."""
         self.conns[who] += 1
         about = {"conn": self.conns[who]}
         self.saw(who, at, "connecting", attempt=1, **about)
         self.journal(at + 0.04, "sid_connected", sid=self.sid(who))
-        self.saw(who, at + 0.05, "connected", sid=self.sid(who), transport=transport, **about)
+        self.saw(who, at + 0.05, "connected", sid=self.sid(who), transport=transport, recovered=recovered, **about)
+
+    def is_restored(self, who: str, at: float, entered: bool = True) -> None:
+        """A connection with the sid and, if `entered`, the room of the one before, without a join."""
+        self.restored[who] += 1
+        self.connects(who, at, recovered=True)
+        if entered:
+            self.journal(at + 0.03, "room_entered", sid=self.sid(who), room=self.room, session=self.session)
+            self.inside[who] = self.sid(who)
 
     def cannot_connect(self, who: str, at: float, reason: str, status: int | None = None) -> None:
         self.saw(who, at, "connecting", attempt=1, conn=self.conns[who] + 1)

@@ -185,6 +185,82 @@ def a_rejoin_beyond_the_horizon_is_none(s: Story) -> None:
     s.expect("a.0", "lost", "not_rejoined", "never_back")
 
 
+def restored_and_in_its_room_without_a_join(s: Story) -> None:
+    """Connection state recovery: what was missed is handed over, and it needs no join to hear the rest."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 5.5)
+    s.agent_sends("a.1", 5.7)
+    s.shows("w", "a.0", 6.04, via="replay", conn=2)
+    s.is_restored("w", 6)
+    s.agent_sends("a.2", 8)
+    s.agent_sends("a.3", 9, published=None)
+    s.expect("a.0", "recovered", "offline")
+    s.expect("a.1", "lost", "offline", "window")
+    s.expect("a.2", "live")
+    s.expect("a.3", "lost", ("not_published", "subscribed_nowhere"), "never_back")
+
+
+def restored_twice_and_in_flight_as_it_ends(s: Story) -> None:
+    """The second end is its own, although the sid is the first one's; so is the third, half-open."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.is_restored("w", 6)
+    s.agent_sends("a.0", 8, room="chat:new")
+    s.drops("w", 9, last_frame=8.5)
+    s.is_restored("w", 10)
+    s.agent_sends("a.1", 12, reaches=False)
+    s.drops("w", 20.5, last_frame=11.5, reason="ping timeout")
+    s.widget_comes(22, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", ("room_mismatch", "subscribed_nowhere"))
+    s.expect("a.1", "recovered", ("half_open", "gone_silent"))
+
+
+def restored_and_written_to_and_never_seen(s: Story) -> None:
+    """By the journal it was there, and its connection went on: what its sid had been through explains nothing."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.is_restored("w", 6)
+    s.agent_sends("a.0", 8, reaches=False)
+    s.expect("a.0", "lost", ("unexplained", "subscribed_nowhere"), "never_back")
+
+
+def restored_without_its_room(s: Story) -> None:
+    """By the journal it was in no room again; from outside nobody can tell."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.is_restored("w", 6, entered=False)
+    s.agent_sends("a.0", 8)
+    s.joins("w", 10, offers=["a.0"])
+    s.agent_sends("a.1", 12)
+    s.expect("a.0", "recovered", ("not_rejoined", "subscribed_nowhere"))
+    s.expect("a.1", "live")
+
+
+def restored_before_it_had_ever_joined(s: Story) -> None:
+    """There was no room to restore, nor is there a state in a connection that is not restored."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.drops("w", 5)
+    s.is_restored("w", 6, entered=False)
+    s.agent_sends("a.0", 8)
+    s.joins("w", 10, entered=0.01, offers=["a.0"])
+    s.drops("w", 13)
+    s.connects("w", 14)
+    s.agent_sends("a.1", 16)
+    s.expect("a.0", "recovered", "early_message")
+    s.expect("a.1", "lost", "not_rejoined", "never_back")
+
+
 def a_join_acked_but_not_entered(s: Story) -> None:
     s.opens(0)
     s.assumes(1)
