@@ -77,34 +77,40 @@ ANTI JOIN entered USING (mid)
 WHERE conn_state = 'joined' AND NOT absent
     AND coalesce(entries.session = looked_at.session, entries.room = joined_room, true)"""
 
-# Whose room was the right one once: it is another session's; or the session was escalated after the recipient had
-# entered it, and either its messages had been emitted there until then, or somebody entered the new one since. It has
-# not moved where its messages go to the one and to the other by turns, nor where some had gone to the other before (but
-# the server moves it a moment before its customer is told).
+# Whose room was the right one once: it is another session's; or, since the recipient had entered it, messages to it
+# were emitted there; or the session was escalated, and its messages had been emitted there until then, or somebody
+# entered the new one; or somebody went from the one to the other. It has not moved where its messages go to the one and
+# to the other by turns, nor by an escalation where some had gone to the other before (but the server moves it a moment
+# before its customer is told).
 STALE = """
 CREATE TABLE stale_rooms AS
 WITH elsewhere AS (
-    SELECT mid, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
+    SELECT mid, letter, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
     FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room
 ),
 escalations AS (SELECT session, max(t) AS escalated_ns FROM around WHERE kind = 'escalated' GROUP BY session),
 emitted AS (
-    SELECT session, room, min(t) AS first_ns, max(t) AS last_ns FROM frames SEMI JOIN elsewhere USING (session)
-    WHERE kind = 'published' GROUP BY session, room
+    SELECT session, room, min(t) AS first_ns, max(t) AS last_ns, list(DISTINCT split_part(mid, '.', -2)) AS letters
+    FROM frames SEMI JOIN elsewhere USING (session) WHERE kind = 'published' GROUP BY session, room
 ),
 moved AS (
-    SELECT elsewhere.*, escalated_ns, old.first_ns AS used_ns FROM elsewhere JOIN escalations USING (session)
+    SELECT elsewhere.*, old.first_ns AS used_ns,
+        old.last_ns > entered_ns AND list_contains(old.letters, letter) AS heard,
+        if(escalated_ns > entered_ns AND coalesce(new.first_ns >= escalated_ns - 1_000_000_000, true), escalated_ns,
+            NULL) AS escalated_ns
+    FROM elsewhere LEFT JOIN escalations USING (session)
     LEFT JOIN emitted AS old ON old.session = elsewhere.session AND old.room = entered_room
     LEFT JOIN emitted AS new ON new.session = elsewhere.session AND new.room = elsewhere.room
-    WHERE escalated_ns > entered_ns AND coalesce(old.last_ns < new.first_ns, true)
-        AND coalesce(new.first_ns >= escalated_ns - 1_000_000_000, true)
+    WHERE coalesce(old.last_ns < new.first_ns, true)
 )
 SELECT mid FROM elsewhere WHERE NOT own
 UNION
-SELECT mid FROM moved WHERE used_ns < escalated_ns
+SELECT mid FROM moved WHERE heard OR used_ns < escalated_ns
 UNION
 SELECT mid FROM moved JOIN entries
-    ON entries.room = moved.room AND entries.party <> recipient AND entries.t > escalated_ns"""
+    ON entries.room = moved.room AND entries.party <> recipient AND entries.t > coalesce(escalated_ns, entered_ns)
+WHERE escalated_ns IS NOT NULL OR EXISTS (
+    FROM entries AS old WHERE old.party = entries.party AND old.room = entered_room AND old.t < entries.t)"""
 
 MEMBERSHIP = """
 CREATE TABLE membership AS

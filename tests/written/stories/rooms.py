@@ -453,15 +453,40 @@ def the_new_room_is_no_stale_one(s: Story) -> None:
     s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
-def another_room_without_an_escalation(s: Story) -> None:
+def stale_room_without_an_escalation(s: Story) -> None:
+    """What was said to it came where it was, and then no longer."""
     s.opens(0)
     s.widget_comes(0.5)
     s.assumes(2)
     s.agent_sends("a.0", 5)
-    s.joins("a", 6, room=s.session)
-    s.agent_sends("a.1", 7, room=s.session, there=["a"])
+    s.joins("a", 6, room="chat:new")
+    s.agent_sends("a.1", 7, room="chat:new", there=["a"])
     s.expect("a.0", "live")
-    s.expect("a.1", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+    s.expect("a.1", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+
+
+def stale_room_of_the_agent(s: Story) -> None:
+    """Escalated long before; then the customer moves from the room in which both were, and nothing had been said."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.saw("w", 1, "escalated")
+    s.assumes(2)
+    s.joins("w", 6, room="chat:new")
+    s.widget_sends("w.0", 7, room="chat:new", there=["w"])
+    s.expect("w.0", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+
+
+def two_sides_that_never_met(s: Story) -> None:
+    """Each enters and uses a room of its own: what the one had said in the other's is no sign of a move."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.widget_sends("w.0", 1)
+    s.assumes(2, joins=False)
+    s.reads_history("a", 2.1, ["w.0"])
+    s.joins("a", 2.2, room=s.session)
+    s.agent_sends("a.0", 5, room=s.session, there=["a"])
+    s.expect("w.0", "live")
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
 def an_escalation_and_a_room_that_nobody_ever_entered(s: Story) -> None:
