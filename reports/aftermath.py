@@ -69,7 +69,8 @@ recorded AS (
 SELECT session, audit_ns FROM reads LEFT JOIN recorded USING (session)
 WHERE coalesce(held, 0) <= coalesce(recorded, 0)"""
 
-# Messages that nobody listened to when they came; whether the page listened to that event at some other time.
+# Messages that nobody listened to when they came; whether the page listened to that event at some other time, or is to
+# listen to it, by the target: what got a single message has had no other time.
 UNHEARD = """
 CREATE TABLE unheard AS
 WITH missed AS (SELECT DISTINCT mid, party FROM frames WHERE kind = 'not_displayed' AND why = 'no-listener'),
@@ -79,7 +80,7 @@ came AS (
     WHERE kind = 'received' AND coalesce(via, 'live') = 'live'
 ),
 heard AS (SELECT DISTINCT party, event, true AS listened FROM came ANTI JOIN missed USING (mid, party))
-SELECT n, coalesce(bool_or(listened), false) AS listened
+SELECT n, coalesce(bool_or(listened OR event = message_event(letter)), false) AS listened
 FROM came SEMI JOIN missed USING (mid, party) JOIN messages USING (mid) LEFT JOIN heard USING (party, event)
 WHERE party = recipient GROUP BY n"""
 

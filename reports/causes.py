@@ -302,7 +302,7 @@ CAUSES = (
         sentence="It reached the recipient before its page listened to the event.",
         cure="Register handlers before connecting, not in `connect` and not after something was loaded.",
         when="received_ns IS NOT NULL AND why = 'no-listener'",
-        told="It reached {recipient} when its page did not listen to that event; at other times it did.",
+        told="It reached {recipient} when its page did not listen to that event, though it knows it.",
         habits=("listens_after_ms",),
     ),
     Cause(

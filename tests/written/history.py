@@ -22,7 +22,7 @@ from loadtests.events import FORMAT
 
 T0_NS = 1_000_000_000_000
 RUN = "abc"
-JOIN = {"join": {"event": "join"}}  # of the target
+WIDGET = {"join": {"event": "join"}, "message": {"event": "new-message"}}  # of the target
 APART_S = 1000.0
 HORIZON_S, LATE_AFTER_S = 20.0, 2.0
 
@@ -52,7 +52,7 @@ class Book:
         self.ends: float | None = None  # when the run does; 200 s after its last story began
         self.info = {
             "format": FORMAT, "run": RUN, "scenario": {"name": "written", "seed": 7}, "seed": 7, "t0_ns": T0_NS,
-            "target": {"promises": {"ack": True, "history": True, "order": True}, "widget": JOIN},
+            "target": {"promises": {"ack": True, "history": True, "order": True}, "widget": WIDGET},
             "horizon_s": HORIZON_S, "late_after_s": LATE_AFTER_S, "warm_up_s": 0.0, "workers": 1,
             "planned": {"widgets": 1, "agents": 1, "messages": 1}, "fault_windows": [],
             "clocks": [{"process": "start", "monotonic_ns": T0_NS, "utc": "2025-11-22T12:00:00+00:00"}],

@@ -166,6 +166,16 @@ def late_listener_after_a_reconnect(s: Story) -> None:
     s.expect("a.1", "lost", "late_listener", "never_back")
 
 
+def late_listener_of_a_single_message(s: Story) -> None:
+    """There was no other time at which it could have listened; the event is the one that the target names."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 2, reaches=False)
+    s.shows("w", "a.0", 2.02, why="no-listener", event="new-message")
+    s.expect("a.0", "lost", "late_listener", "never_back")
+
+
 def a_listener_for_another_event(s: Story) -> None:
     """Its own echo comes under the name that it knows, the agent's message under one that it never listens to."""
     s.opens(0)
