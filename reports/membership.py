@@ -11,30 +11,36 @@ CREATE TABLE entries AS
 WITH told AS (
     SELECT connections.party, connections.conn, around.t, around.room, around.namespace, around.session
     FROM around JOIN connections ON connections.sid = around.sid AND t >= sid_from_ns AND t < sid_until_ns
-    WHERE around.kind = 'room_entered'
+    WHERE around.kind = 'room_entered' AND around.room IS NOT NULL
 )
 FROM told
 UNION ALL
 SELECT party, conn, acked_ns, room, NULL, session FROM joins WHERE acked_ns IS NOT NULL AND NOT EXISTS (FROM told)"""
 
-# Was the recipient among those it was emitted to; did that connection go quiet before it could have arrived; was it
-# waiting for an upgrade then.
+# Whose connections were there, as far as the journal lists them.
+LISTED = """
+CREATE TABLE listed AS
+SELECT DISTINCT mid FROM frames SEMI JOIN states USING (mid) WHERE kind = 'published' AND sids IS NOT NULL"""
+
+# Was the recipient among those it was emitted to, or was it written to it, whoever is listed; did that connection go
+# quiet before it could have arrived; was it waiting for an upgrade then.
 EMITTED = """
 CREATE TABLE emitted_to AS
 WITH emitted AS (
-    SELECT frames.mid, frames.t, unnest(frames.sids) AS sid FROM frames SEMI JOIN states USING (mid)
-    WHERE kind = 'published' AND sids IS NOT NULL
+    SELECT frames.mid, kind, frames.t, unnest(coalesce(sids, [sid])) AS sid FROM frames SEMI JOIN states USING (mid)
+    WHERE kind IN ('published', 'written', 'not_enqueued')
 ),
 ghosts AS (SELECT mid, sid FROM frames WHERE kind = 'not_enqueued' AND why = 'no-socket'),
 reached AS (
-    SELECT emitted.mid, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
+    SELECT emitted.mid, kind, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
     FROM emitted ANTI JOIN ghosts USING (mid, sid) JOIN looked_at USING (mid)
     JOIN connections ON connections.sid = emitted.sid AND emitted.t >= sid_from_ns AND emitted.t < sid_until_ns
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
     WHERE connections.party = looked_at.recipient
 ),
 queues AS (SELECT sid, t, upgrading FROM around WHERE kind = 'queue')
-SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading
+SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading,
+    min(reached.t) FILTER (kind = 'written') AS written_ns
 FROM reached ASOF LEFT JOIN queues ON queues.sid = reached.sid AND queues.t >= reached.t
 GROUP BY reached.mid"""
 
@@ -53,12 +59,15 @@ owners AS (
 SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why)) AS not_enqueued
 FROM refused JOIN owners USING (sid) JOIN looked_at USING (mid) WHERE owners.party = looked_at.recipient GROUP BY mid"""
 
-# In which room its connection was instead: the session's, else, for a widget, whatever session's.
+# In which room its connection was instead: the session's, else, for a widget, whatever session's. Of several the last,
+# but where nobody lists who was there, the one that it was emitted to.
 ENTERED = """
 CREATE TABLE entered AS
 WITH matched AS (
-    SELECT states.mid, entries.*, coalesce(entries.session = looked_at.session, entries.room = joined_room, true) AS own
-    FROM states JOIN looked_at USING (mid)
+    SELECT states.mid, entries.* EXCLUDE (t), coalesce(entries.session = looked_at.session, entries.room = joined_room,
+            true) AS own,
+        if(listed.mid IS NULL AND entries.room = looked_at.room, forever() // 2 + entries.t, entries.t) AS t
+    FROM states JOIN looked_at USING (mid) LEFT JOIN listed USING (mid)
     JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.conn AND entries.t <= looked_at.at_ns
     WHERE own OR letter = 'a' AND entries.session IS NOT NULL
 )
@@ -114,24 +123,21 @@ WHERE escalated_ns IS NOT NULL OR EXISTS (
 
 MEMBERSHIP = """
 CREATE TABLE membership AS
-WITH written AS (
-    SELECT frames.mid, min(frames.t) AS written_ns
-    FROM frames SEMI JOIN states USING (mid) JOIN looked_at USING (mid) JOIN connections USING (sid)
-    WHERE frames.kind = 'written' AND connections.party = looked_at.recipient GROUP BY frames.mid
-),
-holed AS (  -- since its connection began, or as it should have been written
+WITH holed AS (  -- since its connection began, or as it should have been written
     SELECT DISTINCT mid FROM states JOIN looked_at USING (mid)
     LEFT JOIN connections ON connections.party = looked_at.recipient AND connections.conn = states.conn
     JOIN holes ON holes.start_ns < at_ns + late_after_ns() AND holes.end_ns > coalesce(begun_ns, at_ns)
 ),
-listed AS (SELECT DISTINCT mid FROM frames WHERE kind = 'published' AND sids IS NOT NULL),
 kinds AS (
-    SELECT EXISTS (FROM around JOIN connections USING (sid) WHERE around.kind = 'room_entered') AS rooms_told,
-        EXISTS (FROM frames WHERE kind = 'written') AS writes_told
+    SELECT EXISTS (FROM around JOIN connections USING (sid) WHERE kind = 'room_entered' AND room IS NOT NULL)
+            AS rooms_told,
+        EXISTS (FROM around WHERE kind IN ('room_left', 'sid_disconnected') AND sid IS NOT NULL) AS ends_told,
+        EXISTS (FROM frames WHERE kind = 'written' AND sid IS NOT NULL) AS writes_told
 )
 SELECT states.mid,
     CASE WHEN overtaken THEN NULL
         WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
+        WHEN entered.room = looked_at.room AND NOT ends_told THEN NULL  -- nobody says whether it had left
         WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
     coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued,
     -- what ended the connection that it was emitted to explains it, not what began the absence, if any
@@ -142,10 +148,10 @@ SELECT states.mid,
     entered_later.mid IS NOT NULL AS entered_later,
     if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL OR overtaken AS untold
 FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
-LEFT JOIN holed USING (mid) LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid)
+LEFT JOIN holed USING (mid) LEFT JOIN entered USING (mid)
 LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN listed USING (mid)"""
 
-STEPS = (ENTRIES, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
+STEPS = (ENTRIES, LISTED, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
 
 
 def create_membership(con: duckdb.DuckDBPyConnection) -> None:
