@@ -17,13 +17,15 @@ FROM told
 UNION ALL
 SELECT party, conn, acked_ns, room, NULL, session FROM joins WHERE acked_ns IS NOT NULL AND NOT EXISTS (FROM told)"""
 
-# Whose connections were there, as far as the journal lists them.
-LISTED = """
-CREATE TABLE listed AS
-SELECT DISTINCT mid FROM frames SEMI JOIN states USING (mid) WHERE kind = 'published' AND sids IS NOT NULL"""
+# To which rooms each was emitted, and whether the journal lists who was there.
+EMISSIONS = """
+CREATE TABLE emissions AS
+SELECT mid, list(DISTINCT room) AS rooms, bool_or(sids IS NOT NULL) AS listed FROM frames SEMI JOIN states USING (mid)
+WHERE kind = 'published' GROUP BY mid"""
 
 # Was the recipient among those it was emitted to, or was it written to it, whoever is listed; did that connection go
-# quiet before it could have arrived; was it waiting for an upgrade then.
+# quiet before it could have arrived; was it waiting for an upgrade then. What was emitted once more when it had joined
+# again says nothing of the first time.
 EMITTED = """
 CREATE TABLE emitted_to AS
 WITH emitted AS (
@@ -36,7 +38,7 @@ reached AS (
     FROM emitted ANTI JOIN ghosts USING (mid, sid) JOIN looked_at USING (mid)
     JOIN connections ON connections.sid = emitted.sid AND emitted.t >= sid_from_ns AND emitted.t < sid_until_ns
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
-    WHERE connections.party = looked_at.recipient
+    WHERE connections.party = looked_at.recipient AND coalesce(emitted.t < back_ns, true)
 ),
 queues AS (SELECT sid, t, upgrading FROM around WHERE kind = 'queue')
 SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading,
@@ -60,20 +62,20 @@ SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why))
 FROM refused JOIN owners USING (sid) JOIN looked_at USING (mid) WHERE owners.party = looked_at.recipient GROUP BY mid"""
 
 # In which room its connection was instead: the session's, else, for a widget, whatever session's. Of several the last,
-# but where nobody lists who was there, the one that it was emitted to.
+# but where nobody lists who was there, one that it was emitted to (`emitted_here`).
 ENTERED = """
 CREATE TABLE entered AS
 WITH matched AS (
     SELECT states.mid, entries.* EXCLUDE (t), coalesce(entries.session = looked_at.session, entries.room = joined_room,
-            true) AS own,
-        if(listed.mid IS NULL AND entries.room = looked_at.room, forever() // 2 + entries.t, entries.t) AS t
-    FROM states JOIN looked_at USING (mid) LEFT JOIN listed USING (mid)
+            true) AS own, coalesce(NOT listed AND list_contains(rooms, entries.room), false) AS emitted_here,
+        if(emitted_here, forever() // 2 + entries.t, entries.t) AS t
+    FROM states JOIN looked_at USING (mid) LEFT JOIN emissions USING (mid)
     JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.conn AND entries.t <= looked_at.at_ns
     WHERE own OR letter = 'a' AND entries.session IS NOT NULL
 )
-SELECT mid, bool_or(own) AS own, max(t) FILTER (own OR NOT any_own) AS entered_ns,
-    arg_max(room, t) FILTER (own OR NOT any_own) AS room, arg_max(namespace, t) FILTER (own OR NOT any_own) AS namespace
-FROM (SELECT *, bool_or(own) OVER (PARTITION BY mid) AS any_own FROM matched) GROUP BY mid"""
+SELECT mid, bool_or(own) AS own, max(t) AS entered_ns, arg_max(room, t) AS room, arg_max(namespace, t) AS namespace,
+    bool_or(emitted_here) AS emitted_here
+FROM (FROM matched QUALIFY own OR NOT bool_or(own) OVER (PARTITION BY mid)) GROUP BY mid"""
 
 # Whose join was acked before the room was entered, with the message in between.
 ENTERED_LATER = """
@@ -95,7 +97,7 @@ STALE = """
 CREATE TABLE stale_rooms AS
 WITH elsewhere AS (
     SELECT mid, letter, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
-    FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room
+    FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room AND NOT emitted_here
 ),
 escalations AS (SELECT session, max(t) AS escalated_ns FROM around WHERE kind = 'escalated' GROUP BY session),
 emitted AS (
@@ -138,20 +140,21 @@ SELECT states.mid,
     CASE WHEN overtaken THEN NULL
         WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
         WHEN entered.room = looked_at.room AND NOT ends_told THEN NULL  -- nobody says whether it had left
-        WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
+        WHEN members = 0 OR listed AND known_to_journal THEN false END AS member,
     coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued,
     -- what ended the connection that it was emitted to explains it, not what began the absence, if any
     coalesce(member AND (unacked OR NOT absent AND writes_told AND written_ns IS NULL AND ended_by = 'slow_consumer'),
         false) AS own_end,
     coalesce(upgrading, false) AS upgrading,
+    if(emitted_here, entered.room, looked_at.room) AS emitted_room,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,
     if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL OR overtaken AS untold
 FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
 LEFT JOIN holed USING (mid) LEFT JOIN entered USING (mid)
-LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN listed USING (mid)"""
+LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN emissions USING (mid)"""
 
-STEPS = (ENTRIES, LISTED, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
+STEPS = (ENTRIES, EMISSIONS, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
 
 
 def create_membership(con: duckdb.DuckDBPyConnection) -> None:
