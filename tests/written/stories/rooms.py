@@ -476,6 +476,19 @@ def stale_room_of_the_agent(s: Story) -> None:
     s.expect("w.0", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
 
 
+def stale_room_that_it_enters_again(s: Story) -> None:
+    """It comes back to the room that it knows; the session had moved while it was away."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 3)
+    s.drops("w", 5)
+    s.widget_comes(6, after=1)
+    s.agent_sends("a.1", 8, room="chat:new")
+    s.expect("a.0", "live")
+    s.expect("a.1", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+
+
 def two_sides_that_never_met(s: Story) -> None:
     """Each enters and uses a room of its own: what the one had said in the other's is no sign of a move."""
     s.opens(0)
