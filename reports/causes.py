@@ -376,7 +376,7 @@ NOT_RECOVERED = (
         name="not_offered",
         code="",
         sentence="The recipient asked for what it had missed, and the server handed over nothing.",
-        cure="Answer a join with the messages after the given seq.",
+        cure="Answer a join or a fetch with the messages after the given seq.",
         when="true",
     ),
 )
