@@ -23,7 +23,7 @@ BELIEVED = f"""
 SELECT count(*) FILTER (contradicted) AS contradicted,
     count(*) FILTER (evidence = 'journal' AND (seen OR stored = 'yes')) AS known,
     count(*) FILTER (accepted_ns IS NOT NULL) AS accepted,
-    count(*) FILTER (evidence = 'journal' AND outcome IN ('live', 'late')) AS came,
+    count(*) FILTER (evidence = 'journal' AND outcome IN ('live', 'late') AND via = 'live') AS came,
     (SELECT count(*) FROM mids WHERE planned AND (stored_ns IS NOT NULL OR published_ns IS NOT NULL)) AS named,
     (SELECT count(*) FROM mids LEFT JOIN shown ON shown.n = mids.rowid WHERE planned
         AND (least(stored_ns, published_ns) < sent_ns OR published_ns > received_ns + {SLACK_NS}
