@@ -73,7 +73,7 @@ WITH matched AS (
     JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.conn AND entries.t <= looked_at.at_ns
     WHERE own OR letter = 'a' AND entries.session IS NOT NULL
 )
-SELECT mid, bool_or(own) AS own, arg_max(room, t) AS room, arg_max(namespace, t) AS namespace,
+SELECT mid, bool_or(own) AS own, max(t) AS entered_ns, arg_max(room, t) AS room, arg_max(namespace, t) AS namespace,
     bool_or(emitted_here) AS emitted_here
 FROM (FROM matched QUALIFY own OR NOT bool_or(own) OVER (PARTITION BY mid)) GROUP BY mid"""
 
@@ -88,7 +88,7 @@ ANTI JOIN entered USING (mid)
 WHERE conn_state = 'joined' AND NOT absent
     AND coalesce(entries.session = looked_at.session, entries.room = joined_room, true)"""
 
-# Whose room was the right one once: it is another session's; or, since the recipient first entered it, messages to it
+# Whose room was the right one once: it is another session's; or, since the recipient had entered it, messages to it
 # were emitted there; or the session was escalated, and its messages had been emitted there until then, or somebody
 # entered the new one; or somebody went from the one to the other. It has not moved where its messages go to the one and
 # to the other by turns, nor by an escalation where some had gone to the other before (but the server moves it a moment
@@ -96,10 +96,8 @@ WHERE conn_state = 'joined' AND NOT absent
 STALE = """
 CREATE TABLE stale_rooms AS
 WITH elsewhere AS (
-    SELECT mid, letter, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, own,
-        min(entries.t) AS entered_ns
-    FROM entered JOIN looked_at USING (mid) JOIN entries ON entries.party = recipient AND entries.room = entered.room
-    WHERE entered.room <> looked_at.room AND NOT emitted_here GROUP BY ALL
+    SELECT mid, letter, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
+    FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room AND NOT emitted_here
 ),
 escalations AS (SELECT session, max(t) AS escalated_ns FROM around WHERE kind = 'escalated' GROUP BY session),
 emitted AS (

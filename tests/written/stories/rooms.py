@@ -476,8 +476,8 @@ def stale_room_of_the_agent(s: Story) -> None:
     s.expect("w.0", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
 
 
-def stale_room_that_it_enters_again(s: Story) -> None:
-    """It comes back to the room that it knows; the session had moved while it was away."""
+def another_room_since_it_came_back(s: Story) -> None:
+    """On this connection nothing ever came to its room: it may as well have entered the wrong one."""
     s.opens(0)
     s.widget_comes(0.5)
     s.assumes(1)
@@ -486,7 +486,7 @@ def stale_room_that_it_enters_again(s: Story) -> None:
     s.widget_comes(6, after=1)
     s.agent_sends("a.1", 8, room="chat:new")
     s.expect("a.0", "live")
-    s.expect("a.1", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+    s.expect("a.1", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
 def two_sides_that_never_met(s: Story) -> None:
