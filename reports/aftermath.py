@@ -40,19 +40,26 @@ ASOF LEFT JOIN fetches ON fetches.party = recipient AND fetches.session = lackin
 LEFT JOIN came ON came.mid = lacking.mid
 LEFT JOIN handed_over ON handed_over.recipient = lacking.recipient AND handed_over.session = lacking.session"""
 
-# Pages of the recipient that were open when the message was accepted and never showed what another page did.
+# Pages of the recipient that were open when the message was accepted and never showed what another page did. One whose
+# connection never ended is open, however quiet, until the party or its recorder stops: who closes it or loads it anew
+# ends that. Any other is until its last event.
 VIEW_MISSES = """
 CREATE TABLE missed_views AS
 WITH pages AS (
-    SELECT party, view, min(first_ns) AS opened_ns, max(last_ns) AS closed_ns
+    SELECT party, view, min(first_ns) AS opened_ns, max(last_ns) AS last_ns
     FROM spells WHERE view IS NOT NULL AND party IS NOT NULL AND kind IN (SELECT kind FROM swarm_kinds)
     GROUP BY party, view QUALIFY count(*) OVER (PARTITION BY party) > 1
+),
+lasting AS (SELECT party, view FROM connections GROUP BY ALL HAVING arg_max(ended_ns, conn) = forever()),
+open AS (
+    SELECT party, view, opened_ns, if(lasting.party IS NULL, last_ns, least(withdrawn_ns, end_ns)) AS closed_ns
+    FROM pages LEFT JOIN lasting USING (party, view) JOIN watched USING (party)
 )
 SELECT n, count(*) AS view_misses
 FROM messages JOIN shown USING (n)
-JOIN pages ON pages.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns
+JOIN open ON open.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns
 ANTI JOIN (FROM sightings WHERE displays > 0) AS held
-    ON held.n = messages.n AND held.party = pages.party AND held.view = pages.view
+    ON held.n = messages.n AND held.party = open.party AND held.view = open.view
 WHERE kept_ns IS NOT NULL GROUP BY n"""
 
 # When all that is stored of a session was read. A read of which fewer messages were recorded than it held says nothing.
@@ -69,7 +76,8 @@ recorded AS (
 SELECT session, audit_ns FROM reads LEFT JOIN recorded USING (session)
 WHERE coalesce(held, 0) <= coalesce(recorded, 0)"""
 
-# Messages that nobody listened to when they came; whether the page listened to that event at some other time.
+# Messages that nobody listened to when they came; whether the page listened to that event at some other time, or is to
+# listen to it, by the target: what got a single message has had no other time.
 UNHEARD = """
 CREATE TABLE unheard AS
 WITH missed AS (SELECT DISTINCT mid, party FROM frames WHERE kind = 'not_displayed' AND why = 'no-listener'),
@@ -79,7 +87,7 @@ came AS (
     WHERE kind = 'received' AND coalesce(via, 'live') = 'live'
 ),
 heard AS (SELECT DISTINCT party, event, true AS listened FROM came ANTI JOIN missed USING (mid, party))
-SELECT n, coalesce(bool_or(listened), false) AS listened
+SELECT n, coalesce(bool_or(listened OR event = message_event(letter)), false) AS listened
 FROM came SEMI JOIN missed USING (mid, party) JOIN messages USING (mid) LEFT JOIN heard USING (party, event)
 WHERE party = recipient GROUP BY n"""
 

@@ -126,7 +126,7 @@ CAUSES = (
         name="history_race",
         code="W3",
         sentence="The history and the live messages raced: it came after the history was read and before the room was "
-        "entered, or the history replaced it on the page.",
+        "entered, and the join did not ask from before it; or the history replaced it on the page.",
         cure="Join first, then read the history, and merge the two by id, sorted by seq.",
         when="received_ns IS NULL AND fetched_ns IS NOT NULL AND coalesce(at_ns >= dropped_ns, true)"
         " AND joined_after AND NOT rejoin_asked"
@@ -246,7 +246,7 @@ CAUSES = (
         "outlive that.",
         cure="When the page is visible again look at the connection, connect anew and ask for what was missed.",
         when="received_ns IS NULL AND absent AND frozen_ms IS NOT NULL",
-        told="{recipient}'s page stood still for {lasted} when it was {emitted}; {back}.",
+        told="{recipient}'s page was standing still when it was {emitted}, for {lasted} in all; {back}.",
     ),
     Cause(
         name="slow_consumer",
@@ -302,7 +302,7 @@ CAUSES = (
         sentence="It reached the recipient before its page listened to the event.",
         cure="Register handlers before connecting, not in `connect` and not after something was loaded.",
         when="received_ns IS NOT NULL AND why = 'no-listener'",
-        told="It reached {recipient} when its page did not listen to that event; at other times it did.",
+        told="It reached {recipient} when its page did not listen to that event, though it knows it.",
         habits=("listens_after_ms",),
     ),
     Cause(
@@ -350,15 +350,17 @@ NOT_RECOVERED = (
     Cause(
         name="never_back",
         code="",
-        sentence="No join of the recipient succeeded after it, so that nothing asked for it.",
-        cure="Join again, with the last seq that was shown, whenever something may have been missed.",
-        when="NOT joined_after",
+        sentence="No join of the recipient succeeded after it, and nothing else asked for it.",
+        cure="Join again on every return, with the last seq that was shown; who was there all the time finds the hole "
+        "in seq, and asks.",
+        when="NOT joined_after AND NOT asked_after",
+        told="{unasked}, and nothing else asked for it.",
         habits=("rejoin", "reconnect"),
     ),
     Cause(
         name="not_asked",
         code="",
-        sentence="The recipient joined again but did not ask from before this message.",
+        sentence="The recipient joined after it but did not ask from before this message.",
         cure="Ask from the highest seq up to which everything was shown.",
         when="NOT asked_after",
         habits=("recover",),
@@ -374,7 +376,7 @@ NOT_RECOVERED = (
         name="not_offered",
         code="",
         sentence="The recipient asked for what it had missed, and the server handed over nothing.",
-        cure="Answer a join with the messages after the given seq.",
+        cure="Answer a join or a fetch with the messages after the given seq.",
         when="true",
     ),
 )

@@ -1,7 +1,7 @@
 """Each party's connections and joins, and from them its absences: when nothing that was emitted could reach it.
 
 An absence of a (party, session) runs from when a connection that ended went quiet (reports.endings) to the next join
-ack, the first one from the beginning.
+ack, the first one from the beginning. A connection whose state the server restored needs no join.
 """
 
 import duckdb
@@ -13,18 +13,21 @@ SELECT * REPLACE (coalesce(conn, count(*) FILTER (kind = 'connected') OVER past
     + if(kind IN ('connecting', 'connect_failed'), 1, 0))::INTEGER AS conn)
 FROM (
     SELECT party, session, view, conn, kind, t, source, "line", sid, transport, reason, status, last_frame_ns, room,
-        "after"
+        "after", recovered
     FROM around WHERE party IS NOT NULL AND kind IN ('connecting', 'connected', 'upgraded', 'connect_failed',
         'disconnected', 'join_sent', 'joined', 'join_failed')
 )
 WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING)"""
 
-# One row per connection that came about. `seen_ns`: the last sign of life on it. `transport`: the last one.
+# One row per connection that came about. `seen_ns`: the last sign of life on it. `transport`: the last one. `state_of`:
+# the connection of that page whose state it has: its own, or what the server restored, and that keeps the sid, so that
+# a sid is this connection's from `sid_from_ns` to `sid_until_ns`.
 CONNECTIONS = """
 CREATE TABLE connections AS
 WITH attempts AS (
-    SELECT party, conn, any_value(sid) AS sid,
-        max(t) FILTER (kind = 'connecting') AS begun_ns, min(t) FILTER (kind = 'connected') AS connected_ns,
+    SELECT party, conn, any_value(view) AS view, any_value(sid) AS sid,
+        coalesce(bool_or(recovered), false) AS recovered, min(t) FILTER (kind = 'connected') AS connected_ns,
+        coalesce(max(t) FILTER (kind = 'connecting'), connected_ns) AS begun_ns,
         min(t) FILTER (kind = 'disconnected') AS ended_ns, max(last_frame_ns) AS last_frame_ns,
         arg_min(reason, t) FILTER (kind = 'disconnected') AS reason, arg_max(transport, t) AS transport
     FROM talk WHERE kind IN ('connecting', 'connected', 'upgraded', 'disconnected')
@@ -37,11 +40,14 @@ heard AS (
         SELECT party, conn, last_ns FROM spells WHERE kind = 'received'
     ) GROUP BY party, conn
 )
-SELECT party, conn, sid, transport, reason, connected_ns, coalesce(begun_ns, connected_ns) AS begun_ns,
+SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
     coalesce(ended_ns, forever()) AS ended_ns,
     CASE WHEN ended_ns IS NULL THEN forever()
-        ELSE least(greatest(connected_ns, coalesce(last_frame_ns, 0), coalesce(heard_ns, 0)), ended_ns) END AS seen_ns
-FROM attempts LEFT JOIN heard USING (party, conn)"""
+        ELSE least(greatest(connected_ns, coalesce(last_frame_ns, 0), coalesce(heard_ns, 0)), ended_ns) END AS seen_ns,
+    max(if(recovered, NULL, conn)) OVER (PARTITION BY party, view ORDER BY connected_ns) AS state_of,
+    if(lag(conn) OVER of_sid IS NULL, -forever(), begun_ns) AS sid_from_ns,
+    lead(begun_ns, 1, forever()) OVER of_sid AS sid_until_ns
+FROM attempts LEFT JOIN heard USING (party, conn) WINDOW of_sid AS (PARTITION BY sid ORDER BY connected_ns)"""
 
 # What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
 # says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given, or, where those
@@ -87,7 +93,8 @@ WINDOW by_time AS (PARTITION BY party ORDER BY t, source, "line"),
 
 # One row per join sent, with its answer: acked, refused (an error ack, or a journal line that the event is unknown),
 # timeout; null: the connection or the recording ended first. `next_ns`: when the party's next one in that session was
-# sent. `first`: on the page's first connection, before any ack.
+# sent. `first`: on the page's first connection, before any ack. A connection whose state was restored is in the rooms
+# that it was in before, as if it had joined with it, and was handed over what came since.
 JOINS = """
 CREATE TABLE joins AS
 WITH answered AS (
@@ -106,6 +113,11 @@ sent AS (
     UNION ALL  -- an ack of a join that was not recorded
     SELECT party, session, view, conn, t, "after", room, t, 'acked'
     FROM answered WHERE kind = 'joined' AND kind_before IS DISTINCT FROM 'join_sent'
+    UNION ALL
+    SELECT back.party, session, back.view, back.conn, back.connected_ns, 0, arg_max(room, t), back.connected_ns, 'acked'
+    FROM talk JOIN connections AS was ON was.party = talk.party AND was.conn = talk.conn
+    JOIN connections AS back ON back.party = was.party AND back.state_of = was.state_of AND back.conn > was.conn
+    WHERE kind = 'joined' GROUP BY ALL
 ),
 unknown AS (
     SELECT connections.party, connections.conn, around.t

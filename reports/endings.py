@@ -46,16 +46,17 @@ FROM (
 # What the server saw of them: when and why it gave them up, how long it had heard nothing, how much it had queued.
 LEFT = """
 CREATE TABLE left_by AS
-SELECT sid, arg_min(reason, t) FILTER (kind = 'sid_disconnected') AS reason,
+SELECT connections.party, connections.conn, arg_min(around.reason, t) FILTER (kind = 'sid_disconnected') AS reason,
     min(t) FILTER (kind = 'sid_disconnected') AS left_ns,
-    min(t - last_frame_ns) FILTER (kind = 'sid_disconnected') AS unheard_ns, max(depth) AS depth
-FROM around WHERE kind IN ('sid_disconnected', 'queue') AND sid IS NOT NULL GROUP BY sid"""
+    min(t - around.last_frame_ns) FILTER (kind = 'sid_disconnected') AS unheard_ns, max(depth) AS depth
+FROM around JOIN connections ON connections.sid = around.sid AND t >= sid_from_ns AND t < sid_until_ns
+WHERE kind IN ('sid_disconnected', 'queue') GROUP BY ALL"""
 
 # How long each that ended had been silent. Pings come every pingInterval, so that no healthy one is for longer. They
 # alone reset the time-out of a client: who missed them and not the rest was behind.
 SILENCES = """
 CREATE TABLE silences AS
-SELECT connections.party, conn, sid, reason, connected_ns, ended_ns, seen_ns, ended_ns - seen_ns AS silent_ns,
+SELECT connections.party, conn, reason, connected_ns, ended_ns, seen_ns, ended_ns - seen_ns AS silent_ns,
     coalesce(reason ILIKE '%ping timeout%', false) AS pings_missed,
     silent_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns())
         OR silent_ns >= 0.9 * ping_timeout_ns() AND pings_missed AS silent
@@ -109,7 +110,7 @@ FROM (
             AND unheard_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns()), false) AS dead,
         pings_missed AND NOT silent AND late_ms >= {LATE_MS} AS behind,
         EXISTS (FROM holes WHERE holes.start_ns < ended_ns AND holes.end_ns > seen_ns) AS torn
-    FROM silences LEFT JOIN left_by USING (sid) LEFT JOIN carried USING (party, conn)
+    FROM silences LEFT JOIN left_by USING (party, conn) LEFT JOIN carried USING (party, conn)
 ) AS silences CROSS JOIN (SELECT EXISTS (FROM around WHERE kind = 'loop_lag') AS stalls_told)
 LEFT JOIN idle USING (party, conn)
 ASOF LEFT JOIN freezes ON freezes.party = silences.party AND freezes.start_ns <= silences.ended_ns

@@ -146,7 +146,6 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
 
 def _macros(info: dict[str, Any]) -> str:
     """The run's own numbers, under names that SQL can call."""
-    join = (((info.get("target") or {}).get("widget") or {}).get("join") or {}).get("event")
     scenario = {**ASSUMED, **(info.get("scenario") or {})}
     prefix = str(info["run"]).replace("'", "''")
     numbers = {
@@ -159,7 +158,15 @@ def _macros(info: dict[str, Any]) -> str:
         "first_backoff_ns": str(
             round(scenario["backoff_s"] * 2e9)
         ),  # with its spread, and the time to connect and join
-        "join_event": "CAST(NULL AS VARCHAR)" if join is None else "'" + str(join).replace("'", "''") + "'",
+        "join_event": _event(info, "widget", "join"),
         "workers": str(int(info.get("workers") or 1)),
     }
-    return "; ".join(f"CREATE MACRO {name}() AS {value}" for name, value in numbers.items())
+    listens = f"if(letter = 'a', {_event(info, 'widget', 'message')}, {_event(info, 'agent', 'message')})"
+    macros = [f"CREATE MACRO {name}() AS {value}" for name, value in numbers.items()]
+    return "; ".join([*macros, f"CREATE MACRO message_event(letter) AS {listens}"])
+
+
+def _event(info: dict[str, Any], who: str, section: str) -> str:
+    """The event's name by the target, as SQL."""
+    name = (((info.get("target") or {}).get(who) or {}).get(section) or {}).get("event")
+    return "CAST(NULL AS VARCHAR)" if name is None else "'" + str(name).replace("'", "''") + "'"

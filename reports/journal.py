@@ -1,8 +1,8 @@
 """Whether the server's journal can be believed. What it does not show did not happen: of another run, or by another
 clock, it would give every message a cause, and a wrong one.
 
-A journal is refused as a whole where it contradicts what was seen of most messages, and of some at least; less than
-that is counted and shown.
+A journal is refused as a whole where it contradicts what was seen of most messages, and of some at least; of any, where
+none of its messages is of this run or it tells of none that it was emitted. Less than that is counted and shown.
 """
 
 import duckdb
@@ -23,6 +23,7 @@ BELIEVED = f"""
 SELECT count(*) FILTER (contradicted) AS contradicted,
     count(*) FILTER (evidence = 'journal' AND (seen OR stored = 'yes')) AS known,
     count(*) FILTER (accepted_ns IS NOT NULL) AS accepted,
+    count(*) FILTER (evidence = 'journal' AND outcome IN ('live', 'late') AND via = 'live') AS came,
     (SELECT count(*) FROM mids WHERE planned AND (stored_ns IS NOT NULL OR published_ns IS NOT NULL)) AS named,
     (SELECT count(*) FROM mids LEFT JOIN shown ON shown.n = mids.rowid WHERE planned
         AND (least(stored_ns, published_ns) < sent_ns OR published_ns > received_ns + {SLACK_NS}
@@ -41,14 +42,15 @@ def refuse(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
     if not written:
         return
     (found,) = con.execute(BELIEVED).df().to_dict("records")
-    if found["accepted"] >= ENOUGH and not found["named"] and found["stored"] + found["published"]:
+    strangers = not found["named"] and found["stored"] + found["published"]
+    if strangers and (found["accepted"] >= ENOUGH or found["contradicted"]):
         raise _refused(run, written, "it tells of messages, and by mid, id or number none is of this run")
     of = f"of {found['known']} messages that both speak of"
     if found["strange"] >= max(ENOUGH, found["named"] / 2):
         why = f"by its clock {found['strange']} {of} were emitted before they were sent or after they had come; `t` is "
         raise _refused(run, written, f"{why}CLOCK_MONOTONIC in ns")
-    if found["contradicted"] >= max(ENOUGH, found["known"] / 2):
-        lacking = " and ".join(f"`{kind}`" for kind in ("stored", "published") if not found[kind])
+    lacking = " and ".join(f"`{kind}`" for kind in ("stored", "published") if not found[kind])
+    if found["contradicted"] >= max(ENOUGH, found["known"] / 2) or (found["came"] and not found["published"]):
         why = f"it never writes {lacking}" if lacking else "it leaves most of them out"
         raise _refused(run, written, f"it contradicts what was seen {found['contradicted']} times {of}: {why}")
 

@@ -10,29 +10,39 @@ ENTRIES = """
 CREATE TABLE entries AS
 WITH told AS (
     SELECT connections.party, connections.conn, around.t, around.room, around.namespace, around.session
-    FROM around JOIN connections USING (sid) WHERE around.kind = 'room_entered'
+    FROM around JOIN connections ON connections.sid = around.sid AND t >= sid_from_ns AND t < sid_until_ns
+    WHERE around.kind = 'room_entered' AND around.room IS NOT NULL
 )
 FROM told
 UNION ALL
 SELECT party, conn, acked_ns, room, NULL, session FROM joins WHERE acked_ns IS NOT NULL AND NOT EXISTS (FROM told)"""
 
-# Was the recipient among those it was emitted to; did that connection go quiet before it could have arrived; was it
-# waiting for an upgrade then.
+# To which rooms each was emitted, and whether the journal lists who was there.
+EMISSIONS = """
+CREATE TABLE emissions AS
+SELECT mid, list(DISTINCT room) AS rooms, bool_or(sids IS NOT NULL) AS listed FROM frames SEMI JOIN states USING (mid)
+WHERE kind = 'published' GROUP BY mid"""
+
+# Was the recipient among those it was emitted to, or was it written to it, whoever is listed; did that connection go
+# quiet before it could have arrived; was it waiting for an upgrade then. What was emitted once more when it had joined
+# again says nothing of the first time.
 EMITTED = """
 CREATE TABLE emitted_to AS
 WITH emitted AS (
-    SELECT frames.mid, frames.t, unnest(frames.sids) AS sid FROM frames SEMI JOIN states USING (mid)
-    WHERE kind = 'published' AND sids IS NOT NULL
+    SELECT frames.mid, kind, frames.t, unnest(coalesce(sids, [sid])) AS sid FROM frames SEMI JOIN states USING (mid)
+    WHERE kind IN ('published', 'written', 'not_enqueued')
 ),
 ghosts AS (SELECT mid, sid FROM frames WHERE kind = 'not_enqueued' AND why = 'no-socket'),
 reached AS (
-    SELECT emitted.mid, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
-    FROM emitted ANTI JOIN ghosts USING (mid, sid) JOIN looked_at USING (mid) JOIN connections USING (sid)
+    SELECT emitted.mid, kind, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
+    FROM emitted ANTI JOIN ghosts USING (mid, sid) JOIN looked_at USING (mid)
+    JOIN connections ON connections.sid = emitted.sid AND emitted.t >= sid_from_ns AND emitted.t < sid_until_ns
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
-    WHERE connections.party = looked_at.recipient
+    WHERE connections.party = looked_at.recipient AND coalesce(emitted.t < back_ns, true)
 ),
 queues AS (SELECT sid, t, upgrading FROM around WHERE kind = 'queue')
-SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading
+SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading,
+    min(reached.t) FILTER (kind = 'written') AS written_ns
 FROM reached ASOF LEFT JOIN queues ON queues.sid = reached.sid AND queues.t >= reached.t
 GROUP BY reached.mid"""
 
@@ -51,18 +61,21 @@ owners AS (
 SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why)) AS not_enqueued
 FROM refused JOIN owners USING (sid) JOIN looked_at USING (mid) WHERE owners.party = looked_at.recipient GROUP BY mid"""
 
-# In which room its connection was instead: the session's, else, for a widget, whatever session's.
+# In which room its connection was instead: the session's, else, for a widget, whatever session's. Of several the last,
+# but where nobody lists who was there, one that it was emitted to (`emitted_here`).
 ENTERED = """
 CREATE TABLE entered AS
 WITH matched AS (
-    SELECT states.mid, entries.*, coalesce(entries.session = looked_at.session, entries.room = joined_room, true) AS own
-    FROM states JOIN looked_at USING (mid)
+    SELECT states.mid, entries.* EXCLUDE (t), coalesce(entries.session = looked_at.session, entries.room = joined_room,
+            true) AS own, coalesce(NOT listed AND list_contains(rooms, entries.room), false) AS emitted_here,
+        if(emitted_here, forever() // 2 + entries.t, entries.t) AS t
+    FROM states JOIN looked_at USING (mid) LEFT JOIN emissions USING (mid)
     JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.conn AND entries.t <= looked_at.at_ns
     WHERE own OR letter = 'a' AND entries.session IS NOT NULL
 )
-SELECT mid, bool_or(own) AS own, max(t) FILTER (own OR NOT any_own) AS entered_ns,
-    arg_max(room, t) FILTER (own OR NOT any_own) AS room, arg_max(namespace, t) FILTER (own OR NOT any_own) AS namespace
-FROM (SELECT *, bool_or(own) OVER (PARTITION BY mid) AS any_own FROM matched) GROUP BY mid"""
+SELECT mid, bool_or(own) AS own, max(t) AS entered_ns, arg_max(room, t) AS room, arg_max(namespace, t) AS namespace,
+    bool_or(emitted_here) AS emitted_here
+FROM (FROM matched QUALIFY own OR NOT bool_or(own) OVER (PARTITION BY mid)) GROUP BY mid"""
 
 # Whose join was acked before the room was entered, with the message in between.
 ENTERED_LATER = """
@@ -75,69 +88,73 @@ ANTI JOIN entered USING (mid)
 WHERE conn_state = 'joined' AND NOT absent
     AND coalesce(entries.session = looked_at.session, entries.room = joined_room, true)"""
 
-# Whose room was the right one once: it is another session's; or the session was escalated after the recipient had
-# entered it, and either its messages had been emitted there until then, or somebody entered the new one since. It has
-# not moved where its messages go to the one and to the other by turns, nor where some had gone to the other before (but
-# the server moves it a moment before its customer is told).
+# Whose room was the right one once: it is another session's; or, since the recipient had entered it, messages to it
+# were emitted there; or the session was escalated, and its messages had been emitted there until then, or somebody
+# entered the new one; or somebody went from the one to the other. It has not moved where its messages go to the one and
+# to the other by turns, nor by an escalation where some had gone to the other before (but the server moves it a moment
+# before its customer is told).
 STALE = """
 CREATE TABLE stale_rooms AS
 WITH elsewhere AS (
-    SELECT mid, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
-    FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room
+    SELECT mid, letter, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
+    FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room AND NOT emitted_here
 ),
 escalations AS (SELECT session, max(t) AS escalated_ns FROM around WHERE kind = 'escalated' GROUP BY session),
 emitted AS (
-    SELECT session, room, min(t) AS first_ns, max(t) AS last_ns FROM frames SEMI JOIN elsewhere USING (session)
-    WHERE kind = 'published' GROUP BY session, room
+    SELECT session, room, min(t) AS first_ns, max(t) AS last_ns, list(DISTINCT split_part(mid, '.', -2)) AS letters
+    FROM frames SEMI JOIN elsewhere USING (session) WHERE kind = 'published' GROUP BY session, room
 ),
 moved AS (
-    SELECT elsewhere.*, escalated_ns, old.first_ns AS used_ns FROM elsewhere JOIN escalations USING (session)
+    SELECT elsewhere.*, old.first_ns AS used_ns,
+        old.last_ns > entered_ns AND list_contains(old.letters, letter) AS heard,
+        if(escalated_ns > entered_ns AND coalesce(new.first_ns >= escalated_ns - 1_000_000_000, true), escalated_ns,
+            NULL) AS escalated_ns
+    FROM elsewhere LEFT JOIN escalations USING (session)
     LEFT JOIN emitted AS old ON old.session = elsewhere.session AND old.room = entered_room
     LEFT JOIN emitted AS new ON new.session = elsewhere.session AND new.room = elsewhere.room
-    WHERE escalated_ns > entered_ns AND coalesce(old.last_ns < new.first_ns, true)
-        AND coalesce(new.first_ns >= escalated_ns - 1_000_000_000, true)
+    WHERE coalesce(old.last_ns < new.first_ns, true)
 )
 SELECT mid FROM elsewhere WHERE NOT own
 UNION
-SELECT mid FROM moved WHERE used_ns < escalated_ns
+SELECT mid FROM moved WHERE heard OR used_ns < escalated_ns
 UNION
 SELECT mid FROM moved JOIN entries
-    ON entries.room = moved.room AND entries.party <> recipient AND entries.t > escalated_ns"""
+    ON entries.room = moved.room AND entries.party <> recipient AND entries.t > coalesce(escalated_ns, entered_ns)
+WHERE escalated_ns IS NOT NULL OR EXISTS (
+    FROM entries AS old WHERE old.party = entries.party AND old.room = entered_room AND old.t < entries.t)"""
 
 MEMBERSHIP = """
 CREATE TABLE membership AS
-WITH written AS (
-    SELECT frames.mid, min(frames.t) AS written_ns
-    FROM frames SEMI JOIN states USING (mid) JOIN looked_at USING (mid) JOIN connections USING (sid)
-    WHERE frames.kind = 'written' AND connections.party = looked_at.recipient GROUP BY frames.mid
-),
-holed AS (  -- since its connection began, or as it should have been written
+WITH holed AS (  -- since its connection began, or as it should have been written
     SELECT DISTINCT mid FROM states JOIN looked_at USING (mid)
     LEFT JOIN connections ON connections.party = looked_at.recipient AND connections.conn = states.conn
     JOIN holes ON holes.start_ns < at_ns + late_after_ns() AND holes.end_ns > coalesce(begun_ns, at_ns)
 ),
-listed AS (SELECT DISTINCT mid FROM frames WHERE kind = 'published' AND sids IS NOT NULL),
 kinds AS (
-    SELECT EXISTS (FROM around JOIN connections USING (sid) WHERE around.kind = 'room_entered') AS rooms_told,
-        EXISTS (FROM frames WHERE kind = 'written') AS writes_told
+    SELECT EXISTS (FROM around JOIN connections USING (sid) WHERE kind = 'room_entered' AND room IS NOT NULL)
+            AS rooms_told,
+        EXISTS (FROM around WHERE kind IN ('room_left', 'sid_disconnected') AND sid IS NOT NULL) AS ends_told,
+        EXISTS (FROM frames WHERE kind = 'written' AND sid IS NOT NULL) AS writes_told
 )
 SELECT states.mid,
     CASE WHEN overtaken THEN NULL
         WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
-        WHEN members = 0 OR listed.mid IS NOT NULL AND known_to_journal THEN false END AS member,
+        WHEN entered.room = looked_at.room AND NOT ends_told THEN NULL  -- nobody says whether it had left
+        WHEN members = 0 OR listed AND known_to_journal THEN false END AS member,
     coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued,
     -- what ended the connection that it was emitted to explains it, not what began the absence, if any
     coalesce(member AND (unacked OR NOT absent AND writes_told AND written_ns IS NULL AND ended_by = 'slow_consumer'),
         false) AS own_end,
     coalesce(upgrading, false) AS upgrading,
+    if(emitted_here, entered.room, looked_at.room) AS emitted_room,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,
     if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL OR overtaken AS untold
 FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
-LEFT JOIN holed USING (mid) LEFT JOIN written USING (mid) LEFT JOIN entered USING (mid)
-LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN listed USING (mid)"""
+LEFT JOIN holed USING (mid) LEFT JOIN entered USING (mid)
+LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN emissions USING (mid)"""
 
-STEPS = (ENTRIES, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
+STEPS = (ENTRIES, EMISSIONS, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
 
 
 def create_membership(con: duckdb.DuckDBPyConnection) -> None:

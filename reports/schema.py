@@ -50,7 +50,8 @@ FACTS = _columns(
     ("audit_ns", "BIGINT", "ns", "when the session was last audited", "it was not", "audit_ns"),
     ("stored_ns", "BIGINT", "ns", "when the server committed it", "no journal, or not seen there", "stored_ns"),
     ("published_ns", "BIGINT", "ns", "when the server emitted it", "no journal, or not seen there", "published_ns"),
-    ("room", "VARCHAR", "", "the room it was emitted to", "no journal, or not seen there", "moments.room"),
+    ("room", "VARCHAR", "", "the room it was emitted to", "no journal, or not seen there",
+     "coalesce(emitted_room, moments.room)"),
     ("namespace", "VARCHAR", "", "the namespace it was emitted in", "/, or no journal", "moments.namespace"),
     ("members", "INTEGER", "", "connections in that room then", "no journal, or not told", "members"),
     ("journal_speaks", "BOOLEAN", "", "what the journal does not show did not happen", "never", "journal_speaks"),
@@ -68,7 +69,8 @@ FACTS = _columns(
     ("seen_ns", "BIGINT", "ns", "first sign of it at the recipient", "there was none", "seen_ns"),
     ("received_ns", "BIGINT", "ns", "first live frame of it", "none came", "received_ns"),
     ("why", "VARCHAR", "", "why a page did not show it: shape, session, no-listener, duplicate", "none said", "why"),
-    ("listened", "BOOLEAN", "", "at some other time the page did listen to that event", "never",
+    ("listened", "BOOLEAN", "", "at some other time the page listened to that event, or by the target it is to",
+     "never",
      "coalesce(listened, false)"),
     ("displayed_ns", "BIGINT", "ns", "first display by any way", "never displayed", "displayed_ns"),
     ("kept_ns", "BIGINT", "ns", "first display by any way that was not removed for good", "there was none", "kept_ns"),
@@ -94,7 +96,7 @@ FACTS = _columns(
     ("at_ns", "BIGINT", "ns", "that moment; without a journal the first within sent and answered that explains a miss",
      "never sent", "coalesce(at_ns, lo_ns)"),
     ("absent", "BOOLEAN", "", "nothing emitted could reach it: before its first join ack, or from when a connection "
-     "that ended went quiet to the next join ack", "never", "coalesce(absent, false)"),
+     "that ended went quiet to the next join ack or restored connection", "never", "coalesce(absent, false)"),
     ("gap_start_ns", "BIGINT", "ns", "when that absence began", "not absent", "nullif(gap_start_ns, -1)"),
     ("gap_root", "VARCHAR", "", "the cause that the end of that connection goes back to: server_restarted, kicked, "
      "frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout", "not absent, or nothing is known",

@@ -133,6 +133,12 @@ def _back(row: Row) -> str:
     return f"{who} never {joined}" if after_ms is None else f"{who} had {joined} {lasted(after_ms)} later"
 
 
+def _unasked(row: Row) -> str:
+    if _there(row):
+        return f"{row['recipient']} was joined when it was {_emitted(row)}, and did not join again"
+    return f"No join of {row['recipient']} succeeded after it"
+
+
 def _rooted(row: Row) -> str:
     """What an offline gap began as."""
     root = row["gap_root"]
@@ -161,6 +167,7 @@ PHRASES: Mapping[str, Callable[[Row], str]] = MappingProxyType(
         "before_join": _before_join,
         "when_gone": _when_gone,
         "back": _back,
+        "unasked": _unasked,
         "rooted": _rooted,
         "raced": _raced,
         "refused_with": _refused_with,

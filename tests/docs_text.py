@@ -101,11 +101,12 @@ tell("server_started", { boot: require("node:crypto").randomUUID(), node: "1" })
 JOURNAL_KINDS = {
     "server_started": "begins a boot: from here on silence means something",
     "origin_refused": "`origin_refused`, where the client was told a bare 403",
-    "auth_refused": "for people",
+    "auth_refused": "`auth_refused`, where the client was told a bare 403",
     "sid_connected": "for people",
-    "sid_disconnected": "for people",
-    "room_entered": "`room_mismatch`, `not_rejoined`, where the ack of the join names another room or none",
-    "room_left": "for people",
+    "sid_disconnected": "that a connection had left its rooms, and why: `kicked`, `half_open`, `server_stalled`",
+    "room_entered": "`room_mismatch`, `not_rejoined`, where the ack of the join names another room or none, or where a "
+    "connection's state was restored",
+    "room_left": "that the journal tells who left; without this and `sid_disconnected` it does not",
     "unknown_event": "`event_mismatch`, where no error came back",
     "stored": "`not_stored`, `ack_lost`, and `stored` where no audit is possible",
     "published": "`not_published`, `room_mismatch`, and from when a join is judged; `namespace` unless it is `/`",

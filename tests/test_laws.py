@@ -74,6 +74,7 @@ OPENINGS = [
     {"t": ns(1), "kind": "assumed", "party": "agent-0", "session": "s0", "index": 0},
     *({"t": ns(5 + n), "kind": "sent", "mid": f"abc:{key}", "due_ns": ns(5 + n)} for n, key in enumerate(KEYS)),
     *({"t": ns(6 + n), "kind": "accepted", "mid": f"abc:{key}"} for n, key in enumerate(KEYS[::2])),
+    {"t": ns(5.1), "kind": "published", "mid": f"abc:{KEYS[0]}"},  # else the journal would be none of this run's
     {"t": ns(70), "kind": "rig"},
 ]
 

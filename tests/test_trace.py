@@ -182,6 +182,40 @@ def test_who_joins_for_the_first_time_does_not_join_again(tmp_path: Path) -> Non
     assert "; widget-0 never joined again." in trace(ledger, "0.a.1").explanations[1]
 
 
+def test_who_was_there_all_the_time_is_not_told_to_come_back(tmp_path: Path) -> None:
+    """Nor is what a fetch of its own asked for said to be asked for by nothing."""
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 2, published=None)
+    s.reads_history("w", 5, [])
+    s.agent_sends("a.1", 8, published=None)
+    s.drops("w", 9, last_frame=8.9)
+    s.agent_sends("a.2", 10)
+    ledger = read(book, tmp_path / "written")["journal"]
+    assert trace(ledger, "0.a.0").explanations[2].startswith("Why not recovered? not_offered")
+    said = "widget-0 was joined when it was accepted, and did not join again, and nothing else asked for it."
+    assert said in trace(ledger, "0.a.1").explanations[2]
+    assert "No join of widget-0 succeeded after it" in trace(ledger, "0.a.2").explanations[2]
+
+
+def test_a_freeze_is_told_with_its_whole_length(tmp_path: Path) -> None:
+    """Not as if it had stood still for so long by then."""
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.freezes("w", 4.8, 13.6)
+    s.agent_sends("a.0", 8, reaches=False)
+    s.drops("w", 18.4, last_frame=4.7, reason="ping timeout")
+    s.widget_comes(19, offers=["a.0"])
+    said = trace(read(book, tmp_path / "written")["journal"], "0.a.0").explanations[1]
+    assert "widget-0's page was standing still when it was emitted, for 13.6 s in all" in said
+
+
 @pytest.mark.parametrize("room", ["chat:42acc7d9ec154210", "chat:42acc7d9ec154210-human"])
 def test_the_id_in_a_room_s_name_stays_whole_in_a_narrow_lane(tmp_path: Path, room: str) -> None:
     book = Book()

@@ -22,7 +22,7 @@ from loadtests.events import FORMAT
 
 T0_NS = 1_000_000_000_000
 RUN = "abc"
-JOIN = {"join": {"event": "join"}}  # of the target
+WIDGET = {"join": {"event": "join"}, "message": {"event": "new-message"}}  # of the target
 APART_S = 1000.0
 HORIZON_S, LATE_AFTER_S = 20.0, 2.0
 
@@ -52,7 +52,7 @@ class Book:
         self.ends: float | None = None  # when the run does; 200 s after its last story began
         self.info = {
             "format": FORMAT, "run": RUN, "scenario": {"name": "written", "seed": 7}, "seed": 7, "t0_ns": T0_NS,
-            "target": {"promises": {"ack": True, "history": True, "order": True}, "widget": JOIN},
+            "target": {"promises": {"ack": True, "history": True, "order": True}, "widget": WIDGET},
             "horizon_s": HORIZON_S, "late_after_s": LATE_AFTER_S, "warm_up_s": 0.0, "workers": 1,
             "planned": {"widgets": 1, "agents": 1, "messages": 1}, "fault_windows": [],
             "clocks": [{"process": "start", "monotonic_ns": T0_NS, "utc": "2025-11-22T12:00:00+00:00"}],
@@ -119,6 +119,7 @@ class Story:
         self.room = f"chat:{self.session}"
         self.names = {"w": f"widget-{self.index}", "a": f"agent-{self.index}"}
         self.conns = {"w": 0, "a": 0}
+        self.restored = {"w": 0, "a": 0}  # of them, those that kept the sid of the one before
         self.inside: dict[str, str] = {}  # who is in the room, with which sid
         self.stored: list[str] = []
 
@@ -146,7 +147,7 @@ class Story:
         return f"{RUN}:{self.index}.{key}"
 
     def sid(self, who: str) -> str:
-        return f"{self.names[who]}#{self.conns[who]}"
+        return f"{self.names[who]}#{self.conns[who] - self.restored[who]}"
 
     # -- sessions and connections
 
@@ -160,13 +161,21 @@ class Story:
         if joins:
             self.joins("a", at + 0.05)
 
-    def connects(self, who: str, at: float, transport: str = "websocket") -> None:
+    def connects(self, who: str, at: float, transport: str = "websocket", recovered: bool | None = None) -> None:
         """A connection, up 50 ms later."""
         self.conns[who] += 1
         about = {"conn": self.conns[who]}
         self.saw(who, at, "connecting", attempt=1, **about)
         self.journal(at + 0.04, "sid_connected", sid=self.sid(who))
-        self.saw(who, at + 0.05, "connected", sid=self.sid(who), transport=transport, **about)
+        self.saw(who, at + 0.05, "connected", sid=self.sid(who), transport=transport, recovered=recovered, **about)
+
+    def is_restored(self, who: str, at: float, entered: bool = True) -> None:
+        """A connection with the sid and, if `entered`, the room of the one before, without a join."""
+        self.restored[who] += 1
+        self.connects(who, at, recovered=True)
+        if entered:
+            self.journal(at + 0.03, "room_entered", sid=self.sid(who), room=self.room, session=self.session)
+            self.inside[who] = self.sid(who)
 
     def cannot_connect(self, who: str, at: float, reason: str, status: int | None = None) -> None:
         self.saw(who, at, "connecting", attempt=1, conn=self.conns[who] + 1)

@@ -115,6 +115,20 @@ def view_misses(book: Book) -> None:
     s.saw("w", 6.5, "disconnected", view=2, conn=2)
 
 
+def view_misses_of_a_page_that_goes_quiet(book: Book) -> None:
+    """Never closed, and nothing more of it; one had been closed, and one came too late to miss the first message."""
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    for view, at in ((2, 1), (3, 1.5), (4, 6)):
+        s.saw("w", at, "connected", view=view, conn=view, sid=str(view))
+    s.saw("w", 2, "disconnected", reason="io client disconnect", view=3, conn=3)
+    s.assumes(3)
+    s.agent_sends("a.0", 5)
+    s.agent_sends("a.1", 7)
+    s.shows("w", "a.1", 7.02, view=4, conn=4)
+
+
 def false_connected_s(book: Book) -> None:
     """Missing for 3 s and for 2 s beyond 2 s, 1 s of it at once, and during 1 s of it the connection was down."""
     s = book.story()
@@ -139,6 +153,7 @@ COUNTED = {
     unexpected: {"unexpected": 1, "duplicates": 1},
     foreign: {"foreign": 2},
     view_misses: {"view_misses": 1},
+    view_misses_of_a_page_that_goes_quiet: {"view_misses": 2},
     false_connected_s: {"false_connected_s": 3.0},
 }
 BESIDE = {  # what such a history has as well

@@ -73,6 +73,21 @@ def test_it_is_refused(tmp_path: Path, spoil: Callable[[Lines], Lines], why: str
     assert build_ledger(run, journal=False).summary.missed_because == {"offline": 1}
 
 
+@pytest.mark.parametrize("spoil", [of_another_run, without("published")])
+def test_a_few_messages_are_enough_where_nothing_fits(tmp_path: Path, spoil: Callable[[Lines], Lines]) -> None:
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.drops("w", 5)
+    s.agent_sends("a.1", 6)
+    book.lines["journal-1"] = spoil(book.lines["journal-1"])
+    with pytest.raises(RunFolderError, match="the server's journal"):
+        build_ledger(book.write(tmp_path / "run"))
+
+
 def test_the_right_one_or_none_mends_it(tmp_path: Path) -> None:
     run = written(tmp_path, moved(100 * SECOND))
     with pytest.raises(RunFolderError, match=r"events/journal-1\.jsonl, or an empty one"):

@@ -22,6 +22,29 @@ def not_published_before_the_join(s: Story) -> None:
     s.expect("a.0", "recovered", ("not_published", "early_message"))
 
 
+def emitted_to_two_rooms_by_a_journal_that_lists_nobody(s: Story) -> None:
+    """To all agents first, then to the session's room, in which it is."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, published=None)
+    for at, room in ((5.006, "agents"), (5.007, s.room)):
+        s.journal(at, "published", room=room, mid=s.mid("a.0"), session=s.session)
+    s.expect("a.0", "lost", "subscribed_nowhere", "never_back")
+
+
+def emitted_once_more_when_it_had_joined(s: Story) -> None:
+    """It was not there the first time, and what it got the second time is no news."""
+    s.opens(0)
+    s.assumes(1)
+    s.agent_sends("a.0", 2)
+    s.widget_comes(3)
+    about = {"mid": s.mid("a.0"), "id": s.id("a.0"), "session": s.session}
+    s.journal(4, "published", room=s.room, members=2, sids=sorted(s.inside.values()), **about)
+    s.shows("w", "a.0", 4.01)
+    s.expect("a.0", "recovered", "early_message")
+
+
 def malformed(s: Story) -> None:
     s.opens(0)
     s.widget_comes(0.5)
@@ -164,6 +187,16 @@ def late_listener_after_a_reconnect(s: Story) -> None:
     s.agent_sends("a.1", 6.3, why="no-listener")
     s.expect("a.0", "live")
     s.expect("a.1", "lost", "late_listener", "never_back")
+
+
+def late_listener_of_a_single_message(s: Story) -> None:
+    """There was no other time at which it could have listened; the event is the one that the target names."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 2, reaches=False)
+    s.shows("w", "a.0", 2.02, why="no-listener", event="new-message")
+    s.expect("a.0", "lost", "late_listener", "never_back")
 
 
 def a_listener_for_another_event(s: Story) -> None:

@@ -185,6 +185,82 @@ def a_rejoin_beyond_the_horizon_is_none(s: Story) -> None:
     s.expect("a.0", "lost", "not_rejoined", "never_back")
 
 
+def restored_and_in_its_room_without_a_join(s: Story) -> None:
+    """Connection state recovery: what was missed is handed over, and it needs no join to hear the rest."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 5.5)
+    s.agent_sends("a.1", 5.7)
+    s.shows("w", "a.0", 6.04, via="replay", conn=2)
+    s.is_restored("w", 6)
+    s.agent_sends("a.2", 8)
+    s.agent_sends("a.3", 9, published=None)
+    s.expect("a.0", "recovered", "offline")
+    s.expect("a.1", "lost", "offline", "window")
+    s.expect("a.2", "live")
+    s.expect("a.3", "lost", ("not_published", "subscribed_nowhere"), "never_back")
+
+
+def restored_twice_and_in_flight_as_it_ends(s: Story) -> None:
+    """The second end is its own, although the sid is the first one's; so is the third, half-open."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.is_restored("w", 6)
+    s.agent_sends("a.0", 8, room="chat:new")
+    s.drops("w", 9, last_frame=8.5)
+    s.is_restored("w", 10)
+    s.agent_sends("a.1", 12, reaches=False)
+    s.drops("w", 20.5, last_frame=11.5, reason="ping timeout")
+    s.widget_comes(22, offers=["a.0", "a.1"])
+    s.expect("a.0", "recovered", ("room_mismatch", "subscribed_nowhere"))
+    s.expect("a.1", "recovered", ("half_open", "gone_silent"))
+
+
+def restored_and_written_to_and_never_seen(s: Story) -> None:
+    """By the journal it was there, and its connection went on: what its sid had been through explains nothing."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.is_restored("w", 6)
+    s.agent_sends("a.0", 8, reaches=False)
+    s.expect("a.0", "lost", ("unexplained", "subscribed_nowhere"), "never_back")
+
+
+def restored_without_its_room(s: Story) -> None:
+    """By the journal it was in no room again; from outside nobody can tell."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.is_restored("w", 6, entered=False)
+    s.agent_sends("a.0", 8)
+    s.joins("w", 10, offers=["a.0"])
+    s.agent_sends("a.1", 12)
+    s.expect("a.0", "recovered", ("not_rejoined", "subscribed_nowhere"))
+    s.expect("a.1", "live")
+
+
+def restored_before_it_had_ever_joined(s: Story) -> None:
+    """There was no room to restore, nor is there a state in a connection that is not restored."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 2)
+    s.drops("w", 5)
+    s.is_restored("w", 6, entered=False)
+    s.agent_sends("a.0", 8)
+    s.joins("w", 10, entered=0.01, offers=["a.0"])
+    s.drops("w", 13)
+    s.connects("w", 14)
+    s.agent_sends("a.1", 16)
+    s.expect("a.0", "recovered", "early_message")
+    s.expect("a.1", "lost", "not_rejoined", "never_back")
+
+
 def a_join_acked_but_not_entered(s: Story) -> None:
     s.opens(0)
     s.assumes(1)
@@ -377,15 +453,53 @@ def the_new_room_is_no_stale_one(s: Story) -> None:
     s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
-def another_room_without_an_escalation(s: Story) -> None:
+def stale_room_without_an_escalation(s: Story) -> None:
+    """What was said to it came where it was, and then no longer."""
     s.opens(0)
     s.widget_comes(0.5)
     s.assumes(2)
     s.agent_sends("a.0", 5)
-    s.joins("a", 6, room=s.session)
-    s.agent_sends("a.1", 7, room=s.session, there=["a"])
+    s.joins("a", 6, room="chat:new")
+    s.agent_sends("a.1", 7, room="chat:new", there=["a"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+
+
+def stale_room_of_the_agent(s: Story) -> None:
+    """Escalated long before; then the customer moves from the room in which both were, and nothing had been said."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.saw("w", 1, "escalated")
+    s.assumes(2)
+    s.joins("w", 6, room="chat:new")
+    s.widget_sends("w.0", 7, room="chat:new", there=["w"])
+    s.expect("w.0", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+
+
+def another_room_since_it_came_back(s: Story) -> None:
+    """On this connection nothing ever came to its room: it may as well have entered the wrong one."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.agent_sends("a.0", 3)
+    s.drops("w", 5)
+    s.widget_comes(6, after=1)
+    s.agent_sends("a.1", 8, room="chat:new")
     s.expect("a.0", "live")
     s.expect("a.1", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def two_sides_that_never_met(s: Story) -> None:
+    """Each enters and uses a room of its own: what the one had said in the other's is no sign of a move."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.widget_sends("w.0", 1)
+    s.assumes(2, joins=False)
+    s.reads_history("a", 2.1, ["w.0"])
+    s.joins("a", 2.2, room=s.session)
+    s.agent_sends("a.0", 5, room=s.session, there=["a"])
+    s.expect("w.0", "live")
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
 def an_escalation_and_a_room_that_nobody_ever_entered(s: Story) -> None:
