@@ -75,7 +75,7 @@ def test_no_handshake_is_a_failed_attempt_and_not_the_last(
     clients: Players, parts: tuple[bytes, ...], reason: str, status: int | None
 ) -> None:
     with answering(*parts) as url:
-        client = clients.client(url, deadline_s=0.5)
+        client = clients.client(url, deadline_s=0.5 if reason == "timeout" else WITHIN_S)
         client.do(connect())
         failed = client.hear("connect_failed", status=status)
         assert reason in failed["reason"]
@@ -111,7 +111,7 @@ def test_no_socket_io_is_a_failed_attempt_and_not_the_last(
     clients: Players, frames: tuple[str | bytes, ...], reason: str
 ) -> None:
     with speaking(greets_oddly(*frames)) as url:
-        client = clients.client(url, deadline_s=0.5)
+        client = clients.client(url, deadline_s=0.5 if reason == "timeout" else WITHIN_S)
         client.do(connect())
         assert reason in client.hear("connect_failed", status=None)["reason"]
         client.hear("connecting", attempt=2)
