@@ -141,7 +141,7 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
 def _refuse_others(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
     """Raises RunFolderError where every message is of another run than run.json."""
     of_all = "FROM mids WHERE planned HAVING count(*) > 0 AND NOT bool_or(starts_with(mid, run_prefix()))"
-    for (other,) in con.execute(f"SELECT any_value(split_part(mid, ':', 1)) {of_all}").fetchall():
+    for (other,) in con.execute(f"SELECT split_part(any_value(mid), ':', 1) {of_all}").fetchall():
         raise RunFolderError(
             f"{run.events} is of the run {other}, and run.json beside it of {run.info['run']}; put what belongs "
             "together into one folder"
