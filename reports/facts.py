@@ -146,11 +146,11 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
 
 def _macros(info: dict[str, Any]) -> str:
     """The run's own numbers, under names that SQL can call."""
-    join = (((info.get("target") or {}).get("widget") or {}).get("join") or {}).get("event")
+    widget = (info.get("target") or {}).get("widget") or {}
+    join = (widget.get("join") or {}).get("event")
     scenario = {**ASSUMED, **(info.get("scenario") or {})}
-    prefix = str(info["run"]).replace("'", "''")
     numbers = {
-        "run_prefix": f"'{prefix}:'",
+        "run_prefix": _text(f"{info['run']}:"),
         "forever": "9223372036854775807",
         "horizon_ns": str(round(info["horizon_s"] * 1e9)),
         "late_after_ns": str(round(info["late_after_s"] * 1e9)),
@@ -159,7 +159,12 @@ def _macros(info: dict[str, Any]) -> str:
         "first_backoff_ns": str(
             round(scenario["backoff_s"] * 2e9)
         ),  # with its spread, and the time to connect and join
-        "join_event": "CAST(NULL AS VARCHAR)" if join is None else "'" + str(join).replace("'", "''") + "'",
+        "widget_namespace": _text((widget.get("socket") or {}).get("namespace") or "/"),
+        "join_event": "CAST(NULL AS VARCHAR)" if join is None else _text(join),
         "workers": str(int(info.get("workers") or 1)),
     }
     return "; ".join(f"CREATE MACRO {name}() AS {value}" for name, value in numbers.items())
+
+
+def _text(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"

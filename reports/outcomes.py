@@ -111,7 +111,7 @@ SELECT *,
     CASE WHEN outcome = 'unjudged' THEN unjudged
         WHEN not_owed = 'not_accepted' OR not_owed IS NULL THEN not_accepted
         ELSE not_owed END AS reason,
-    CASE WHEN in_audit THEN 'yes' WHEN audit_ns >= answered_ns THEN 'no'
+    CASE WHEN in_audit THEN 'yes' WHEN audit_ns >= answered_ns THEN if(stored_ns IS NULL, 'no', 'left out')
         WHEN stored_ns IS NOT NULL THEN 'yes' WHEN sent_ns IS NULL OR journal_speaks AND NOT torn THEN 'no'
         ELSE 'not known' END AS stored
 FROM outcomes"""

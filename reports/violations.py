@@ -101,11 +101,11 @@ leaked AS (
 asked AS (SELECT party, session, min(sent_ns) AS asked_ns FROM joins GROUP BY ALL)
 SELECT mid, 1 AS n, coalesce(asked_ns <= t, false) AS asked FROM leaked LEFT JOIN asked USING (party, session)"""
 
-# Accepted or displayed, absent from what is stored.
+# Accepted or displayed, absent from what is stored, or, though it is, from the history (`left_out`).
 PHANTOMS = """
 CREATE TABLE phantoms AS
-SELECT mid, 1 AS n, seen OR published_ns IS NOT NULL AS emitted FROM caused
-WHERE stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)"""
+SELECT mid, 1 AS n, seen OR published_ns IS NOT NULL AS emitted, stored = 'left out' AS left_out FROM caused
+WHERE stored IN ('no', 'left out') AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)"""
 
 VIOLATIONS: Mapping[str, str] = MappingProxyType(
     {"duplicates": DUPLICATES, "reorders": REORDERS, "leaks": LEAKS, "phantoms": PHANTOMS}
@@ -186,6 +186,15 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = MappingProxyType(
             ),
         ),
         "phantoms": (
+            Attribution(
+                "not_in_history",
+                "server",
+                "",
+                "The server stored it, by its journal, and its history does not hold it: after a reload it is gone.",
+                "Look at what the history leaves out (the newest, a kind, a page of so many), and whether what is "
+                "stored outlives a restart.",
+                "left_out",
+            ),
             Attribution(
                 "emitted_unstored",
                 "server",
