@@ -3,8 +3,9 @@
 import duckdb
 
 # What became of the missed ones, from when they may have been emitted on (where a frame came: from the answer on):
-# the first join ack, whether anything asked from before their seq, whether a reply held others that had been missed;
-# and when, in the absence in which it was missed, the history had been read before it.
+# the first join ack, whether anything asked from before their seq (a page that fetches after its join asks by both),
+# whether a reply held others that had been missed; and when, in the absence in which it was missed, the history had
+# been read before it.
 RECOVERY = """
 CREATE TABLE recovery AS
 WITH lacking AS (
@@ -13,12 +14,16 @@ WITH lacking AS (
     FROM looked_at WHERE live_ns IS NULL OR kept_ns > horizon_ns
 ),
 fetches AS (
-    SELECT party, session, t, coalesce("after", 0) AS "after" FROM around
-    WHERE kind = 'history_read' AND audit IS NOT TRUE
+    SELECT party, session, conn, t, coalesce(asked_ns, t - 100_000_000) AS asked_ns, coalesce("after", 0) AS "after"
+    FROM around WHERE kind = 'history_read' AND audit IS NOT TRUE
 ),
 asks AS (
-    SELECT party, session, acked_ns AS t, "after", true AS joined FROM joins WHERE acked_ns IS NOT NULL
-    UNION ALL SELECT party, session, t - 100_000_000, "after", false FROM fetches  -- known is when it was answered
+    SELECT joins.party, joins.session, acked_ns AS t, least(joins."after", min(fetches."after")) AS "after",
+        true AS joined
+    FROM joins LEFT JOIN fetches ON fetches.party = joins.party AND fetches.session = joins.session
+        AND fetches.conn = joins.conn AND fetches.asked_ns >= acked_ns
+    WHERE acked_ns IS NOT NULL GROUP BY joins.party, joins.session, joins.conn, acked_ns, joins."after"
+    UNION ALL SELECT party, session, asked_ns, "after", false FROM fetches
 ),
 came AS (
     SELECT mid, bool_or(joined) AS joined, bool_or("after" < coalesce(seq, forever())) AS asked,

@@ -118,7 +118,7 @@ CAUSES = (
         cure="Join in every `connect`, not once when the page loads; or let the server join from the token.",
         when=f"{GONE} AND conn_state = 'connected_unjoined' AND join_sent AND (rejoin_ns > horizon_ns"
         " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
-        f" OR {ELSEWHERE} AND entered_room IS NULL AND NOT entered_later AND NOT untold",
+        f" OR {ELSEWHERE} AND journal_speaks AND entered_room IS NULL AND NOT entered_later AND NOT untold",
         told="It was {emitted} {when_gone}; {recipient} was connected again and not in the room again{inside}.",
         habits=("rejoin",),
     ),
@@ -159,7 +159,7 @@ CAUSES = (
         code="R7",
         sentence="It was emitted in one namespace while the recipient was in another.",
         cure="Use one namespace for the product, on both sides.",
-        when=f"{ELSEWHERE} AND NOT untold AND coalesce(namespace, '/') <> coalesce(entered_namespace, '/')",
+        when=f"{ELSEWHERE} AND namespace <> entered_namespace",
         told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of another.",
         group="subscribed_nowhere",
         needs="journal",
@@ -314,11 +314,23 @@ CAUSES = (
         told="It reached {recipient}, whose page took it for no message of this session.",
     ),
     Cause(
+        name="left_room",
+        code="R8",
+        sentence="It was emitted to the room that the recipient's connection had entered and was not in any more.",
+        cure="Leave rooms only when the connection ends or the page says so; look for time-outs, clean-ups and other "
+        "tabs that make it leave.",
+        # After all ends of connections, which leave their rooms as well.
+        when="received_ns IS NULL AND NOT member AND NOT untold",
+        told="It was emitted to {room}{inside}; {recipient} had entered it, was connected still, and not there.",
+        group="subscribed_nowhere",
+        needs="journal",
+    ),
+    Cause(
         name="subscribed_nowhere",
         code="",
         sentence="The recipient was connected and joined all the time, and the message never came.",
-        cure="Record a journal on the server (docs/journal.md): it tells what was never emitted from what went to "
-        "another room.",
+        cure="Record a journal on the server (docs/journal.md), with room_entered and written: it tells what was never "
+        "emitted from what went to another room or was not written.",
         when="received_ns IS NULL AND (member IS NULL OR untold)",
         told="{recipient} {state} when it was {emitted}, and it never came.",
     ),
@@ -335,8 +347,8 @@ NOT_RECOVERED = (
     Cause(
         name="not_stored",
         code="",
-        sentence="The server never stored it, although it may have said so.",
-        cure="Commit before the answer.",
+        sentence="It is in no history of the server, which may have said that it was stored.",
+        cure="Commit before the answer, and let the history hold all that is committed.",
         when="stored = 'no'",
     ),
     Cause(

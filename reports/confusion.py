@@ -202,6 +202,7 @@ BROKEN = (
     _case("early-reply", "server.join-delay=250", "join_race", connect_after_s=[2.8, 2.95], quick=True),
     _case("storm", "server.slow-handshake=100", "reconnect_storm"),
     _case("steady", "server.delay=uniform:0:2500", "late"),
+    _case("contract", "server.forget-room=3", "left_room"),
     _case("short-drop", "server.ghost", "ghost_member"),
     _case("steady", "server.drop-emit=0.2", "not_published", quick=True),
     _case("transfer", "server.drop-emit=0.2", "not_published"),

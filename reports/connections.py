@@ -13,7 +13,7 @@ SELECT * REPLACE (coalesce(conn, count(*) FILTER (kind = 'connected') OVER past
     + if(kind IN ('connecting', 'connect_failed'), 1, 0))::INTEGER AS conn)
 FROM (
     SELECT party, session, view, conn, kind, t, source, "line", sid, transport, reason, status, last_frame_ns, room,
-        "after", recovered
+        "after", recovered, refused
     FROM around WHERE party IS NOT NULL AND kind IN ('connecting', 'connected', 'upgraded', 'connect_failed',
         'disconnected', 'join_sent', 'joined', 'join_failed')
 )
@@ -50,8 +50,9 @@ SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
 FROM attempts LEFT JOIN heard USING (party, conn) WINDOW of_sid AS (PARTITION BY sid ORDER BY connected_ns)"""
 
 # What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
-# says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given, or, where those
-# say nothing (every 403 is "Forbidden"), by what the journal wrote down in the second before; of who has never
+# says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given (an error for an
+# answer to CONNECT is the word of whoever checks tokens, whatever it says), or, where those say nothing (every 403 is
+# "Forbidden"), by what the journal wrote down in the second before; of who has never
 # connected, what the one before ran into where this one got no answer at all.
 LINE = """
 CREATE TABLE line AS
@@ -65,7 +66,8 @@ attempts AS (
         CASE kind WHEN 'connect_failed' THEN t WHEN 'connecting' THEN lead(t) OVER future END AS failed_ns,
         CASE kind WHEN 'connect_failed' THEN kind WHEN 'connecting' THEN lead(kind) OVER future END AS ending,
         CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS words,
-        CASE kind WHEN 'connect_failed' THEN status WHEN 'connecting' THEN lead(status) OVER future END AS answer
+        CASE kind WHEN 'connect_failed' THEN status WHEN 'connecting' THEN lead(status) OVER future END AS answer,
+        CASE kind WHEN 'connect_failed' THEN refused WHEN 'connecting' THEN lead(refused) OVER future END AS turned_away
     FROM states WHERE kind <> 'disconnected' OR conn >= newest
     WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING),
         future AS (PARTITION BY party ORDER BY t, source, "line")
@@ -82,7 +84,8 @@ FROM (
         CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
             WHEN regexp_matches(words, 'origin|\\bcors\\b', 'i') THEN 'origin'
             WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|not allowed|expired', 'i')
-                OR words ILIKE '%forbidden%' AND answer IS DISTINCT FROM 403 THEN 'auth'
+                OR words ILIKE '%forbidden%' AND answer IS DISTINCT FROM 403
+                OR turned_away AND words NOT ILIKE '%namespace%' THEN 'auth'
             WHEN answer = 403 THEN if(refusals.t >= failed_ns - 1_000_000_000, told, 'handshake')
         END AS ran_into,
         if(ran_into IS NULL, NULL, coalesce(words, 'HTTP ' || answer)) AS with_words

@@ -9,7 +9,7 @@ ended_by          the cause it is the beginning of; null: nothing is known but t
 kicked            the server disconnected it (a Socket.IO DISCONNECT)
 frozen            its page stood still, and nothing came over it afterwards; it had not been silent before
 server_stalled    it went silent, and had not been given up, as the server's loop stood still for longer than it waits
-                  for a pong
+                  for a pong; or its client had missed its pings by the end of that, when other frames came again
 half_open         it was silent for as long as a dead path takes to be noticed, to its client, or before that to the
                   server; and no stall was to blame
 gone_silent       one of those two; without a journal, where it lacks lines or never writes loop_lag, nobody knows which
@@ -91,6 +91,7 @@ SELECT silences.party, silences.conn,
         THEN 'frozen'
         WHEN dead AND coalesce(left_ns > stalls.start_ns, true)
             AND seen_ns BETWEEN stalls.start_ns - 1.1 * ping_interval_ns() AND stalls.start_ns + 1_000_000_000
+            OR pings_missed AND NOT dead AND stalls.end_ns >= ended_ns - 1_000_000_000
         THEN 'server_stalled'
         WHEN dead THEN if(stalls_told AND NOT torn, 'half_open', 'gone_silent')
         WHEN late_ms >= {SLOW_MS} OR depth >= {DEEP} OR behind THEN 'slow_consumer'

@@ -146,10 +146,10 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
 
 def _macros(info: dict[str, Any]) -> str:
     """The run's own numbers, under names that SQL can call."""
+    target = info.get("target") or {}
     scenario = {**ASSUMED, **(info.get("scenario") or {})}
-    prefix = str(info["run"]).replace("'", "''")
     numbers = {
-        "run_prefix": f"'{prefix}:'",
+        "run_prefix": _text(f"{info['run']}:"),
         "forever": "9223372036854775807",
         "horizon_ns": str(round(info["horizon_s"] * 1e9)),
         "late_after_ns": str(round(info["late_after_s"] * 1e9)),
@@ -158,15 +158,21 @@ def _macros(info: dict[str, Any]) -> str:
         "first_backoff_ns": str(
             round(scenario["backoff_s"] * 2e9)
         ),  # with its spread, and the time to connect and join
-        "join_event": _event(info, "widget", "join"),
+        "widget_namespace": _text(_said(target, "widget", "socket", "namespace") or "/"),
+        "join_event": _text(_said(target, "widget", "join", "event")),
         "workers": str(int(info.get("workers") or 1)),
     }
-    listens = f"if(letter = 'a', {_event(info, 'widget', 'message')}, {_event(info, 'agent', 'message')})"
+    listens = [_text(_said(target, who, "message", "event")) for who in ("agent", "widget")]
     macros = [f"CREATE MACRO {name}() AS {value}" for name, value in numbers.items()]
-    return "; ".join([*macros, f"CREATE MACRO message_event(letter) AS {listens}"])
+    return "; ".join([*macros, f"CREATE MACRO message_event(letter) AS if(letter = 'w', {', '.join(listens)})"])
 
 
-def _event(info: dict[str, Any], who: str, section: str) -> str:
-    """The event's name by the target, as SQL."""
-    name = (((info.get("target") or {}).get(who) or {}).get(section) or {}).get("event")
-    return "CAST(NULL AS VARCHAR)" if name is None else "'" + str(name).replace("'", "''") + "'"
+def _said(table: dict[str, Any], *path: str) -> Any:
+    """What the target says there; None where it says nothing."""
+    for name in path:
+        table = table.get(name) or {}
+    return table or None
+
+
+def _text(value: object) -> str:
+    return "CAST(NULL AS VARCHAR)" if value is None else "'" + str(value).replace("'", "''") + "'"

@@ -174,6 +174,6 @@ PHRASES: Mapping[str, Callable[[Row], str]] = MappingProxyType(
         "lasted": lambda row: "some time" if row["cause_ms"] is None else lasted(row["cause_ms"]),
         "room": lambda row: str(row["room"]),
         "entered_room": lambda row: str(row["entered_room"]),
-        "namespace": lambda row: str(row["namespace"] or "/"),
+        "namespace": lambda row: str(row["namespace"]),
     }
 )

@@ -70,6 +70,7 @@ GIVES: Mapping[str, Gives] = MappingProxyType(
         "server.join-delay": Gives("join_race"),
         "server.slow-handshake": Gives("reconnect_storm", "offline"),
         "server.delay": Gives(made="late"),
+        "server.forget-room": Gives("left_room", lost="never_back"),
         "server.ghost": Gives("ghost_member"),
         "server.drop-emit": Gives("not_published", lost="never_back"),
         "server.duplicate-emit": Gives(made="emitted_twice"),

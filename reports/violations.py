@@ -187,6 +187,15 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = MappingProxyType(
         ),
         "phantoms": (
             Attribution(
+                "not_in_history",
+                "server",
+                "",
+                "The server stored it, by its journal, and its history does not hold it: after a reload it is gone.",
+                "Look at what the history leaves out (the newest, a kind, a page of so many), and whether what is "
+                "stored outlives a restart.",
+                "EXISTS (FROM frames WHERE frames.mid = phantoms.mid AND kind = 'stored')",
+            ),
+            Attribution(
                 "emitted_unstored",
                 "server",
                 "",

@@ -12,7 +12,7 @@ import duckdb
 AROUND = """
 CREATE TABLE around AS
 SELECT source, line, t, kind, party, view, conn, session, "index", sid, transport, reason, status, last_frame_ns,
-    since_ns, asked_ns, namespace, room, "after", "count", event, audit, lag_ms, depth, upgrading, recovered
+    since_ns, asked_ns, namespace, room, "after", "count", event, audit, lag_ms, depth, upgrading, recovered, refused
 FROM events WHERE kind NOT IN ('sent', 'unsent', 'accepted', 'refused', 'unanswered', 'received', 'displayed',
     'removed', 'not_displayed', 'stored', 'published', 'not_enqueued', 'written')"""
 

@@ -69,6 +69,7 @@ DEFECTS = _table(
         "exp:40",
         parse_delay,
     ),
+    Defect("server.forget-room", "a connection leaves the room so long after it joined", default="3", **_SECONDS),
     Defect("server.ghost", "a connection that ends stays in its rooms"),
     Defect("server.drop-emit", "a message is stored and never published", **_SHARE),
     Defect("server.duplicate-emit", "a message is emitted twice", **_SHARE),

@@ -106,6 +106,8 @@ class Sockets:
             raise Refused(409, "The connection ended while it joined.")
         room = self._publisher.room(wanted.session_id)
         self._enter(sid, room, wanted.session_id)
+        if forget_s := self._defects.value("server.forget-room"):
+            asyncio.get_running_loop().call_later(forget_s, self._forget, sid, room)
         members = len(self._server.sids_in(room))
         missed = await self._conversations.missed(wanted.session_id, wanted.after)
         return {"room": room, "members": members, **missed.as_json()}
@@ -125,6 +127,11 @@ class Sockets:
     def _enter(self, sid: str, room: str, session_id: str | None) -> None:
         self._journal.write("room_entered", sid=sid, room=room, session=session_id)
         self._server.manager.basic_enter_room(sid, "/", room)
+
+    def _forget(self, sid: str, room: str) -> None:
+        if room in self._server.rooms(sid):
+            self._defects.did("server.forget-room", "session", session_in(room), for_ms=None)
+            self._server.manager.basic_leave_room(sid, "/", room)
 
     def _left(self, sid: str, room: str) -> None:
         self._journal.write("room_left", sid=sid, room=room, session=session_in(room))

@@ -104,12 +104,13 @@ JOURNAL_KINDS = {
     "auth_refused": "`auth_refused`, where the client was told a bare 403",
     "sid_connected": "for people",
     "sid_disconnected": "that a connection had left its rooms, and why: `kicked`, `half_open`, `server_stalled`",
-    "room_entered": "`room_mismatch`, `not_rejoined`, where the ack of the join names another room or none, or where a "
-    "connection's state was restored",
+    "room_entered": "`left_room`, `room_mismatch`, `not_rejoined`, where the ack of the join names another room or "
+    "none, or where a connection's state was restored",
     "room_left": "that the journal tells who left; without this and `sid_disconnected` it does not",
     "unknown_event": "`event_mismatch`, where no error came back",
     "stored": "`not_stored`, `ack_lost`, and `stored` where no audit is possible",
-    "published": "`not_published`, `room_mismatch`, and from when a join is judged; `namespace` unless it is `/`",
+    "published": "`not_published`, `left_room`, `room_mismatch`, and from when a join is judged; `namespace` where it "
+    "is not the widgets'",
     "written": "what was on its way when a connection ended",
     "not_enqueued": "`ghost_member`, `slow_consumer`: emitted to a connection that took nothing any more",
     "queue": "`slow_consumer`, `upgrade_stuck`: how far a connection is behind, and whether it is upgrading",

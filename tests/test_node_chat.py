@@ -27,6 +27,7 @@ FRONT_DESK, KEY = NODE / "front-desk.toml", {"FRONT_DESK_KEY": SECRET}
 RUNS = {
     "steady": Small("steady", TARGET, variables={"DESK_PASSWORD": SECRET}),
     "drop": Small("short-drop", TARGET),
+    "drop of both": Small("short-drop", TARGET, ("--set", "faults.drop.who=both")),
     "early, recovering": Small("early-reply", TARGET, variables=RECOVERS),
     "drop, recovering": Small("short-drop", TARGET, variables=RECOVERS),
     "room typo": Small("steady", TARGET, ("--defect", "server.room-typo")),
@@ -41,7 +42,13 @@ NOTHING = {  # what is wrong in bare.toml, and what is said of a run with it
     "unheard": ('msg"\nroom = "room"\nanswer = "none"', 'msg"\nroom = "room"', "no message was accepted"),
 }
 RACES = "early_message join_race"
-HEALTHY = {"steady": "", "early, recovering": RACES, "drop": "offline", "drop, recovering": "offline"}
+HEALTHY = {
+    "steady": "",
+    "early, recovering": RACES,
+    "drop": "offline",
+    "drop of both": "offline",
+    "drop, recovering": "offline",
+}
 
 
 @pytest.fixture(scope="module")

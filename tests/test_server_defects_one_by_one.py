@@ -253,6 +253,18 @@ def test_emit_before_store_shows_and_acks_what_is_never_stored(broken: Broken) -
     assert broken.key() == broken.key_of(broken.struck)
 
 
+@by("server.forget-room=0.2")
+def test_forget_room_takes_out_who_is_connected_still(broken: Broken) -> None:
+    agent = broken.rest.agent(broken.widget)
+    with broken.widget.socket() as socket:
+        assert socket.join(broken.widget.room)["members"] == 1
+        until(broken.server.injected, "the room is forgotten")
+        agent.send(MIDS[0])
+    [published] = broken.server.journal("published")
+    assert (published["room"], published["members"]) == (broken.widget.room, 0)
+    assert broken.key() == [("session", broken.widget.session_id, None)]
+
+
 @by("server.ghost")
 def test_ghost_leaves_who_has_gone_in_its_rooms(broken: Broken) -> None:
     agent = broken.rest.agent(broken.widget)

@@ -101,6 +101,11 @@ class Client:
             self._write(encoded(DISCONNECT, self._namespace, None))
         self._stop("io client disconnect")
 
+    @property
+    def silence_s(self) -> float:
+        """For how long this connection's server may send nothing; 0 without one."""
+        return self._engine.silence_s if self._engine else 0.0
+
     def emit(
         self,
         event: str,

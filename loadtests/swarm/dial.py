@@ -49,9 +49,9 @@ class Dial:
         return urlsplit(self.url).port or (443 if self.tls else 80)
 
     def resource(self, transport: str, more: Mapping[str, str]) -> str:
-        """Path and query of a request."""
+        """Path and query of a request; as in the browser's client, with or without the option's last slash."""
         worn = self.badge.query() if self.badge else {}
-        return f"{self.path}?{urlencode({**self.query, **worn, 'EIO': 4, 'transport': transport, **more})}"
+        return f"{self.path.rstrip('/')}/?{urlencode({**self.query, **worn, 'EIO': 4, 'transport': transport, **more})}"
 
     def websocket_url(self, more: Mapping[str, str]) -> str:
         return f"{'wss' if self.tls else 'ws'}://{urlsplit(self.url).netloc}{self.resource('websocket', more)}"

@@ -130,8 +130,8 @@ class Engine:
             if isinstance(packet, bytes) or not packet.startswith(OPEN):
                 raise ValueError(f"the first packet is not OPEN but {packet[:40]!r}")
             handshake = orjson.loads(packet[1:])
-            self._silence_s = (handshake["pingInterval"] + handshake["pingTimeout"]) / 1000
-            if not 0 < self._silence_s < math.inf:
+            self.silence_s = (handshake["pingInterval"] + handshake["pingTimeout"]) / 1000
+            if not 0 < self.silence_s < math.inf:
                 raise ValueError("pingInterval and pingTimeout make no heartbeat")
             self._handshake = handshake
             self._expect_ping()
@@ -143,10 +143,10 @@ class Engine:
 
     def _expect_ping(self) -> None:
         """Silence for longer than pingInterval + pingTimeout is a dead link (engine.io-client's ping timeout)."""
-        self._dead_at_s = time.monotonic() + self._silence_s
+        self._dead_at_s = time.monotonic() + self.silence_s
         if self._silence is not None:
             self._silence.stop()
-        self._silence = self._wire.loop.timer(self._silence_s, self.ended, "ping timeout")
+        self._silence = self._wire.loop.timer(self.silence_s, self.ended, "ping timeout")
 
     # -- the upgrade
 

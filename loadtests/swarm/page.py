@@ -90,9 +90,9 @@ class Page:
         self._connecting_ns = self._connection_event("connecting", attempt=attempt)
 
     def connect_failed(self, reason: str, status: int | None) -> None:
-        t_ns = self._connection_event("connect_failed", reason=reason, status=status)
-        self._stage.row("SIO", "connect", (t_ns - self._connecting_ns) / 1e6, reason)
         self.was_refused = not self.client.wanted
+        t_ns = self._connection_event("connect_failed", reason=reason, status=status, refused=self.was_refused or None)
+        self._stage.row("SIO", "connect", (t_ns - self._connecting_ns) / 1e6, reason)
 
     def connected(self, sid: str | None, transport: str, recovered: bool) -> None:
         self._is_up = self._had_connection = True
@@ -260,11 +260,12 @@ class Page:
 
     def _read(self, pane: Pane, mark: Mark) -> list[tuple[Any, Message]]:
         """What the history holds after that, raw and read; nothing when it cannot be had."""
-        mark, session = self._talk.reads_from(mark), pane.seat.session
+        mark, session, asked_ns = self._talk.reads_from(mark), pane.seat.session, time.monotonic_ns()
         messages = self.party.history(pane.seat, mark, self.party.badge) if self.party.has_history else None
         if messages is None:
             return []
-        self.record("history_read", session=session, after=mark.seq, count=len(messages), audit=False)
+        about = {"asked_ns": asked_ns, "after": mark.seq, "count": len(messages)}
+        self.record("history_read", session=session, **about, audit=False)
         return [(raw, self._received(raw, raw, "history", session)) for raw in messages]
 
     def _replace(self, pane: Pane, ids: set[str | None]) -> None:

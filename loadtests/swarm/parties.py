@@ -101,6 +101,7 @@ class Desk(Party):
     def __init__(self, stage: Stage, number: int, badge: Badge, waiting: Callable[[str, int, bool], None]) -> None:
         """`waiting` is told of a session for this agent: its id, its index, and whether it was handed over."""
         super().__init__(stage, f"agent-{number}", badge, stage.agent_talk, stage.agent_dial, None)
+        self.fetches = self.has_history and not self.talk.side.join.missed
         self._number = number
         self._waiting = waiting
         self._known: set[str] = set()

@@ -59,7 +59,8 @@ class Steps(Probed):
         dial = party.dial
         self.tape.lines.append(f"> GET {dial.resource(dial.transports[0], {})}")
         party.connect()
-        return f"connected by {self.connected(party)['transport']}"
+        transport = self.connected(party)["transport"]
+        return f"connected by {transport}; who is silent is given up after {party.pages[0].client.silence_s:g} s"
 
     def connected(self, party: Party) -> Event:
         found = self.wait(party, "connected", "connect_failed")

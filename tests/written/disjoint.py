@@ -49,8 +49,8 @@ VALUES = {
     "stale": BOOLEAN,
     "entered_later": BOOLEAN,
     "untold": BOOLEAN,
-    "namespace": ["NULL", "'/x'"],
-    "entered_namespace": ["NULL", "'/x'"],
+    "namespace": ["NULL", "'/'", "'/x'"],
+    "entered_namespace": ["NULL", "'/'", "'/x'"],
 }  # fmt: skip
 
 # What is true of all facts by the way they are made; looked after on every written history.

@@ -38,7 +38,7 @@ class Expected:
     key: str
     outcome: str | None
     missed_because: str | tuple[str | None, str | None] | None
-    not_recovered_because: str | None
+    not_recovered_because: str | tuple[str | None, str | None] | None
 
 
 class Book:
@@ -130,7 +130,7 @@ class Story:
         key: str,
         outcome: str | None,
         missed: str | tuple[str | None, str | None] | None = None,
-        not_recovered: str | None = None,
+        not_recovered: str | tuple[str | None, str | None] | None = None,
     ) -> None:
         self.expected.append(Expected(f"{self.index}.{key}", outcome, missed, not_recovered))
 
@@ -177,9 +177,13 @@ class Story:
             self.journal(at + 0.03, "room_entered", sid=self.sid(who), room=self.room, session=self.session)
             self.inside[who] = self.sid(who)
 
-    def cannot_connect(self, who: str, at: float, reason: str, status: int | None = None) -> None:
+    def cannot_connect(
+        self, who: str, at: float, reason: str, status: int | None = None, refused: bool | None = None
+    ) -> None:
+        """`refused`: by the answer to CONNECT."""
+        about = {"status": status, "refused": refused, "conn": self.conns[who] + 1}
         self.saw(who, at, "connecting", attempt=1, conn=self.conns[who] + 1)
-        self.saw(who, at + 0.05, "connect_failed", reason=reason, status=status, conn=self.conns[who] + 1)
+        self.saw(who, at + 0.05, "connect_failed", reason=reason, **about)
 
     def joins(
         self,
@@ -321,9 +325,14 @@ class Story:
         else:
             self.saw(who, at + 0.0001, "not_displayed", why=why, id=self.id(key), **about)
 
-    def reads_history(self, who: str, at: float, keys: Iterable[str], after: int = 0) -> None:
+    def reads_history(
+        self, who: str, at: float, keys: Iterable[str], after: int = 0, asked: float | None = None
+    ) -> None:
+        """`at` it is answered; `asked`: when the request left, None: not recorded."""
         keys = list(keys)
-        self.saw(who, at, "history_read", after=after, count=len(keys), audit=False)
+        asked_ns = None if asked is None else ns(self.start_s + asked)
+        about = {"conn": self.conns[who] or None, "asked_ns": asked_ns, "after": after, "count": len(keys)}
+        self.saw(who, at, "history_read", **about, audit=False)
         for key in keys:
             self.shows(who, key, at + 0.001, via="history")
 

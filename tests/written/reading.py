@@ -38,11 +38,12 @@ def differences(story: Story, ledger: Ledger) -> list[str]:
     """What the ledger says otherwise than the story expects; the cause is the reading's own."""
     found = []
     for expected in story.expected:
-        missed = expected.missed_because
-        if isinstance(missed, tuple):
-            missed = missed[0 if ledger.journal else 1]
+        causes = (expected.missed_because, expected.not_recovered_because)
         got = row(ledger, expected.key)
-        wanted = (expected.outcome, missed, expected.not_recovered_because)
+        wanted = (
+            expected.outcome,
+            *(each[0 if ledger.journal else 1] if isinstance(each, tuple) else each for each in causes),
+        )
         given = (got["outcome"], got["missed_because"], got["not_recovered_because"])
         if wanted != given:
             found.append(f"{expected.key}: {given} instead of {wanted}")

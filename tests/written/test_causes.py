@@ -69,6 +69,7 @@ AS_WELL = {  # what may then be taken for something else
     "ghost_member_in_a_journal_that_shows_no_emission": "not_published",
     "written_before_its_join_was_acked_and_never_seen": "offline",
     "written_while_it_upgraded": "upgrade_stuck",
+    "another_room_in_another_namespace": "namespace_mismatch",
 }
 
 

@@ -47,6 +47,21 @@ def reconnect_storm(book: Book) -> None:
     s.expect("a.4", "recovered", "offline")
 
 
+def told_by_the_second_boot_alone(book: Book) -> None:
+    """The first one's journal is missing: that it tells of no room says nothing."""
+    s = restarted(book)
+    s.agent_sends("a.1", 17)
+    s.widget_comes(18, after=1, offers=["a.1"])
+    s.agent_sends("a.2", 20)
+    book.lines["swarm-1"] = [
+        line for line in book.lines["swarm-1"]
+        if line.get("mid") != s.mid("a.0") or line["kind"] not in ("received", "displayed")
+    ]  # fmt: skip
+    del book.lines["journal-1"]
+    s.expect("a.0", "lost", "subscribed_nowhere", "not_asked")
+    s.expect("a.2", "live")
+
+
 def back_with_the_first_back_off(book: Book) -> None:
     s = restarted(book)
     s.agent_sends("a.1", 14.8)
@@ -379,6 +394,7 @@ ALONE: tuple[Callable[[Book], None], ...] = (
     a_journal_that_tells_no_rooms,
     a_journal_that_tells_no_writes,
     reconnect_storm,
+    told_by_the_second_boot_alone,
     back_with_the_first_back_off,
     never_back_after_a_restart,
     away_through_two_deaths,

@@ -165,6 +165,55 @@ def stored_as_its_history_was_on_the_way(s: Story) -> None:
     s.expect("a.0", "lost", "early_message", "not_asked")
 
 
+def fetched_at_once_after_it_and_nothing_came(s: Story) -> None:
+    """The server was quick; the widget asked after the message was stored all the same."""
+    s.opens(0)
+    s.widget_comes(0.5, after=None)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.widget_comes(5.99, after=None)
+    s.reads_history("w", 6.15, [], asked=6.145)
+    s.expect("a.0", "lost", "offline", "not_offered")
+
+
+def fetched_after_every_join(s: Story) -> None:
+    """The history before it was read by the connection that then went silent; after the next join it was read again."""
+    s.opens(0)
+    s.widget_comes(0.5, after=None)
+    s.reads_history("w", 0.66, [], asked=0.655)
+    s.assumes(2)
+    s.drops("w", 5, last_frame=0.65)
+    s.agent_sends("a.0", 6)
+    s.widget_comes(7, after=None)
+    s.reads_history("w", 7.2, ["a.0"], asked=7.16)
+    s.expect("a.0", "recovered", "offline")
+
+
+def left_out_of_its_history(s: Story) -> None:
+    """By the journal it is stored; but it is in no history, and that is what can be read."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.widget_comes(7)
+    s.stored.remove("a.0")
+    s.expect("a.0", "lost", "offline", "not_stored")
+
+
+def asked_for_before_it_and_answered_long_after(s: Story) -> None:
+    """A history that took its time was read before the message was there."""
+    s.opens(0)
+    s.widget_comes(0.5, after=None)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.reads_history("w", 6.5, [], asked=5.9)
+    s.widget_comes(7, after=None)
+    s.expect("a.0", "lost", "offline", "not_asked")
+
+
 def late_listener(s: Story) -> None:
     """The page is joined from 0.65 s on, and listens from 3 s on."""
     s.opens(0)

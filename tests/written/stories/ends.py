@@ -71,8 +71,9 @@ def a_race_that_a_later_history_mends(s: Story) -> None:
     s.agent_sends("a.0", 3.2)
     s.widget_comes(3.4, after=None)
     s.drops("w", 6)
+    s.connects("w", 6.4)
     s.reads_history("w", 6.5, ["a.0"])
-    s.widget_comes(7, after=None)
+    s.joins("w", 7.1, after=None)
     s.expect("a.0", "recovered", "history_race")
 
 

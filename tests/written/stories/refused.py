@@ -72,6 +72,20 @@ def origin_refused_by_the_journal(s: Story) -> None:
     s.expect("a.0", "lost", ("origin_refused", "handshake_refused"), "never_back")
 
 
+def auth_refused_in_words_of_their_own(s: Story) -> None:
+    """Whoever checks tokens says what they like; that there is no such namespace says somebody else."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.cannot_connect("w", 6, "key already used", refused=True)
+    s.agent_sends("a.0", 8)
+    s.cannot_connect("w", 10, "Invalid namespace", refused=True)
+    s.agent_sends("a.1", 12)
+    s.expect("a.0", "lost", "auth_refused", "never_back")
+    s.expect("a.1", "lost", "offline", "never_back")
+
+
 def auth_refused(s: Story) -> None:
     """The token is old when the connection breaks; the client does not try again by itself."""
     s.opens(0)

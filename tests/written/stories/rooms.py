@@ -597,11 +597,22 @@ def another_room_in_another_namespace(s: Story) -> None:
     s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
-def the_right_room_and_not_on_its_list(s: Story) -> None:
-    """It had entered the room, by the journal, and by the journal it was not there: nothing explains that."""
+def left_room(s: Story) -> None:
+    """It had entered the room, by the journal, and by the journal it was not there any more, whoever did that."""
     s.opens(0)
     s.widget_comes(0.5)
     s.assumes(2)
     s.inside.pop("w")
     s.agent_sends("a.0", 5)
-    s.expect("a.0", "lost", ("unexplained", "subscribed_nowhere"), "never_back")
+    s.expect("a.0", "lost", ("left_room", "subscribed_nowhere"), "never_back")
+
+
+def received_though_it_was_in_no_room(s: Story) -> None:
+    """It came, and the page says neither that it shows it nor why not: that nobody was there explains nothing."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.inside.pop("w")
+    s.agent_sends("a.0", 5)
+    s.saw("w", 5.02, "received", via="live", mid=s.mid("a.0"), id=s.id("a.0"), seq=1, conn=1)
+    s.expect("a.0", "lost", "unexplained", "never_back")

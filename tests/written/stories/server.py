@@ -23,6 +23,22 @@ def server_stalled(s: Story) -> None:
     s.expect("a.3", "recovered", "offline")
 
 
+def given_up_as_the_stalled_server_went_on(s: Story) -> None:
+    """The first of what had waited comes through; then its client, who has had no ping for 9 s, ends the connection."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 8, published=5.98, answered=5.99, shown=5.985)
+    s.agent_sends("a.1", 9, published=4.99, answered=5.01, reaches=False)
+    s.drops("w", 14, last_frame=13.985, reason="ping timeout")
+    s.journal(14.02, "loop_lag", lag_ms=8027.0)
+    s.widget_comes(15, after=1, offers=["a.1"])
+    s.agent_sends("a.2", 17)
+    s.expect("a.0", "late")
+    s.expect("a.1", "recovered", ("server_stalled", "offline"))
+    s.expect("a.2", "live")
+
+
 def stalled_for_nearly_as_long_as_it_waits(s: Story) -> None:
     """3.9 s by what the loop measures, which begins a moment after it stood still; it waits for 4 s."""
     s.opens(0)
