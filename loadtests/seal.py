@@ -56,7 +56,7 @@ def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], seale
         if known:
             again = ", ".join(_quoted(file.stem) for file in new if file.stem in known)
             others = f" WHERE source NOT IN ({again})" if again else ""
-            con.execute(f"INSERT INTO evidence FROM read_parquet({_quoted(sealed_to)}){others}")
+            con.execute(f"INSERT INTO evidence BY NAME FROM read_parquet({_quoted(sealed_to)}){others}")
             counts = _without(con, before, known & {file.stem for file in new}, unread)
         for file in new:
             taken = _take_in(con, file, counts)

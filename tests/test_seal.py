@@ -154,6 +154,17 @@ def test_what_comes_later_is_added(folder):
     assert rows(folder, "source") == [("journal-1",), ("swarm-1",)]
 
 
+def test_what_comes_later_is_added_to_what_was_sealed_before_there_was_a_field(folder):
+    write(folder, "swarm-1", GOOD)
+    seal(folder)
+    sealed, old = folder / "events.parquet", folder / "old.parquet"
+    duckdb.sql(f"COPY (SELECT * EXCLUDE (refused) FROM read_parquet('{sealed}')) TO '{old}' (FORMAT parquet)")
+    old.replace(sealed)
+    write(folder, "journal-1", b'{"t": 6, "kind": "stored", "mid": "r:0.a.0"}\n')
+    assert seal(folder).events == 2
+    assert rows(folder, "kind, due_ns, mid") == [("sent", 4, "r:0.a.0"), ("stored", None, "r:0.a.0")]
+
+
 def test_nothing_goes_when_the_disk_is_full(folder, monkeypatch):
     write(folder, "swarm-1", GOOD)
 
