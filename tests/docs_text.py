@@ -69,8 +69,9 @@ tell another story. The other kinds may be missing, and what they are good for w
 8. No tokens and no texts.
 9. **One that cannot be believed is refused**, exit 2: of another run, by another clock, without `stored` or
    `published`, or without a line that can be read. Put the right one into `events/` again under its name, or an empty
-   one to read the run without it. Where it only has holes, the report says how many lines are missing by their
-   numbers, and counts the messages that it contradicts.
+   one to read the run without it (of a server that was started again, one for each boot: `journal-1.jsonl` and so on).
+   Where it only has holes, the report says how many lines are missing by their numbers, and counts the messages that
+   it contradicts.
 
 In Node.js:
 
