@@ -151,7 +151,8 @@ def _macros(info: dict[str, Any]) -> str:
     numbers = {
         "run_prefix": _text(f"{info['run']}:"),
         "forever": "9223372036854775807",
-        "horizon_ns": str(round(info["horizon_s"] * 1e9)),
+        "planned_horizon_ns": str(round(info["horizon_s"] * 1e9)),
+        "horizon_ns": "getvariable('horizon_ns')",
         "late_after_ns": str(round(info["late_after_s"] * 1e9)),
         "ping_interval_ns": str(round(scenario["ping_interval_s"] * 1e9)),
         "ping_timeout_ns": str(round(scenario["ping_timeout_s"] * 1e9)),

@@ -12,9 +12,17 @@ import duckdb
 AROUND = """
 CREATE TABLE around AS
 SELECT source, line, t, kind, party, view, conn, session, "index", sid, transport, reason, status, last_frame_ns,
-    since_ns, asked_ns, namespace, room, "after", "count", event, audit, lag_ms, depth, upgrading, recovered, refused
+    since_ns, asked_ns, namespace, room, "after", "count", event, audit, lag_ms, depth, upgrading, recovered, refused,
+    heartbeat_ns
 FROM events WHERE kind NOT IN ('sent', 'unsent', 'accepted', 'refused', 'unanswered', 'received', 'displayed',
     'removed', 'not_displayed', 'stored', 'published', 'not_enqueued', 'written')"""
+
+# A server may give the silent up later than the run reckoned with; so long a message may still come.
+HORIZON = """
+SET VARIABLE horizon_ns = (
+    SELECT planned_horizon_ns() + greatest(coalesce(max(heartbeat_ns), 0) - ping_interval_ns() - ping_timeout_ns(), 0)
+    FROM around
+)"""
 
 # From when until when each page and connection wrote each kind of event: all of them are read for it once.
 SPELLS = """
@@ -244,6 +252,7 @@ FROM around WHERE kind = 'loop_lag' AND lag_ms * 1e6 > 0.95 * ping_timeout_ns() 
 
 STEPS = (
     AROUND,
+    HORIZON,
     SPELLS,
     RECORDERS,
     RECORDERS_WHOLE,

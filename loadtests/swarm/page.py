@@ -96,7 +96,8 @@ class Page:
 
     def connected(self, sid: str | None, transport: str, recovered: bool) -> None:
         self._is_up = self._had_connection = True
-        t_ns = self._connection_event("connected", sid=sid, transport=transport, recovered=recovered)
+        about = {"sid": sid, "transport": transport, "recovered": recovered}
+        t_ns = self._connection_event("connected", **about, heartbeat_ns=round(self.client.silence_s * 1e9))
         self._stage.row("SIO", "connect", (t_ns - self._connecting_ns) / 1e6, None)
         self._stage.counts.connected += self._is_first_up()
         self._listen()

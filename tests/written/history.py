@@ -161,13 +161,13 @@ class Story:
         if joins:
             self.joins("a", at + 0.05)
 
-    def connects(self, who: str, at: float, transport: str = "websocket", recovered: bool | None = None) -> None:
-        """A connection, up 50 ms later."""
+    def connects(self, who: str, at: float, transport: str = "websocket", **said: Any) -> None:
+        """A connection, up 50 ms later; `said` is of its `connected`."""
         self.conns[who] += 1
         about = {"conn": self.conns[who]}
         self.saw(who, at, "connecting", attempt=1, **about)
         self.journal(at + 0.04, "sid_connected", sid=self.sid(who))
-        self.saw(who, at + 0.05, "connected", sid=self.sid(who), transport=transport, recovered=recovered, **about)
+        self.saw(who, at + 0.05, "connected", sid=self.sid(who), transport=transport, **said, **about)
 
     def is_restored(self, who: str, at: float, entered: bool = True) -> None:
         """A connection with the sid and, if `entered`, the room of the one before, without a join."""

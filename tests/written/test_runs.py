@@ -153,6 +153,22 @@ def test_the_run_ends_before_the_horizon(tmp_path):
         assert row(ledger, "0.a.1")["reason"] == "run_ended"
 
 
+@pytest.mark.parametrize("heartbeat_s", [9, 45])
+def test_a_server_that_gives_the_silent_up_later_has_longer_for_it(tmp_path, heartbeat_s):
+    """The run reckons with 5 + 4 s: where the server says more, who was cut off near the end may yet have come back."""
+    book = Book()
+    s = book.story(audited=False)
+    s.opens(0)
+    s.connects("w", 0.5, heartbeat_ns=heartbeat_s * 10**9)
+    s.joins("w", 0.6)
+    s.assumes(1)
+    s.agent_sends("a.0", 3, reaches=False)
+    for ledger in read(book, tmp_path / "run", ends=30).values():
+        assert row(ledger, "0.a.0")["outcome"] == ("lost" if heartbeat_s == 9 else "unjudged")
+        told = [reason for reason in ledger.summary.rig.reasons if "gives the silent up after 45 s" in reason]
+        assert len(told) == (heartbeat_s == 45)
+
+
 # Accepted at 3 s, shown at 35 s; the allowance is 20 s. Windows in s; `everybody`: the server's.
 PROLONGED = {
     "no fault": ((), "lost"),
