@@ -25,7 +25,7 @@ ENOUGH, LEAST = 200, 0.99  # from so many rows on, so large a share must be righ
 MOST_INVALID = 0.05
 KINDS = {"false_alarms": "false alarm", "missed": "missed", "misnamed": "misnamed", "unexplained": "unexplained"}
 READINGS = ("with the server's journal", "without it")
-WIDE = 150  # columns, for who reads it in a file
+WIDE = 1_000  # columns: as many as it takes, and no figure is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def scores(pool: Compared) -> list[Score]:
 
 def show(found: Verdict, console: Console) -> None:
     """Both matrices, what they prove of each cause, and all that is wrong."""
-    wide = Console(file=console.file, width=max(console.width, WIDE))
+    wide = Console(file=console.file, width=WIDE)
     for pool, title in zip(found.pools, READINGS, strict=True):
         wide.print(_matrix(pool, f"injected x attributed, {title}"))
     columns = _ordered({name for pool in found.pools for _, name in pool.matrix})

@@ -179,6 +179,14 @@ def test_recall_and_precision_fit_a_terminal() -> None:
     assert "12,345   100 %" in said.getvalue()
 
 
+def test_no_figure_of_the_matrices_is_cut() -> None:
+    """However narrow the terminal and however many the causes."""
+    said, cells = io.StringIO(), {("the plan", name): 12_345 for name in NAMES}
+    judged = dataclasses.replace(verdict(results(1), []), pools=(Compared(matrix=Counter(cells)), Compared()))
+    matrix.show(judged, Console(file=said, width=80))
+    assert said.getvalue().count("12345") == len(NAMES)
+
+
 def test_a_case_that_could_not_be_played_fails_it() -> None:
     assert verdict([not_played(STEADY, 7, "the run ended with 2: no server")], []).passed is False
 
