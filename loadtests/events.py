@@ -81,7 +81,7 @@ FIELDS = MappingProxyType(
         ("status", "INTEGER", "", "HTTP status, or a process's exit status; null: there was none"),
         ("last_frame_ns", "BIGINT", "ns", "when the connection's last frame came; null: none came, or not known"),
         ("since_ns", "BIGINT", "ns", "when the page's timers had last run; never null"),
-        ("namespace", "VARCHAR", "", "the Socket.IO namespace; null: the one that widgets connect to"),
+        ("namespace", "VARCHAR", "", "the Socket.IO namespace; null: the one that the recipient connects to"),
         ("room", "VARCHAR", "", "the room's name as the server says it; null: the reply named none"),
         ("members", "INTEGER", "", "connections in the room, the newcomer included; null: not told"),
         ("after", "BIGINT", "", "only messages with a larger seq were asked for; null: none were"),

@@ -27,7 +27,7 @@ from loadtests.server_process import ServerError, ServerProcess
 
 LOCUSTFILE = Path(__file__).parent / "locustfile.py"
 TICK_S = 0.1
-GRACE_S = 60.0  # beyond the plan's end, until a swarm that does not end is ended
+GRACE_S = 120.0  # beyond the plan's end, until a swarm that does not end is ended
 WRONG_USAGE = 2  # Locust's exit code, as argparse gives it
 LAST_WORDS_BYTES = 2**16
 INTERRUPT_S = 4.0  # for everybody to close the books after a signal
@@ -49,8 +49,6 @@ def launch(order: Order, watch: Watch) -> Path:
     try:
         with run.books():
             run.start_server()
-            if order.out is None:
-                run_folder.point_latest(folder)
             with run.swarm() as swarm:
                 run.follow(swarm)
     except BadInput:
@@ -192,6 +190,8 @@ class _Run:
                 info = run_folder.read_info(self._folder)
                 if info["end"]["state"]:
                     return  # a load process could not go on; the others need not play to the end
+                if self._order.out is None and t0_ns is None and info["t0_ns"]:
+                    run_folder.point_latest(self._folder)
                 t0_ns = info["t0_ns"]
             if self._outages is not None:
                 self._outages.tick(t0_ns)

@@ -43,7 +43,10 @@ class Outages:
                 self._end(self._under_way)
         elif not self._gone and (status := self.server.ended()) is not None:
             self._is_gone(status)
-            raise ServerError(f"the server ended by itself ({_how(status)}): {self.server.last_words()}")
+            self.server.kill()  # what it may have started and left behind
+            raise ServerError(
+                f"the server ended by itself ({_how(status)}); see {self.server.log('err').name} in logs/"
+            )
         elif t0_ns is not None and self.strikes and now_ns >= t0_ns + round(self.strikes[0].at_s * 1e9):
             self._begin(self.strikes.pop(0))
 

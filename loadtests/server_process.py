@@ -48,7 +48,7 @@ class ServerProcess:
         """Start it and wait for the ready line; returns its address, and keeps the port for the next boot."""
         self.boot += 1
         self.environment["ENTREGA_JOURNAL"] = str(self.logs.parent / "events" / f"journal-{self.boot}.jsonl")
-        out, err = self._log("out"), self._log("err")
+        out, err = self.log("out"), self.log("err")
         with out.open("wb") as out_file, err.open("wb") as err_file, _undisturbed() as signals:
             try:
                 self._process = subprocess.Popen(
@@ -70,11 +70,6 @@ class ServerProcess:
     def ended(self) -> int | None:
         """Its exit status, once it is gone (negative: a signal)."""
         return None if self._process is None else self._process.poll()
-
-    def last_words(self) -> str:
-        """What it said last on stderr, and where the rest is."""
-        log = self._log("err")
-        return f"{_last_words(log)}; see {log}"
 
     def kill(self) -> int:
         """SIGKILL, as when the machine takes it."""
@@ -101,7 +96,8 @@ class ServerProcess:
         """SIGCONT, which does nothing to one that runs."""
         self._signal(signal.SIGCONT)
 
-    def _log(self, stream: str) -> Path:
+    def log(self, stream: str) -> Path:
+        """What this boot says on `out` or `err`."""
         return self.logs / f"server-{self.boot}.{stream}"
 
     def _signal(self, number: signal.Signals) -> None:

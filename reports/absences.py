@@ -43,7 +43,10 @@ WITH windows AS (
     FROM (SELECT unnest(from_json($windows,
         '[{"name": "VARCHAR", "party": "VARCHAR", "start_ns": "BIGINT", "end_ns": "BIGINT"}]')) AS each)
 ),
-joins AS (SELECT party, conn, min(t) AS t FROM events WHERE kind = 'joined' AND party IS NOT NULL GROUP BY party, conn),
+joins AS (
+    SELECT party, conn, min(t) AS t FROM events
+    WHERE (kind = 'joined' OR kind = 'connected' AND recovered) AND party IS NOT NULL GROUP BY party, conn
+),
 done AS (SELECT party, max(t) AS t FROM events WHERE kind IN ('closed', 'withdrawn') GROUP BY party),
 hits AS (
     SELECT fault, joins.party, start_ns, end_ns, max(conn) AS conn

@@ -21,7 +21,7 @@ asks AS (
     SELECT joins.party, joins.session, acked_ns AS t, least(joins."after", min(fetches."after")) AS "after",
         true AS joined
     FROM joins LEFT JOIN fetches ON fetches.party = joins.party AND fetches.session = joins.session
-        AND fetches.conn = joins.conn AND fetches.asked_ns >= acked_ns
+        AND fetches.conn = joins.conn AND fetches.asked_ns BETWEEN acked_ns AND acked_ns + late_after_ns()
     WHERE acked_ns IS NOT NULL GROUP BY joins.party, joins.session, joins.conn, acked_ns, joins."after"
     UNION ALL SELECT party, session, asked_ns, "after", false FROM fetches
 ),

@@ -85,9 +85,10 @@ CAUSES = (
     Cause(
         name="auth_refused",
         code="C3",
-        sentence="The recipient could not connect, for the first time or again: the server refused its token.",
-        cure="Give `auth` as a function that hands out a fresh token; on a refusal refresh it and call connect(): the "
-        "client does not try again by itself.",
+        sentence="The recipient could not connect, for the first time or again: the server refused to let it in, most "
+        "often for its token.",
+        cure="Read the words of the refusal. For a token: give `auth` as a function that hands out a fresh one; on a "
+        "refusal refresh it and call connect(): the client does not try again by itself.",
         when="received_ns IS NULL AND refusal = 'auth'",
         told="{recipient} was trying to connect and was turned away: {refused_with} {back}.",
         group="handshake_refused",
@@ -159,7 +160,7 @@ CAUSES = (
         code="R7",
         sentence="It was emitted in one namespace while the recipient was in another.",
         cure="Use one namespace for the product, on both sides.",
-        when=f"{ELSEWHERE} AND namespace <> entered_namespace",
+        when=f"{ELSEWHERE} AND NOT untold AND namespace <> entered_namespace",
         told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of another.",
         group="subscribed_nowhere",
         needs="journal",
@@ -320,7 +321,7 @@ CAUSES = (
         cure="Leave rooms only when the connection ends or the page says so; look for time-outs, clean-ups and other "
         "tabs that make it leave.",
         # After all ends of connections, which leave their rooms as well.
-        when="received_ns IS NULL AND NOT member AND NOT untold",
+        when="received_ns IS NULL AND NOT member AND NOT untold AND entered_room = room",
         told="It was emitted to {room}{inside}; {recipient} had entered it, was connected still, and not there.",
         group="subscribed_nowhere",
         needs="journal",

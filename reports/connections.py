@@ -85,7 +85,7 @@ FROM (
             WHEN regexp_matches(words, 'origin|\\bcors\\b', 'i') THEN 'origin'
             WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|not allowed|expired', 'i')
                 OR words ILIKE '%forbidden%' AND answer IS DISTINCT FROM 403
-                OR turned_away AND words NOT ILIKE '%namespace%' THEN 'auth'
+                OR turned_away AND words NOT ILIKE '%namespace%' AND words NOT ILIKE '%disconnect%' THEN 'auth'
             WHEN answer = 403 THEN if(refusals.t >= failed_ns - 1_000_000_000, told, 'handshake')
         END AS ran_into,
         if(ran_into IS NULL, NULL, coalesce(words, 'HTTP ' || answer)) AS with_words

@@ -146,33 +146,36 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
 
 def _macros(info: dict[str, Any]) -> str:
     """The run's own numbers, under names that SQL can call."""
-    target = info.get("target") or {}
     scenario = {**ASSUMED, **(info.get("scenario") or {})}
-    numbers = {
-        "run_prefix": _text(f"{info['run']}:"),
-        "forever": "9223372036854775807",
-        "planned_horizon_ns": str(round(info["horizon_s"] * 1e9)),
-        "horizon_ns": "getvariable('horizon_ns')",
-        "late_after_ns": str(round(info["late_after_s"] * 1e9)),
-        "ping_interval_ns": str(round(scenario["ping_interval_s"] * 1e9)),
-        "ping_timeout_ns": str(round(scenario["ping_timeout_s"] * 1e9)),
-        "first_backoff_ns": str(
+
+    def said(*path: str) -> str:
+        """What the target says there."""
+        table = info.get("target") or {}
+        for name in path:
+            table = table.get(name) or {}
+        return _text(table or None)
+
+    macros = {
+        "run_prefix()": _text(f"{info['run']}:"),
+        "forever()": "9223372036854775807",
+        "planned_horizon_ns()": str(round(info["horizon_s"] * 1e9)),
+        "horizon_ns()": "getvariable('horizon_ns')",
+        "late_after_ns()": str(round(info["late_after_s"] * 1e9)),
+        "ping_interval_ns()": str(round(scenario["ping_interval_s"] * 1e9)),
+        "ping_timeout_ns()": str(round(scenario["ping_timeout_s"] * 1e9)),
+        "first_backoff_ns()": str(
             round(scenario["backoff_s"] * 2e9)
         ),  # with its spread, and the time to connect and join
-        "widget_namespace": _text(_said(target, "widget", "socket", "namespace") or "/"),
-        "join_event": _text(_said(target, "widget", "join", "event")),
-        "workers": str(int(info.get("workers") or 1)),
+        "join_event()": said("widget", "join", "event"),
+        "message_event(letter)": "if(letter = 'w', {}, {})".format(
+            *(said(who, "message", "event") for who in ("agent", "widget"))
+        ),
+        "namespace_of(party)": "coalesce(if(starts_with(party, 'agent'), {}, {}), '/')".format(
+            *(said(who, "socket", "namespace") for who in ("agent", "widget"))
+        ),
+        "workers()": str(int(info.get("workers") or 1)),
     }
-    listens = [_text(_said(target, who, "message", "event")) for who in ("agent", "widget")]
-    macros = [f"CREATE MACRO {name}() AS {value}" for name, value in numbers.items()]
-    return "; ".join([*macros, f"CREATE MACRO message_event(letter) AS if(letter = 'w', {', '.join(listens)})"])
-
-
-def _said(table: dict[str, Any], *path: str) -> Any:
-    """What the target says there; None where it says nothing."""
-    for name in path:
-        table = table.get(name) or {}
-    return table or None
+    return "; ".join(f"CREATE MACRO {name} AS {value}" for name, value in macros.items())
 
 
 def _text(value: object) -> str:

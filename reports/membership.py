@@ -101,12 +101,13 @@ WITH elsewhere AS (
 ),
 escalations AS (SELECT session, max(t) AS escalated_ns FROM around WHERE kind = 'escalated' GROUP BY session),
 emitted AS (
-    SELECT session, room, min(t) AS first_ns, max(t) AS last_ns, list(DISTINCT split_part(mid, '.', -2)) AS letters
+    SELECT session, room, min(t) AS first_ns, max(t) AS last_ns,
+        max(t) FILTER (contains(mid, '.a.')) AS agents_ns, max(t) FILTER (contains(mid, '.w.')) AS widgets_ns
     FROM frames SEMI JOIN elsewhere USING (session) WHERE kind = 'published' GROUP BY session, room
 ),
 moved AS (
     SELECT elsewhere.*, old.first_ns AS used_ns,
-        old.last_ns > entered_ns AND list_contains(old.letters, letter) AS heard,
+        coalesce(if(letter = 'a', old.agents_ns, old.widgets_ns) > entered_ns, false) AS heard,
         if(escalated_ns > entered_ns AND coalesce(new.first_ns >= escalated_ns - 1_000_000_000, true), escalated_ns,
             NULL) AS escalated_ns
     FROM elsewhere LEFT JOIN escalations USING (session)

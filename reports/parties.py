@@ -35,7 +35,7 @@ def parties(ledger: "Ledger") -> Parties:
             SELECT party,
                 bool_or(kind = 'connected') AS connected,
                 bool_or(kind = 'joined') AS joined,
-                max(t) FILTER (kind = 'joined') AS last_join,
+                max(t) FILTER (kind = 'joined' OR kind = 'connected' AND recovered) AS last_join,
                 max(t) FILTER (kind IN ('closed', 'withdrawn')) AS done,
                 max(t) FILTER (kind = 'disconnected') AS last_cut
             FROM events WHERE party IS NOT NULL GROUP BY party

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reports.facts import ASSUMED
-from reports.words import percent, plural, seconds
+from reports.words import percent, plural
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -106,7 +105,7 @@ def judge_rig(ledger: "Ledger") -> Rig:
     t0_ns = ledger.run.info.get("t0_ns") or 0
     measured, server = ledger.query(_windows_sql(t0_ns)), ledger.query(_server_sql(t0_ns))
     windows, whole_run = measured[measured["slot"].notna()], measured[measured["slot"].isna()]
-    reasons = (*_recorders(ledger), *_spoiled_rows(ledger), *_left_open(ledger), *_short_of_cpu(windows))
+    reasons = (*_recorders(ledger), *_spoiled_rows(ledger), *_short_of_cpu(windows))
     return Rig(
         valid=not reasons,
         reasons=reasons,
@@ -198,24 +197,6 @@ def _spoiled_rows(ledger: "Ledger") -> list[str]:
     if spoiled <= max(MOST_ROWS, MOST_SHARE * owed):
         return []
     return [f"{plural(spoiled, 'message')} could not be judged because of the load generator itself."]
-
-
-def _left_open(ledger: "Ledger") -> list[str]:
-    """A server that gives the silent up later than the run reckoned with: what was missed near its end may yet come."""
-    scenario = {**ASSUMED, **(ledger.run.info.get("scenario") or {})}
-    found = ledger.query("""
-        SELECT (SELECT count(*) FROM ledger WHERE outcome = 'unjudged' AND reason IN ('left', 'run_ended')) AS unjudged,
-            (SELECT max(heartbeat_ns) / 1e9 FROM events WHERE kind = 'connected') AS heartbeat_s
-    """)
-    unjudged, heartbeat_s = int(found["unjudged"].iloc[0]), float(found["heartbeat_s"].iloc[0])
-    reckoned_s = scenario["ping_interval_s"] + scenario["ping_timeout_s"]
-    if not unjudged or not heartbeat_s > reckoned_s:
-        return []
-    return [
-        f"{plural(unjudged, 'message')} could not be judged: the server gives the silent up after "
-        f"{seconds(heartbeat_s)}, and the run reckons with {seconds(reckoned_s)}; give its heartbeat with --set "
-        "ping_interval_s and ping_timeout_s, or let it take ENTREGA_PING_INTERVAL and ENTREGA_PING_TIMEOUT."
-    ]
 
 
 def _short_of_cpu(windows: pd.DataFrame) -> list[str]:

@@ -111,7 +111,9 @@ SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = MappingProxyType
         "not_displayed": lambda event, _: f"not shown: {NOT_SHOWN.get(event['why'], event['why'])}",
         "withdrawn": lambda event, _: f"stopped early{_why(event)}",
         "connecting": lambda event, _: f"connecting{f', attempt {n}' if (n := event['attempt'] or 1) > 1 else ''}",
-        "connected": lambda event, _: f"connected by {event['transport'] or 'some transport'}",
+        "connected": lambda event, _: (
+            f"connected by {event['transport'] or 'some transport'}{', restored' if event['recovered'] else ''}"
+        ),
         "upgraded": lambda event, _: f"went on by {event['transport']}",
         "connect_failed": lambda event, _: f"could not connect{_why(event)}",
         "disconnected": _disconnected,
@@ -138,13 +140,16 @@ SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = MappingProxyType
 def doing(events: Iterable[Event], session: str | None, at_ns: int) -> str:
     """What a party was doing at that moment on its best page: joined (in this session), connected or away."""
     pages: dict[int | None, str] = {}
+    inside: set[int | None] = set()  # pages whose room is restored with their connection
     for event in events:
         if event["t"] > at_ns:
             break
         if event["kind"] in ("connecting", "connect_failed", "disconnected"):
             pages[event["view"]] = AWAY
         elif event["kind"] == "connected":
-            pages[event["view"]] = CONNECTED
+            inside -= set() if event["recovered"] else {event["view"]}
+            pages[event["view"]] = JOINED if event["view"] in inside else CONNECTED
         elif event["kind"] == "joined" and event["session"] == session:
             pages[event["view"]] = JOINED
+            inside.add(event["view"])
     return next((state for state in (JOINED, CONNECTED) if state in pages.values()), AWAY)

@@ -70,7 +70,9 @@ def rate(by_session: Sessions, events: tuple[int, ...], by: str) -> Rate:
     as a whole: session, agent or run; none and all keep their exact bounds by session.
     """
     of_judged = _resampled(by_session, events, by_session.judged, by)
-    return replace(of_judged, low=_resampled(by_session, events, by_session.owed, by).low) if of_judged.n else of_judged
+    if not of_judged.n or by_session.judged == by_session.owed:
+        return of_judged
+    return replace(of_judged, low=_resampled(by_session, events, by_session.owed, by).low)
 
 
 def _resampled(by_session: Sessions, events: tuple[int, ...], of: tuple[int, ...], by: str) -> Rate:

@@ -115,7 +115,7 @@ def _rate(name: str, rate: Rate, most: float) -> Judgement:
         return Judgement(name, FAIL, f"{said}; at most {percent(most)} allowed.")
     if rate.high is not None and rate.high <= most:
         return Judgement(name, PASS, f"{said}; at most {percent(most)} allowed.")
-    more = "and no single run can" if rate.by == "run" else "more sessions do"
+    more = "and no single run can" if rate.by == "run" else f"more {rate.by}s do"
     return Judgement(name, UNKNOWN, f"{said}; that does not settle the limit of {percent(most)}, {more}.")
 
 

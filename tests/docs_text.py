@@ -111,7 +111,7 @@ JOURNAL_KINDS = {
     "unknown_event": "`event_mismatch`, where no error came back",
     "stored": "`not_stored`, `ack_lost`, and `stored` where no audit is possible",
     "published": "`not_published`, `left_room`, `room_mismatch`, and from when a join is judged; `namespace` where it "
-    "is not the widgets'",
+    "is not the recipient's",
     "written": "what was on its way when a connection ended",
     "not_enqueued": "`ghost_member`, `slow_consumer`: emitted to a connection that took nothing any more",
     "queue": "`slow_consumer`, `upgrade_stuck`: how far a connection is behind, and whether it is upgrading",

@@ -138,9 +138,7 @@ def test_one_thing_is_done_after_the_other_and_each_gets_its_own_window(tmp_path
 def test_a_server_that_ends_by_itself_is_said(tmp_path: Path) -> None:
     played = Played(tmp_path, "kill-server")
     played.server.kill()
-    with pytest.raises(
-        ServerError, match=r"the server ended by itself \(SIGKILL\): it said nothing; see .*/server-1.err"
-    ):
+    with pytest.raises(ServerError, match=r"^the server ended by itself \(SIGKILL\); see server-1.err in logs/$"):
         played.outages.tick(time.monotonic_ns() - 10**10)
     assert played.events[1:] == [("server_ended", {"status": -9})]
     assert not played.windows()

@@ -164,6 +164,22 @@ def test_who_else_received_it_is_called_by_name(tmp_path: Path) -> None:
     assert received == ["received", "widget-1: received"]
 
 
+def test_a_restored_connection_is_joined_and_its_party_back(tmp_path: Path) -> None:
+    """Its page does not join again: it is where it was."""
+    book = Book()
+    s = book.story()
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.is_restored("w", 6)
+    s.agent_sends("a.0", 8)
+    ledger = read(book, tmp_path / "written")["journal"]
+    assert ledger.summary.parties.never_back == 0
+    shown = next(step for step in trace(ledger, "0.a.0").steps if step.what == "displayed")
+    assert shown.states["widget"] == "joined"
+
+
 def test_who_joins_for_the_first_time_does_not_join_again(tmp_path: Path) -> None:
     """Its first join was never acked, since the connection ended; later it was there before."""
     book = Book()

@@ -31,7 +31,7 @@ from loadtests.swarm.delivery_tab import DeliveryTab
 from loadtests.swarm.rig import Rig
 from loadtests.swarm.stage import Stage
 
-LAST_READ_S = 30.0  # after the quiet phase: for the audits and the farewells
+LAST_READ_S = 90.0  # after the quiet phase at most: a server may have a longer heartbeat; and audits, and farewells
 GC_THRESHOLDS = (20_000, 20, 100)
 LOOK_S = 0.5
 LAST_WORDS_S = 3.0

@@ -96,8 +96,10 @@ class Page:
 
     def connected(self, sid: str | None, transport: str, recovered: bool) -> None:
         self._is_up = self._had_connection = True
-        about = {"sid": sid, "transport": transport, "recovered": recovered}
-        t_ns = self._connection_event("connected", **about, heartbeat_ns=round(self.client.silence_s * 1e9))
+        heartbeat_s = self.client.silence_s
+        about = {"sid": sid, "transport": transport, "recovered": recovered, "heartbeat_ns": round(heartbeat_s * 1e9)}
+        t_ns = self._connection_event("connected", **about)
+        self._stage.heartbeat_s = max(self._stage.heartbeat_s, heartbeat_s)
         self._stage.row("SIO", "connect", (t_ns - self._connecting_ns) / 1e6, None)
         self._stage.counts.connected += self._is_first_up()
         self._listen()

@@ -73,6 +73,7 @@ class Stage:
     counts: Counts = field(default_factory=Counts)
     stopping: Event = field(default_factory=Event)  # sending ends
     over: Event = field(default_factory=Event)  # the quiet phase too; set by the rig
+    heartbeat_s: float = 0.0  # the longest of a server that was connected to: so long a silence ends a connection
     _stopped_ns: int | None = None
     _auditor: Badge | None = None
     _ids: dict[str, Any] = field(default_factory=dict)  # of sessions that are not called by text
@@ -126,10 +127,12 @@ class Stage:
             self.stopping.set()
 
     def quiet_left_s(self) -> float:
-        """Until parties leave at the latest."""
-        planned_ns = self.at_ns(self.scenario.run_time_s)
+        """Until parties leave at the latest; later where the server takes longer to give the silent up than planned."""
+        scenario = self.scenario
+        longer_s = max(0.0, self.heartbeat_s - scenario.ping_interval_s - scenario.ping_timeout_s)
+        planned_ns = self.at_ns(scenario.run_time_s)
         ended_ns = min(self._stopped_ns, planned_ns) if self._stopped_ns is not None else planned_ns
-        return (ended_ns - time.monotonic_ns()) / 1e9 + self.scenario.quiet_phase_s
+        return (ended_ns - time.monotonic_ns()) / 1e9 + scenario.quiet_phase_s + longer_s
 
     def sessions_of(self, agent: int) -> int:
         """How many sessions the plan has for that agent, handed over ones among them; -1 where nobody knows."""

@@ -286,3 +286,15 @@ def history_race_after_a_kick(s: Story) -> None:
     s.agent_sends("a.0", 5.8)
     s.widget_comes(6, after=None)
     s.expect("a.0", "lost", "history_race", "not_asked")
+
+
+def fetched_much_later_on_the_same_connection(s: Story) -> None:
+    """That fetch belongs to no join: when it was missed nobody asked for it."""
+    s.opens(0)
+    s.widget_comes(0.5, after=None)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.widget_comes(7, after=None)
+    s.reads_history("w", 100, [], asked=99.9)
+    s.expect("a.0", "lost", "offline", "not_asked")
