@@ -160,7 +160,7 @@ CAUSES = (
         code="R7",
         sentence="It was emitted in one namespace while the recipient was in another.",
         cure="Use one namespace for the product, on both sides.",
-        when=f"{ELSEWHERE} AND NOT untold AND namespace <> entered_namespace",
+        when=f"{ELSEWHERE} AND namespace <> entered_namespace",
         told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of another.",
         group="subscribed_nowhere",
         needs="journal",
@@ -332,7 +332,7 @@ CAUSES = (
         sentence="The recipient was connected and joined all the time, and the message never came.",
         cure="Record a journal on the server (docs/journal.md), with room_entered and written: it tells what was never "
         "emitted from what went to another room or was not written.",
-        when="received_ns IS NULL AND (member IS NULL OR untold)",
+        when="received_ns IS NULL AND (member IS NOT TRUE OR untold)",
         told="{recipient} {state} when it was {emitted}, and it never came.",
     ),
     Cause(

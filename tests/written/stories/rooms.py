@@ -607,6 +607,18 @@ def left_room(s: Story) -> None:
     s.expect("a.0", "lost", ("left_room", "subscribed_nowhere"), "never_back")
 
 
+def emitted_to_single_connections(s: Story) -> None:
+    """The journal names no room, only who it was emitted to: nobody can tell what the recipient had left."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, published=None)
+    about = {"mid": s.mid("a.0"), "id": s.id("a.0"), "session": s.session}
+    s.journal(5.006, "published", members=1, sids=[s.sid("a")], **about)
+    s.journal(5.007, "written", sid=s.sid("a"), **about)
+    s.expect("a.0", "lost", "subscribed_nowhere", "never_back")
+
+
 def received_though_it_was_in_no_room(s: Story) -> None:
     """It came, and the page says neither that it shows it nor why not: that nobody was there explains nothing."""
     s.opens(0)

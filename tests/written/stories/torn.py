@@ -54,6 +54,16 @@ def the_line_that_the_room_was_entered(book: Book) -> None:
         s.expect(key, "lost", "subscribed_nowhere", "never_back")
 
 
+def all_lines_that_a_room_was_entered(book: Book) -> None:
+    """The join was acked, and the list does not hold it: it may have left, or have never been there."""
+    s = begun(book)
+    s.inside.pop("w")
+    s.agent_sends("a.0", 10)
+    s.drops("w", 40)
+    book.lines[book.journal] = [line for line in book.lines[book.journal] if line["kind"] != "room_entered"]
+    s.expect("a.0", "lost", "subscribed_nowhere", "never_back")
+
+
 def the_line_that_it_was_written(book: Book) -> None:
     """What was written and never came is unexplained; where the line is missing it may as well not have been."""
     s = begun(book)
@@ -148,6 +158,7 @@ def a_boot_that_all_connections_outlived(book: Book) -> None:
 TORN: tuple[Callable[[Book], None], ...] = (
     the_line_that_it_was_published,
     the_line_that_the_room_was_entered,
+    all_lines_that_a_room_was_entered,
     the_line_that_it_was_written,
     the_line_that_it_waited_for_an_upgrade,
     the_line_that_the_server_stood_still,
