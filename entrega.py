@@ -332,7 +332,7 @@ Listed = dict[str, tuple[str, list[str]]]  # name -> its sentence, and the lines
 
 
 def _scenarios() -> Listed:
-    """In full a file of it."""
+    """All of one is a file that can be given in its place."""
     from loadtests import scenario as scenarios
 
     known = {name: scenarios.load(name) for name in scenarios.shipped()}
@@ -340,7 +340,7 @@ def _scenarios() -> Listed:
 
 
 def _targets() -> Listed:
-    """In full a file of it."""
+    """All of one is a file that can be given in its place."""
     from loadtests import target_file as targets
 
     known = {name: targets.load(name) for name in targets.shipped()}

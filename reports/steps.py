@@ -147,7 +147,8 @@ def doing(events: Iterable[Event], session: str | None, at_ns: int) -> str:
         if event["kind"] in ("connecting", "connect_failed", "disconnected"):
             pages[event["view"]] = AWAY
         elif event["kind"] == "connected":
-            inside -= set() if event["recovered"] else {event["view"]}
+            if not event["recovered"]:
+                inside.discard(event["view"])
             pages[event["view"]] = JOINED if event["view"] in inside else CONNECTED
         elif event["kind"] == "joined" and event["session"] == session:
             pages[event["view"]] = JOINED
