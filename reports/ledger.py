@@ -119,7 +119,8 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         made_of = _fingerprint(run)
         con.execute(
             f"COPY ({_caused()}) TO {_quoted(draft)} "
-            f"(FORMAT parquet, COMPRESSION lz4_raw, DICTIONARY_SIZE_LIMIT 1000, KV_METADATA {{made_of: '{made_of}'}})"
+            "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION lz4_raw, DICTIONARY_SIZE_LIMIT 1000, "
+            f"KV_METADATA {{made_of: '{made_of}'}})"
         )
         con.execute(f"CREATE VIEW caused AS FROM read_parquet({_quoted(draft)})")
         if journal:
