@@ -111,6 +111,7 @@ def test_locusts_statistics_grow_evenly_between_two_looks(tmp_path: Path) -> Non
     looks = [{"t": at_s * SECOND, "displayed": shown} for at_s, shown in ((0, 0), (1, 100), (2, 400))]
     load.out.write_text("".join(json.dumps(look) + "\n" for look in looks))
     assert load.shown(SECOND // 2, 3 * SECOND // 2) == 50 + 150
+    assert [load.shown_by(t_ns) for t_ns in (SECOND, 2 * SECOND - 1, 2 * SECOND)] == [100, 100, 400]
     with pytest.raises(RuntimeError, match="until"):
         load.shown(SECOND, 2 * SECOND + 1)
 
@@ -153,8 +154,8 @@ def test_a_load_that_does_not_hold_its_plan_is_said_to(due: float, emitted: int,
     assert window(due, emitted, shown).held is held
 
 
-@pytest.mark.parametrize(("shown", "emitted"), [(1010, 1000), (10, 0), (0, 0)])
-def test_a_count_beyond_the_servers_is_refused(shown: float, emitted: int) -> None:
+@pytest.mark.parametrize(("shown", "emitted"), [(1001, 1000), (10, 0), (0, 0)])
+def test_a_count_beyond_the_servers_is_refused(shown: int, emitted: int) -> None:
     check(1000, 1000)
     with pytest.raises(RuntimeError, match="emitted"):
         check(shown, emitted)

@@ -48,6 +48,10 @@ class Load:
         at_ns = (line["t"] for line in lines(self.out) if line["kind"] == "displayed" and line["via"] == "live")
         return float(sum(from_ns <= t_ns < until_ns for t_ns in at_ns))
 
+    def shown_by(self, t_ns: int) -> int:
+        """How many it had shown by then at the least."""
+        return round(self.shown(0, t_ns))
+
     def await_joined(self, conversations: int) -> None:
         """Wait until so many are joined, one for each party in it. Raises NotPlayedError when it will not play."""
         self._await(lambda look: look["joined"] >= conversations, f"{conversations} joined")
@@ -117,6 +121,10 @@ class Locust(Load):
         if until_ns > at_ns[-1]:
             raise RuntimeError(f"what {self.name} showed is known until {at_ns[-1]} only, not until {until_ns}")
         return float(np.diff(np.interp([from_ns, until_ns], at_ns, counts))[0])
+
+    def shown_by(self, t_ns: int) -> int:
+        """At the last look before: how even it grew since then is not known."""
+        return max((int(look["displayed"]) for look in lines(self.out) if look["t"] <= t_ns), default=0)
 
 
 class Node(Load):
