@@ -4,8 +4,8 @@ import duckdb
 
 # What became of the missed ones, from when they may have been emitted on (where a frame came: from the answer on):
 # the first join ack, whether anything asked from before their seq (a page that fetches after its join asks by both),
-# whether a reply held others that had been missed; and when, in the absence in which it was missed, the history had
-# been read before it.
+# whether a reply held others that had been missed, in time; and when, in the absence in which it was missed, the history
+# had been read before it.
 RECOVERY = """
 CREATE TABLE recovery AS
 WITH lacking AS (
@@ -34,7 +34,7 @@ came AS (
 ),
 handed_over AS (
     SELECT recipient, session, max(kept_ns) AS last_ns FROM looked_at
-    WHERE live_ns IS NULL AND kept_ns IS NOT NULL GROUP BY ALL
+    WHERE live_ns IS NULL AND kept_ns <= horizon_ns GROUP BY ALL
 )
 SELECT lacking.mid, coalesce(came.joined, false) AS joined_after, coalesce(came.asked, false) AS asked_after,
     coalesce(rejoin_asked, false) AS rejoin_asked,

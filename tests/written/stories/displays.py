@@ -214,6 +214,18 @@ def asked_for_before_it_and_answered_long_after(s: Story) -> None:
     s.expect("a.0", "lost", "offline", "not_asked")
 
 
+def handed_over_too_late_and_nothing_else_before(s: Story) -> None:
+    """The join in time held nothing; that this very message came after its horizon does not make others of it."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.widget_comes(7)
+    s.reads_history("w", 40, ["a.0"], asked=39.9)
+    s.expect("a.0", "lost", "offline", "not_offered")
+
+
 def late_listener(s: Story) -> None:
     """The page is joined from 0.65 s on, and listens from 3 s on."""
     s.opens(0)
