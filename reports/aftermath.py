@@ -4,17 +4,19 @@ import duckdb
 
 # What became of the missed ones, from when they may have been emitted on (where a frame came: from the answer on):
 # the first join ack, whether anything asked from before their seq (a page that fetches after its join asks by both),
-# whether a reply held others that had been missed; and when, in the absence in which it was missed, the history had
-# been read before it.
+# whether a reply held others that had been missed in time; and when, in the absence in which it was missed, the history
+# had been asked for before it. One that is slow may be read on the server long before it is answered: what is emitted
+# in between comes too late for it, unless it was in the answer.
 RECOVERY = """
 CREATE TABLE recovery AS
 WITH lacking AS (
-    SELECT mid, recipient, session, seq, hi_ns, at_ns, if(received_ns IS NULL, at_ns, hi_ns) AS since_ns,
+    SELECT mid, recipient, session, seq, hi_ns, at_ns, seen_ns, if(received_ns IS NULL, at_ns, hi_ns) AS since_ns,
         gap_start_ns, horizon_ns
     FROM looked_at WHERE live_ns IS NULL OR kept_ns > horizon_ns
 ),
 fetches AS (
-    SELECT party, session, conn, t, coalesce(asked_ns, t - 100_000_000) AS asked_ns, coalesce("after", 0) AS "after"
+    SELECT party, session, conn, t, coalesce(asked_ns, t - 100_000_000) AS asked_ns,
+        coalesce(asked_ns, t) AS read_ns, coalesce("after", 0) AS "after"
     FROM around WHERE kind = 'history_read' AND audit IS NOT TRUE
 ),
 asks AS (
@@ -34,14 +36,16 @@ came AS (
 ),
 handed_over AS (
     SELECT recipient, session, max(kept_ns) AS last_ns FROM looked_at
-    WHERE live_ns IS NULL AND kept_ns IS NOT NULL GROUP BY ALL
+    WHERE live_ns IS NULL AND kept_ns <= horizon_ns GROUP BY ALL
 )
 SELECT lacking.mid, coalesce(came.joined, false) AS joined_after, coalesce(came.asked, false) AS asked_after,
     coalesce(rejoin_asked, false) AS rejoin_asked,
     coalesce(handed_over.last_ns > hi_ns, false) AS others_offered,
-    if(fetches.t >= gap_start_ns, fetches.t, NULL) AS fetched_ns
+    if(fetches.t >= gap_start_ns
+        AND (fetches.t <= at_ns OR coalesce(seen_ns NOT BETWEEN fetches.t AND fetches.t + 100_000_000, true)),
+        fetches.read_ns, NULL) AS fetched_ns
 FROM lacking
-ASOF LEFT JOIN fetches ON fetches.party = recipient AND fetches.session = lacking.session AND fetches.t <= at_ns
+ASOF LEFT JOIN fetches ON fetches.party = recipient AND fetches.session = lacking.session AND fetches.read_ns <= at_ns
 LEFT JOIN came ON came.mid = lacking.mid
 LEFT JOIN handed_over ON handed_over.recipient = lacking.recipient AND handed_over.session = lacking.session"""
 

@@ -46,7 +46,6 @@ class Cause:
 GONE = "received_ns IS NULL AND absent AND member IS NOT TRUE"
 # The connection looked up, to both sides or to one, and nothing more came over it.
 LOOKED_UP = "received_ns IS NULL AND at_ns < dropped_ns"
-OUTSIDE = "conn_state IN ('never', 'connecting')"
 WAITING = "conn_state IN ('connected_unjoined', 'joining')"
 # It was emitted to others only, while the recipient had joined on a connection that was up.
 ELSEWHERE = "received_ns IS NULL AND member IS NOT TRUE AND conn_state = 'joined'"
@@ -78,7 +77,7 @@ CAUSES = (
         code="C1",
         sentence="The recipient could not connect: the server does not accept the Origin of its page.",
         cure="Put the page's origin, scheme and port included, on the server's allow-list; alarm on connect errors.",
-        when=f"received_ns IS NULL AND {OUTSIDE} AND refusal = 'origin'",
+        when="received_ns IS NULL AND refusal = 'origin'",
         told="{recipient} was trying to connect and was turned away: {refused_with}",
         group="handshake_refused",
     ),
@@ -228,7 +227,7 @@ CAUSES = (
         code="R1",
         sentence="It was emitted before the recipient had asked to join the session's room.",
         cure="Hand over what was missed with the join's ack, read after the room was entered.",
-        when=f"{GONE} AND NOT join_sent AND (conn_state = 'connected_unjoined' OR {OUTSIDE})",
+        when=f"{GONE} AND NOT join_sent AND conn_state IN ('never', 'connecting', 'connected_unjoined')",
         told="It was {emitted} {before_join}{inside}.",
     ),
     Cause(

@@ -51,9 +51,9 @@ FROM attempts LEFT JOIN heard USING (party, conn) WINDOW of_sid AS (PARTITION BY
 
 # What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
 # says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given (an error for an
-# answer to CONNECT is the word of whoever checks tokens, whatever it says), or, where those say nothing (every 403 is
-# "Forbidden"), by what the journal wrote down in the second before; of who has never
-# connected, what the one before ran into where this one got no answer at all.
+# answer to CONNECT is the word of whoever checks tokens, whatever it says; for a proxy, which answers 502 and up, the
+# origin is the server behind it), or, where those say nothing (every 403 is "Forbidden"), by what the journal wrote
+# down in the second before; of who has never connected, what the one before ran into where this one got no answer.
 LINE = """
 CREATE TABLE line AS
 WITH states AS (
@@ -82,7 +82,7 @@ SELECT party, t AS from_ns, lead(t, 1, forever()) OVER by_time AS until_ns, kind
 FROM (
     SELECT attempts.*, ending = 'connect_failed' AND answer IS NULL AND NOT had_connected AS unanswered,
         CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
-            WHEN regexp_matches(words, 'origin|\\bcors\\b', 'i') THEN 'origin'
+            WHEN regexp_matches(words, 'origin|\\bcors\\b', 'i') AND coalesce(answer <= 500, true) THEN 'origin'
             WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|not allowed|expired', 'i')
                 OR words ILIKE '%forbidden%' AND answer IS DISTINCT FROM 403
                 OR turned_away AND words NOT ILIKE '%namespace%' AND words NOT ILIKE '%disconnect%' THEN 'auth'

@@ -54,8 +54,8 @@ LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.cou
 # The few that are looked at more closely: those whose recipient was absent at that moment, and those that were missed.
 LOOKED_AT = """
 CREATE TABLE looked_at AS
-SELECT n, mid, recipient, letter, moments.session, seq, room, members, hi_ns, horizon_ns, received_ns, kept_ns, live_ns,
-    overtaken, gaps.party IS NOT NULL AS absent, if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
+SELECT n, mid, recipient, letter, moments.session, seq, room, members, hi_ns, horizon_ns, seen_ns, received_ns, kept_ns,
+    live_ns, overtaken, gaps.party IS NOT NULL AS absent, if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
     gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
     list_filter(gaps.deaths, lambda each: each.dead_ns <= hi_ns)[-1] AS death, death IS NOT NULL AS server_died,
     death['ready_ns'] AS ready_ns, gaps.join_refused, gaps.join_timeouts
@@ -101,8 +101,8 @@ WHERE absent OR live_ns IS NULL"""
 # that there is but one for all that is known of few.
 SOURCES = """
 moments LEFT JOIN (
-    SELECT * EXCLUDE (mid, recipient, letter, session, seq, room, members, hi_ns, horizon_ns, received_ns, kept_ns,
-        live_ns, overtaken)
+    SELECT * EXCLUDE (mid, recipient, letter, session, seq, room, members, hi_ns, horizon_ns, seen_ns, received_ns,
+        kept_ns, live_ns, overtaken)
     FROM looked_at LEFT JOIN states USING (mid) LEFT JOIN membership USING (mid) LEFT JOIN recovery USING (mid)
     FULL JOIN missed_views USING (n) FULL JOIN unheard USING (n) FULL JOIN bursts USING (n)
 ) AS few USING (n)

@@ -151,8 +151,8 @@ FACTS = _columns(
     ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up", "asked_after"),
     ("others_offered", "BOOLEAN", "", "a reply after it held others that had been missed", "not looked up",
      "others_offered"),
-    ("fetched_ns", "BIGINT", "ns", "when in that absence the recipient had last read the history before it",
-     "it had not", "fetched_ns"),
+    ("fetched_ns", "BIGINT", "ns", "when in that absence the recipient had last asked for the history before it",
+     "it had not, or that held it", "fetched_ns"),
 )  # fmt: skip
 
 LEDGER = _columns(
@@ -197,8 +197,9 @@ LEDGER = _columns(
     ("gap_root", "VARCHAR", "", "the cause that the end of the recipient's connection goes back to", "it was there, or "
      "nothing is known", "gap_root"),
     ("cause_ms", "DOUBLE", "ms", "how long what caused it had lasted: the freeze, the stall, the silence, the "
-     "lateness; how long ago the history was read; since when the server was back", "missed_because has no such length",
-     "CASE missed_because WHEN 'frozen' THEN frozen_ms WHEN 'reconnect_storm' THEN (at_ns - ready_ns) / 1e6 "
+     "lateness; how long ago the history was asked for; since when the server was back",
+     "missed_because has no such length", "CASE missed_because WHEN 'frozen' THEN frozen_ms "
+     "WHEN 'reconnect_storm' THEN (at_ns - ready_ns) / 1e6 "
      "WHEN 'history_race' THEN (at_ns - fetched_ns) / 1e6 ELSE cause_ms END"),
     ("since_drop_ms", "DOUBLE", "ms", "the emit minus the end of the recipient's connection; negative: it looked up "
      "still", "it was there, or had never joined", "(at_ns - dropped_ns) / 1e6"),

@@ -19,7 +19,7 @@ from tests.written.reading import READINGS
 
 BACKOFF = "first_backoff_ns"
 MISSED = "outcome IN ('recovered', 'lost')"
-PIECES = ("GONE", "LOOKED_UP", "OUTSIDE", "WAITING", "ELSEWHERE")  # of reports.causes, which several conditions share
+PIECES = ("GONE", "LOOKED_UP", "WAITING", "ELSEWHERE")  # of reports.causes, which several conditions share
 
 
 @dataclass(frozen=True)

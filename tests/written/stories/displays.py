@@ -203,7 +203,7 @@ def left_out_of_its_history(s: Story) -> None:
 
 
 def asked_for_before_it_and_answered_long_after(s: Story) -> None:
-    """A history that took its time was read before the message was there."""
+    """A history that took its time was read before the message was there, so that it fell between that and the join."""
     s.opens(0)
     s.widget_comes(0.5, after=None)
     s.assumes(2)
@@ -211,7 +211,43 @@ def asked_for_before_it_and_answered_long_after(s: Story) -> None:
     s.agent_sends("a.0", 6)
     s.reads_history("w", 6.5, [], asked=5.9)
     s.widget_comes(7, after=None)
-    s.expect("a.0", "lost", "offline", "not_asked")
+    s.expect("a.0", "lost", "history_race", "not_asked")
+
+
+def asked_for_before_it_and_in_the_answer(s: Story) -> None:
+    """That history was read after the message was there: there was no race."""
+    s.opens(0)
+    s.widget_comes(0.5, after=None)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.reads_history("w", 6.5, ["a.0"], asked=5.9)
+    s.widget_comes(7, after=None)
+    s.expect("a.0", "recovered", "offline")
+
+
+def first_asked_for_before_it_and_answered_long_after(s: Story) -> None:
+    """The page's first history, and its first join; what came next the next fetch brought."""
+    s.opens(0)
+    s.assumes(1)
+    s.connects("w", 3)
+    s.agent_sends("a.0", 3.5)
+    s.reads_history("w", 4, [], asked=3.1)
+    s.joins("w", 4.05, after=None)
+    s.reads_history("w", 9, ["a.0"], asked=8.9)
+    s.expect("a.0", "recovered", "history_race")
+
+
+def handed_over_too_late_and_nothing_else_before(s: Story) -> None:
+    """The join in time held nothing; that this very message came after its horizon does not make others of it."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.widget_comes(7)
+    s.reads_history("w", 40, ["a.0"], asked=39.9)
+    s.expect("a.0", "lost", "offline", "not_offered")
 
 
 def late_listener(s: Story) -> None:

@@ -145,12 +145,38 @@ def refused_by_the_network_only(s: Story) -> None:
 
 
 def an_origin_that_was_good_before(s: Story) -> None:
-    """Who was connected before has the right origin; whatever happened, it is away."""
+    """The allow-list changed while it was connected; until it asks it is only away."""
     s.opens(0)
     s.assumes(1)
     s.widget_comes(2)
     s.drops("w", 5)
+    s.agent_sends("a.0", 5.5)
     s.cannot_connect("w", 6, "not an accepted origin", 400)
+    s.agent_sends("a.1", 6.5)
+    s.expect("a.0", "lost", "offline", "never_back")
+    s.expect("a.1", "lost", "origin_refused", "never_back")
+
+
+def an_origin_that_was_good_before_by_the_journal(s: Story) -> None:
+    """With a journal it is no less known than without."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.cannot_connect("w", 6, "Forbidden", 403)
+    s.journal(6.03, "origin_refused", origin="https://shop.example")
+    s.agent_sends("a.0", 6.5)
+    s.widget_comes(9, offers=["a.0"])
+    s.expect("a.0", "recovered", ("origin_refused", "handshake_refused"))
+
+
+def a_proxy_that_does_not_reach_its_origin(s: Story) -> None:
+    """That origin is the server, not the page's."""
+    s.opens(0)
+    s.assumes(1)
+    s.widget_comes(2)
+    s.drops("w", 5)
+    s.cannot_connect("w", 6, "Origin is unreachable", 523)
     s.agent_sends("a.0", 6.5)
     s.expect("a.0", "lost", "offline", "never_back")
 
