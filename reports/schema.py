@@ -3,6 +3,7 @@
 `facts` is the whole contract of outcomes and causes. Times are ns of CLOCK_MONOTONIC, as in the events.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from reports.journal import CONTRADICTED
@@ -20,11 +21,14 @@ class Column:
     sql: str
 
 
-def _columns(*rows: tuple[str, str, str, str, str, str]) -> tuple[Column, ...]:
+Row = tuple[str, str, str, str, str, str]
+
+
+def _facts(*rows: Row) -> tuple[Column, ...]:
     return tuple(Column(*row) for row in rows)
 
 
-FACTS = _columns(
+FACTS = _facts(
     # who
     ("mid", "VARCHAR", "", "RUN:KEY", "never", "moments.mid"),
     ("key", "VARCHAR", "", "INDEX.w|a.NUMBER, the same in every run of a seed", "never", "key"),
@@ -155,25 +159,21 @@ FACTS = _columns(
      "it had not", "fetched_ns"),
 )  # fmt: skip
 
-LEDGER = _columns(
-    ("mid", "VARCHAR", "", "RUN:KEY", "never", "mid"),
-    ("key", "VARCHAR", "", "INDEX.w|a.NUMBER, the same in every run of a seed", "never", "key"),
-    ("session", "VARCHAR", "", "the server's session id", "the session never opened", "session"),
-    ("sender", "VARCHAR", "", "the party that was to send it", "not recorded", "sender"),
-    ("recipient", "VARCHAR", "", "the party it is meant for", "no agent held the session", "recipient"),
-    ("seq", "BIGINT", "", "the server's number within the session", "nobody was told", "seq"),
-    ("due_ns", "BIGINT", "ns", "when the plan wanted it sent", "not known", "due_ns"),
-    ("sent_ns", "BIGINT", "ns", "the first attempt", "never sent", "sent_ns"),
-    ("accepted_ns", "BIGINT", "ns", "when the sender was told it went well", "it was not", "accepted_ns"),
-    ("published_ns", "BIGINT", "ns", "when the server emitted it", "no journal, or not seen there", "published_ns"),
+
+def _ledger(*rows: Row | str) -> tuple[Column, ...]:
+    """A bare name is a column of facts, as it is there."""
+    of_facts = {each.name: dataclasses.replace(each, sql=each.name) for each in FACTS}
+    return tuple(of_facts[row] if isinstance(row, str) else Column(*row) for row in rows)
+
+
+LEDGER = _ledger(
+    "mid", "key", "session", "sender", "recipient", "seq", "due_ns", "sent_ns", "accepted_ns", "published_ns",
     ("displayed_ns", "BIGINT", "ns", "first display that stayed, else first display", "never displayed",
      "coalesce(kept_ns, displayed_ns)"),
-    ("sender_view", "VARCHAR", "", "unsent, accepted, refused or unanswered; the best of attempts", "never",
-     "sender_view"),
-    ("attempts", "INTEGER", "", "how often it was sent", "never", "attempts"),
+    "sender_view", "attempts",
     ("owed", "BOOLEAN", "", "the recipient should have got it", "never", "owed"),
     ("outcome", "VARCHAR", "", "live, late, recovered, lost or unjudged", "not owed", "outcome"),
-    ("via", "VARCHAR", "", "the way of the first display: live, join, history, replay", "never displayed", "via"),
+    "via",
     ("stored", "VARCHAR", "", "yes, no or not known: by the audit, else by the journal", "never", "stored"),
     ("by_design", "BOOLEAN", "", "lost where the target promises no history", "never",
      "coalesce(outcome = 'lost' AND NOT wiped AND NOT promises_history(), false)"),
@@ -187,10 +187,7 @@ LEDGER = _columns(
      "if(outcome IN ('live', 'late', 'recovered'), (kept_ns - owed_from_ns) / 1e6, NULL)"),
     ("live_latency_ms", "DOUBLE", "ms", "the same, of live and late rows only", "neither live nor late",
      "if(outcome IN ('live', 'late'), (live_ns - owed_from_ns) / 1e6, NULL)"),
-    ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never", "copies"),
-    ("view_misses", "INTEGER", "", "other pages, open when it was accepted, that never showed it", "never",
-     "view_misses"),
-    ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "wiped"),
+    "copies", "view_misses", "wiped",
     ("members", "INTEGER", "", "connections in the room it was emitted to", "no journal, or not told", "members"),
     ("conn_state", "VARCHAR", "", "the recipient's connection when it was emitted: never, connecting, "
      "connected_unjoined, joining, joined, down", "no recipient", "conn_state"),
@@ -205,8 +202,7 @@ LEDGER = _columns(
     ("back_after_ms", "DOUBLE", "ms", "from the emit until the recipient had joined again", "it was there, or never "
      "did", "(back_ns - at_ns) / 1e6"),
     ("refused_with", "VARCHAR", "", "what its attempt to connect was answered", "it was not refused", "refused_with"),
-    ("room", "VARCHAR", "", "the room it was emitted to", "no journal, or not seen there", "room"),
-    ("namespace", "VARCHAR", "", "the namespace it was emitted in", "no journal, or not seen there", "namespace"),
+    "room", "namespace",
     ("entered_room", "VARCHAR", "", "the room the recipient was in, of missed ones", "none, or it was not missed",
      "if(missed_because IS NULL, NULL, entered_room)"),
     ("join_offset_ms", "DOUBLE", "ms", "the recipient's first join ack minus the emit (without a journal: the "
