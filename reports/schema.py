@@ -89,7 +89,6 @@ FACTS = _facts(
      "coalesce(view_misses, 0)::INTEGER"),
     ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "coalesce(wiped, false)"),
     # the allowance
-    ("held_ns", "BIGINT", "ns", "since when messages are owed to the recipient: opening, assume", "never"),
     ("owed_from_ns", "BIGINT", "ns", "due, or the assume where stored before it: latency counts from here", "not known",
      "if(waited, moments.held_ns, coalesce(due_ns, sent_ns))"),
     ("horizon_ns", "BIGINT", "ns", "until when it must be displayed", "never sent", "moments.horizon_ns"),
@@ -103,7 +102,6 @@ FACTS = _facts(
      "never sent", "coalesce(at_ns, lo_ns)"),
     ("absent", "BOOLEAN", "", "nothing emitted could reach it: before its first join ack, or from when a connection "
      "that ended went quiet to the next join ack or restored connection", "never", "coalesce(absent, false)"),
-    ("gap_start_ns", "BIGINT", "ns", "when that absence began", "not absent", "nullif(gap_start_ns, -1)"),
     ("gap_root", "VARCHAR", "", "the cause that the end of that connection goes back to: server_restarted, kicked, "
      "frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout", "not absent, or nothing is known",
      "if(own_end, ended_by, gap_root)"),
@@ -134,7 +132,6 @@ FACTS = _facts(
      "coalesce(join_timeouts, 0)::INTEGER"),
     ("rejoin_ns", "BIGINT", "ns", "the first join sent on the connection of that moment", "none was"),
     ("conn_ended_ns", "BIGINT", "ns", "when that connection ended", "it did not"),
-    ("joined_room", "VARCHAR", "", "the room of its last join", "none, or not looked up"),
     ("entered_room", "VARCHAR", "", "the room its connection had entered", "none, or not looked up"),
     ("entered_namespace", "VARCHAR", "", "the namespace of that room", "none, or not looked up",
      "if(entered_room IS NULL, NULL, coalesce(entered_namespace, namespace_of(moments.recipient)))"),
