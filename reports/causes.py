@@ -385,15 +385,6 @@ NOT_RECOVERED = (
 )
 
 
-def missed_because(causes: tuple[Cause, ...] = CAUSES) -> str:
-    """The tree as one CASE."""
-    return _case(causes)
-
-
-def not_recovered_because() -> str:
-    """The second list as one CASE."""
-    return _case(NOT_RECOVERED)
-
-
-def _case(causes: tuple[Cause, ...]) -> str:
+def as_case(causes: tuple[Cause, ...]) -> str:
+    """The list as one CASE, which gives a cause's name."""
     return "CASE " + " ".join(f"WHEN {cause.condition} THEN '{cause.name}'" for cause in causes) + " END"

@@ -19,7 +19,7 @@ import pandas as pd
 from loadtests.events import columns
 from loadtests.run_folder import RunFolder, RunFolderError, open_run
 from loadtests.run_json import promised
-from reports.causes import missed_because, not_recovered_because
+from reports.causes import CAUSES, NOT_RECOVERED, as_case
 from reports.counters import contradictions, count
 from reports.facts import create_facts, kinds_of
 from reports.journal import doubts, refuse
@@ -155,8 +155,8 @@ def _caused() -> str:
         SELECT {columns}
         FROM (
             SELECT *,
-                CASE WHEN outcome IN ('recovered', 'lost') THEN {missed_because()} END AS missed_because,
-                CASE WHEN outcome = 'lost' THEN {not_recovered_because()} END AS not_recovered_because
+                CASE WHEN outcome IN ('recovered', 'lost') THEN {as_case(CAUSES)} END AS missed_because,
+                CASE WHEN outcome = 'lost' THEN {as_case(NOT_RECOVERED)} END AS not_recovered_because
             FROM judged
         )"""
 
