@@ -10,11 +10,8 @@ from typing import Any
 import duckdb
 
 from loadtests.events import KINDS
-from reports.aftermath import create_aftermath
-from reports.connections import create_absences, create_connections
-from reports.endings import create_endings
-from reports.membership import create_membership
-from reports.messages import create_messages, create_sightings
+from reports import aftermath, connections, endings, membership
+from reports.messages import SEEN, create_messages
 from reports.schema import FACTS
 from reports.witnesses import create_witnesses
 
@@ -130,16 +127,11 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
         con.execute(f"CREATE TABLE {writer}_kinds AS SELECT unnest(?) AS kind", [kinds_of(writer)])
     create_witnesses(con, info)
     create_messages(con)
-    create_connections(con)
-    create_endings(con)
-    create_absences(con)
-    create_sightings(con)
-    con.execute(HIDDEN)
-    con.execute(MOMENTS)
-    con.execute(LOOKED_AT)
-    con.execute(STATES)
-    create_membership(con)
-    create_aftermath(con)
+    for step in (
+        *connections.TALKED, *endings.STEPS, *connections.ABSENT, *SEEN,
+        HIDDEN, MOMENTS, LOOKED_AT, STATES, *membership.STEPS, *aftermath.STEPS,
+    ):  # fmt: skip
+        con.execute(step)
     columns = ", ".join(f"{column.sql} AS {column.name}" for column in FACTS)
     con.execute(f"CREATE VIEW facts AS SELECT {columns} FROM {SOURCES}")
 

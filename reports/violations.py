@@ -107,6 +107,7 @@ CREATE TABLE phantoms AS
 SELECT mid, 1 AS n, seen OR published_ns IS NOT NULL AS emitted FROM caused
 WHERE stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)"""
 
+# Each one's table, which needs those of reports.facts, and caused of reports.ledger.
 VIOLATIONS: Mapping[str, str] = MappingProxyType(
     {"duplicates": DUPLICATES, "reorders": REORDERS, "leaks": LEAKS, "phantoms": PHANTOMS}
 )
@@ -214,12 +215,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = MappingProxyType(
         ),
     }
 )
-
-
-def create_violations(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables duplicates, reorders, leaks, phantoms; needs those of reports.facts, and caused of reports.ledger."""
-    for step in VIOLATIONS.values():
-        con.execute(step)
 
 
 def attributed(con: duckdb.DuckDBPyConnection, violation: str) -> dict[str, int]:
