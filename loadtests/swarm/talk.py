@@ -5,11 +5,11 @@ from typing import Any
 from urllib.parse import quote
 
 from loadtests.payload import body, getter, spread
+from loadtests.swarm.dial import LONGEST_REASON
 from loadtests.swarm.message import Reader
 from loadtests.swarm.screen import NOTHING, Mark
 from loadtests.target import Side
 
-LONGEST_REASON = 200  # characters of what a server says
 ERROR_FIRST = "error-first"
 
 
