@@ -8,6 +8,7 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -46,10 +47,11 @@ def seal(folder: Path) -> Sealed:
 
 
 def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], sealed_to: Path, draft: Path) -> Sealed:
-    before, known = _sealed_before(con, folder, sealed_to)
+    info = run_json.read_info(folder) if (folder / "run.json").exists() else {}
+    before, known = _sealed_before(con, info.get("sealed", {}), sealed_to)
     # A journal that is put there again takes the place of the one before; the swarm's own are written once.
     new = [file for file in files if file.stem not in known or file.stem.startswith("journal")]
-    counts, unread = before, _unread(folder)
+    counts, unread = before, dict(info.get("unread") or {})  # how many lines of each file were garbage
     if new or not sealed_to.exists():
         fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
         con.execute(f"CREATE TABLE evidence ({fields})")
@@ -65,7 +67,7 @@ def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], seale
         con.execute(
             f"COPY (FROM evidence ORDER BY t, source, line) TO {_quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
         )
-        if (folder / "run.json").exists():
+        if info:
             run_json.update(folder, sealed=asdict(counts), unread={name: n for name, n in unread.items() if n})
         draft.replace(sealed_to)
     for file in files:
@@ -73,20 +75,16 @@ def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], seale
     return counts
 
 
-def _sealed_before(con: duckdb.DuckDBPyConnection, folder: Path, sealed_to: Path) -> tuple[Sealed, frozenset[str]]:
-    """What an earlier seal left: its counts (run.json keeps them) and the files that it had taken in."""
+def _sealed_before(
+    con: duckdb.DuckDBPyConnection, said: dict[str, Any], sealed_to: Path
+) -> tuple[Sealed, frozenset[str]]:
+    """What an earlier seal left: its counts (`said` is what run.json keeps) and the files that it had taken in."""
     if not sealed_to.exists():
         return Sealed(0, 0, 0, ()), frozenset()
     found = con.execute(f"SELECT source, count(*) FROM read_parquet({_quoted(sealed_to)}) GROUP BY source").fetchall()
-    said = run_json.read_info(folder).get("sealed", {}) if (folder / "run.json").exists() else {}
     sources = {str(source) for source, _ in found} | set(said.get("sources", ()))
     events = sum(int(count) for _, count in found)
     return Sealed(events, said.get("garbage", 0), said.get("truncated", 0), tuple(sorted(sources))), frozenset(sources)
-
-
-def _unread(folder: Path) -> dict[str, int]:
-    """How many lines of each file were garbage, as far as there were any."""
-    return dict(run_json.read_info(folder).get("unread") or {}) if (folder / "run.json").exists() else {}
 
 
 def _without(con: duckdb.DuckDBPyConnection, counts: Sealed, again: frozenset[str], unread: dict[str, int]) -> Sealed:
