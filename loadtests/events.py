@@ -62,10 +62,6 @@ class Kind:
     fields: tuple[Field, ...]
 
 
-def _fields(*names: str) -> tuple[Field, ...]:
-    return tuple(FIELDS[name] for name in names)
-
-
 def _field_table(*rows: tuple[str, str, str, str]) -> dict[str, Field]:
     return {row[0]: Field(*row) for row in rows}
 
@@ -145,7 +141,10 @@ FIELDS = MappingProxyType(
 
 
 def _kinds(*rows: tuple[str, str, str, str]) -> dict[str, Kind]:
-    return {name: Kind(name, writer, sentence, _fields(*names.split())) for name, writer, names, sentence in rows}
+    return {
+        name: Kind(name, writer, sentence, tuple(FIELDS[each] for each in names.split()))
+        for name, writer, names, sentence in rows
+    }
 
 
 KINDS = MappingProxyType(
