@@ -56,16 +56,16 @@ def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], seale
         fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
         con.execute(f"CREATE TABLE evidence ({fields})")
         if known:
-            again = ", ".join(_quoted(file.stem) for file in new if file.stem in known)
+            again = ", ".join(quoted(file.stem) for file in new if file.stem in known)
             others = f" WHERE source NOT IN ({again})" if again else ""
-            con.execute(f"INSERT INTO evidence BY NAME FROM read_parquet({_quoted(sealed_to)}){others}")
+            con.execute(f"INSERT INTO evidence BY NAME FROM read_parquet({quoted(sealed_to)}){others}")
             counts = _without(con, before, known & {file.stem for file in new}, unread)
         for file in new:
             taken = _take_in(con, file, counts)
             unread[file.stem] = taken.garbage - counts.garbage
             counts = taken
         con.execute(
-            f"COPY (FROM evidence ORDER BY t, source, line) TO {_quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (FROM evidence ORDER BY t, source, line) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
         )
         if info:
             run_json.update(folder, sealed=asdict(counts), unread={name: n for name, n in unread.items() if n})
@@ -81,7 +81,7 @@ def _sealed_before(
     """What an earlier seal left: its counts (`said` is what run.json keeps) and the files that it had taken in."""
     if not sealed_to.exists():
         return Sealed(0, 0, 0, ()), frozenset()
-    found = con.execute(f"SELECT source, count(*) FROM read_parquet({_quoted(sealed_to)}) GROUP BY source").fetchall()
+    found = con.execute(f"SELECT source, count(*) FROM read_parquet({quoted(sealed_to)}) GROUP BY source").fetchall()
     sources = {str(source) for source, _ in found} | set(said.get("sources", ()))
     events = sum(int(count) for _, count in found)
     return Sealed(events, said.get("garbage", 0), said.get("truncated", 0), tuple(sorted(sources))), frozenset(sources)
@@ -101,7 +101,7 @@ def _take_in(con: duckdb.DuckDBPyConnection, file: Path, counts: Sealed) -> Seal
     """Add one file's events to `evidence`. Lines are parsed by DuckDB, in parallel; a row's number is its line's."""
     con.execute(
         "CREATE OR REPLACE TABLE lines AS FROM read_ndjson_objects("
-        f"{_quoted(file)}, ignore_errors = true, maximum_object_size = {LONGEST_LINE})"
+        f"{quoted(file)}, ignore_errors = true, maximum_object_size = {LONGEST_LINE})"
     )
     con.execute(
         f"""
@@ -111,7 +111,7 @@ def _take_in(con: duckdb.DuckDBPyConnection, file: Path, counts: Sealed) -> Seal
     )
     con.execute(f"CREATE OR REPLACE TABLE misread AS {_misread()}")
     taken = con.execute(
-        f"INSERT INTO evidence SELECT {_quoted(file.stem)}, line, {NAMES} FROM parsed ANTI JOIN misread USING (line)"
+        f"INSERT INTO evidence SELECT {quoted(file.stem)}, line, {NAMES} FROM parsed ANTI JOIN misread USING (line)"
     ).fetchone()
     lines = con.execute("SELECT count(*), last(json IS NULL) FROM lines").fetchone()
     assert taken is not None
@@ -157,5 +157,6 @@ def _ends_its_last_line(file: Path) -> bool:
         return stream.read(1) == b"\n"
 
 
-def _quoted(value: Path | str) -> str:
+def quoted(value: Path | str) -> str:
+    """As a text of SQL."""
     return "'" + str(value).replace("'", "''") + "'"

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from loadtests.events import KINDS
+from loadtests.seal import quoted
 from reports import aftermath, connections, endings, membership
 from reports.messages import SEEN, create_messages
 from reports.schema import FACTS
@@ -145,10 +146,10 @@ def _macros(info: dict[str, Any]) -> str:
         table = info.get("target") or {}
         for name in path:
             table = table.get(name) or {}
-        return _text(table or None)
+        return quoted(str(table)) if table else "CAST(NULL AS VARCHAR)"
 
     macros = {
-        "run_prefix()": _text(f"{info['run']}:"),
+        "run_prefix()": quoted(f"{info['run']}:"),
         "forever()": "9223372036854775807",
         "planned_horizon_ns()": str(round(info["horizon_s"] * 1e9)),
         "horizon_ns()": "getvariable('horizon_ns')",
@@ -168,7 +169,3 @@ def _macros(info: dict[str, Any]) -> str:
         "workers()": str(int(info.get("workers") or 1)),
     }
     return "; ".join(f"CREATE MACRO {name} AS {value}" for name, value in macros.items())
-
-
-def _text(value: object) -> str:
-    return "CAST(NULL AS VARCHAR)" if value is None else "'" + str(value).replace("'", "''") + "'"
