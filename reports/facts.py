@@ -156,9 +156,8 @@ def _macros(info: dict[str, Any]) -> str:
         "late_after_ns()": str(round(info["late_after_s"] * 1e9)),
         "ping_interval_ns()": str(round(scenario["ping_interval_s"] * 1e9)),
         "ping_timeout_ns()": str(round(scenario["ping_timeout_s"] * 1e9)),
-        "first_backoff_ns()": str(
-            round(scenario["backoff_s"] * 2e9)
-        ),  # with its spread, and the time to connect and join
+        # Twice as long: with its spread, and the time to connect and join.
+        "first_backoff_ns()": str(round(scenario["backoff_s"] * 2e9)),
         "join_event()": said("widget", "join", "event"),
         "message_event(letter)": "if(letter = 'w', {}, {})".format(
             *(said(who, "message", "event") for who in ("agent", "widget"))
