@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from reports.verdict import Verdict
 
 FIGURES = (figures.latency_over_time, figures.loss_by_join_offset, figures.causes)
-COUNTERS = {
-    name: MEASURES[name].meaning
-    for name in ("duplicates", "reorders", "leaks", "phantoms", "unexpected", "unexplained", "view_misses")
-} | {"foreign": "messages that no party of this run sent, such as a bot's greeting; no goal looks at them"}
+COUNTERS = {name: MEASURES[name].meaning for name in words.COUNTERS if name in MEASURES} | {
+    "foreign": "messages that no party of this run sent, such as a bot's greeting; no goal looks at them"
+}
 
 
 def write_report(ledger: "Ledger", verdict: "Verdict") -> Path:

@@ -12,7 +12,7 @@ from reports import found
 from reports.intervals import SHARES
 from reports.rig import LIMITS
 from reports.violations import Attribution
-from reports.words import LATENCIES, NONE, added_up, cell, certainty, count, interval, ms, percent, seconds
+from reports.words import COUNTERS, LATENCIES, NONE, added_up, cell, certainty, count, interval, ms, percent, seconds
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from reports.verdict import Verdict
 
 STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
-COUNTERS = (
-    ("duplicates", "reorders", "leaks", "phantoms"),
-    ("unexpected", "unexplained", "foreign", "view_misses"),
-)
 
 
 def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None:
@@ -72,10 +68,8 @@ def _messages(summary: "Summary") -> Table:
 
 
 def _counters(summary: "Summary") -> Table:
-    return _grid(
-        "Counters",
-        [[f"{name.replace('_', ' ')} {count(getattr(summary, name))}" for name in row] for row in COUNTERS],
-    )
+    cells = [f"{name.replace('_', ' ')} {count(getattr(summary, name))}" for name in COUNTERS]
+    return _grid("Counters", [cells[:4], cells[4:]])
 
 
 def _rates(summary: "Summary") -> Table:
