@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from reports import figures, found, words
 from reports.goals import MEASURES
 from reports.intervals import samples_needed
-from reports.rig import LIMITS, MOST_ROWS, MOST_SHARE, Limit
+from reports.rig import LIMITS, MOST_ROWS, MOST_SHARE
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -66,7 +66,6 @@ def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes], reas
             p95_needs=samples_needed("p95"),
             limits=LIMITS,
             spoiled=f"{MOST_ROWS} messages and {words.percent(MOST_SHARE)} of the owed ones",
-            limit_said=_limit_said,
             sample=next(iter(summary.samples.values()), None) or next(iter(ledger.deliveries["mid"]), "MID"),
             folder=ledger.run.path,
         )
@@ -87,10 +86,6 @@ def _made_with(info: Mapping[str, Any]) -> str:
     parts = [machine.get("system"), f"{machine['cores']} cores" if "cores" in machine else None]
     parts += [f"{name} {version}" for name, version in (info.get("versions") or {}).items() if version]
     return ", ".join(part for part in (*parts, f"commit {commit[:12]}" if commit else None) if part)
-
-
-def _limit_said(limit: Limit, value: float | None) -> str:
-    return words.ms(value) if limit.unit == "ms" else words.percent(value)
 
 
 def _environment() -> Environment:

@@ -138,9 +138,8 @@ def _rig(summary: "Summary") -> Table:
     state = "valid" if rig.valid else "NOT VALID"
     table = _table(f"Load generator: {state}{rig.left_out}", "", "measured", "at most", "windows past it")
     for limit in LIMITS:
-        said = ms if limit.unit == "ms" else percent
-        measured = said(getattr(rig, limit.name))
-        table.add_row(limit.called, measured, said(limit.most), f"{rig.past(limit):,}")
+        measured = limit.said(getattr(rig, limit.name))
+        table.add_row(limit.called, measured, limit.said(limit.most), f"{rig.past(limit):,}")
     table.add_row("the server's loop lag p99", ms(rig.server_lag_ms_p99), "", "")
     table.add_row("the server's CPU, of one core", percent(rig.server_cpu), "", "")
     return table
