@@ -115,7 +115,8 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         con.execute(f"SET memory_limit = format_bytes({ALLOWED})")
         reconcile(con, run, journal=journal)
         _refuse_others(con, run)
-        con.execute(_macro_promises(run))
+        for what in ("history", "private"):
+            con.execute(f"CREATE MACRO promises_{what}() AS {promised(run.info, what)}")
         draft = Path(scratch) / "ledger.parquet"
         made_of = _fingerprint(run)
         con.execute(
@@ -160,10 +161,6 @@ def _caused() -> str:
                 CASE WHEN outcome = 'lost' THEN {as_case(NOT_RECOVERED)} END AS not_recovered_because
             FROM judged
         )"""
-
-
-def _macro_promises(run: RunFolder) -> str:
-    return "; ".join(f"CREATE MACRO promises_{what}() AS {promised(run.info, what)}" for what in ("history", "private"))
 
 
 def _view_events(con: duckdb.DuckDBPyConnection, run: RunFolder, journal: bool) -> None:
