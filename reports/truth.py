@@ -7,7 +7,7 @@ What comes before a widget was planned to connect is struck by the plan itself.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -209,7 +209,8 @@ def compared(ledger: "Ledger", strikes: Strikes) -> Compared:
         elif sure and row.outcome in ("live", "late") and (ARRIVAL, "own") not in by:  # read as it took the session
             _compare(found, ledger, str(row.key), str(row.outcome), sure)
         if isinstance(row.not_recovered_because, str):
-            _compare(found, ledger, str(row.key), row.not_recovered_because, list(_lost_by(by)))
+            lost_by = [(name, given) for name, _ in by for given in GIVES[name].lost.split()]
+            _compare(found, ledger, str(row.key), row.not_recovered_because, lost_by)
     return found
 
 
@@ -222,11 +223,6 @@ def _missed_by(by: Iterable[tuple[str, str]], journal: bool) -> list[tuple[str, 
     if true and not journal:
         true += [(name, given) for name, how in by if how == "before" for given in GIVES[name].names(own=False)]
     return true
-
-
-def _lost_by(by: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for name, _ in by:
-        yield from ((name, given) for given in GIVES[name].lost.split())
 
 
 def _compare(found: Compared, ledger: "Ledger", key: str, given: str, true: list[tuple[str, str]]) -> None:
