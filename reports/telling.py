@@ -3,7 +3,6 @@
 A phrase is whole words that fit where they stand, whatever the row does not know: "; the room was empty", or nothing.
 """
 
-import string
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +32,9 @@ def named(name: str) -> Cause:
 def told(name: str, row: Row) -> str:
     """What that cause says of this message; where the row does not fit the sentence, what it says of all."""
     cause = named(name)
-    return string.Formatter().vformat(cause.told, (), _Phrases(row)) if cause.told else cause.sentence
+    if not cause.told:
+        return cause.sentence
+    return cause.told.format_map({name: phrase(row) for name, phrase in PHRASES.items()})
 
 
 def lasted(value: float) -> str:
@@ -71,15 +72,6 @@ def _that_moment(row: Row, sender: str) -> str:
     return f"{said}. {row['recipient']}'s first join was acked {lasted(abs(offset_ms))} {when} that."
 
 
-class _Phrases(dict[str, str]):
-    def __init__(self, row: Row) -> None:
-        super().__init__()
-        self._row = row
-
-    def __missing__(self, name: str) -> str:
-        return PHRASES[name](self._row)
-
-
 def _emitted(row: Row) -> str:
     """Without a journal the moment is not known; its sender was told some time after it."""
     return "emitted" if row["published_ns"] is not None else "accepted"
@@ -94,10 +86,9 @@ def _inside(row: Row) -> str:
     members = row["members"]
     if members is None:
         return ""
-    return f"; {plural(members, 'connection')} {'was' if members == 1 else 'were'} there" if members else _EMPTY
-
-
-_EMPTY = "; the room was empty"
+    if not members:
+        return "; the room was empty"
+    return f"; {plural(members, 'connection')} {'was' if members == 1 else 'were'} there"
 
 
 def _before_join(row: Row) -> str:
