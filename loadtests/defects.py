@@ -1,8 +1,7 @@
 """Wrong code in a widget, switched on for a whole run; the server's own stand in the target that knows them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from loadtests.bad_input import BadInput, near
 from loadtests.target import Target
@@ -18,8 +17,8 @@ class Defect:
     default: float = 1.0
 
 
-def _table(*defects: Defect) -> MappingProxyType[str, Defect]:
-    return MappingProxyType({defect.name: defect for defect in defects})
+def _table(*defects: Defect) -> Mapping[str, Defect]:
+    return {defect.name: defect for defect in defects}
 
 
 WIDGET_DEFECTS = _table(
