@@ -5,7 +5,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from server_under_test.chat import Draft, Message
@@ -35,8 +34,8 @@ class Defect:
     read: Callable[[str], Any] = float
 
 
-def _table(*defects: Defect) -> MappingProxyType[str, Defect]:
-    return MappingProxyType({defect.name: defect for defect in defects})
+def _table(*defects: Defect) -> Mapping[str, Defect]:
+    return {defect.name: defect for defect in defects}
 
 
 _SHARE: dict[str, Any] = {"unit": "share of messages, 0 to 1", "default": "0.1", "read": _up_to(1)}
