@@ -4,7 +4,6 @@ A phrase is whole words that fit where they stand, whatever the row does not kno
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from reports.causes import CAUSES, NOT_RECOVERED, Cause
@@ -12,16 +11,14 @@ from reports.words import ms, plural, seconds
 
 Row = Mapping[str, Any]
 
-STATES = MappingProxyType(
-    {
-        "never": "had never connected",
-        "connecting": "was connecting",
-        "connected_unjoined": "was connected and had not joined",
-        "joining": "was joining",
-        "joined": "was joined",
-        "down": "was disconnected",
-    }
-)
+STATES: Mapping[str, str] = {
+    "never": "had never connected",
+    "connecting": "was connecting",
+    "connected_unjoined": "was connected and had not joined",
+    "joining": "was joining",
+    "joined": "was joined",
+    "down": "was disconnected",
+}
 
 
 def named(name: str) -> Cause:
@@ -148,23 +145,21 @@ def _refused_with(row: Row) -> str:
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
-PHRASES: Mapping[str, Callable[[Row], str]] = MappingProxyType(
-    {
-        "recipient": lambda row: str(row["recipient"]),
-        "state": state,
-        "emitted": _emitted,
-        "numbered": _numbered,
-        "inside": _inside,
-        "before_join": _before_join,
-        "when_gone": _when_gone,
-        "back": _back,
-        "unasked": _unasked,
-        "rooted": _rooted,
-        "raced": _raced,
-        "refused_with": _refused_with,
-        "lasted": lambda row: "some time" if row["cause_ms"] is None else lasted(row["cause_ms"]),
-        "room": lambda row: str(row["room"]),
-        "entered_room": lambda row: str(row["entered_room"]),
-        "namespace": lambda row: str(row["namespace"]),
-    }
-)
+PHRASES: Mapping[str, Callable[[Row], str]] = {
+    "recipient": lambda row: str(row["recipient"]),
+    "state": state,
+    "emitted": _emitted,
+    "numbered": _numbered,
+    "inside": _inside,
+    "before_join": _before_join,
+    "when_gone": _when_gone,
+    "back": _back,
+    "unasked": _unasked,
+    "rooted": _rooted,
+    "raced": _raced,
+    "refused_with": _refused_with,
+    "lasted": lambda row: "some time" if row["cause_ms"] is None else lasted(row["cause_ms"]),
+    "room": lambda row: str(row["room"]),
+    "entered_room": lambda row: str(row["entered_room"]),
+    "namespace": lambda row: str(row["namespace"]),
+}
