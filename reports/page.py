@@ -97,19 +97,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    said: dict[str, Any] = {
-        each.__name__: each
-        for each in (
-            words.cell,
-            words.certainty,
-            words.count,
-            words.ms,
-            words.percent,
-            words.plural,
-            words.seconds,
-            words.spans,
-            words.within,
-        )
-    }
-    environment.filters.update(said)
+    for name in ("cell", "certainty", "count", "ms", "percent", "plural", "seconds", "spans", "within"):
+        environment.filters[name] = getattr(words, name)
     return environment
