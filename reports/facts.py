@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from loadtests.events import KINDS
+from loadtests.run_json import promised
 from loadtests.seal import quoted
 from reports import aftermath, connections, endings, membership
 from reports.messages import SEEN, create_messages
@@ -166,5 +167,6 @@ def _macros(info: dict[str, Any]) -> str:
             *(said(who, "socket", "namespace") for who in ("agent", "widget"))
         ),
         "workers()": str(int(info.get("workers") or 1)),
+        **{f"promises_{what}()": str(promised(info, what)) for what in ("history", "private")},
     }
     return "; ".join(f"CREATE MACRO {name} AS {value}" for name, value in macros.items())

@@ -18,7 +18,6 @@ import pandas as pd
 
 from loadtests.events import columns
 from loadtests.run_folder import RunFolder, RunFolderError, open_run
-from loadtests.run_json import promised
 from loadtests.seal import quoted
 from reports.causes import CAUSES, NOT_RECOVERED, as_case
 from reports.counters import contradictions, count
@@ -115,8 +114,6 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         con.execute(f"SET memory_limit = format_bytes({ALLOWED})")
         reconcile(con, run, journal=journal)
         _refuse_others(con, run)
-        for what in ("history", "private"):
-            con.execute(f"CREATE MACRO promises_{what}() AS {promised(run.info, what)}")
         draft = Path(scratch) / "ledger.parquet"
         made_of = _fingerprint(run)
         con.execute(
