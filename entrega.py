@@ -351,15 +351,14 @@ def _defects() -> Listed:
     from loadtests.defects import WIDGET_DEFECTS
     from server_under_test.defects import DEFECTS
 
-    servers = [(each.name, each.sentence, each.unit, each.default) for each in DEFECTS.values()]
-    widgets = [(each.name, each.sentence, each.unit, f"{each.default:g}") for each in WIDGET_DEFECTS.values()]
-    values = {name: f"value: {unit}; default: {default}" for name, _, unit, default in (*servers, *widgets) if unit}
+    known: dict[str, Any] = {**DEFECTS, **WIDGET_DEFECTS}
+    values = {name: f"value: {each.unit}; default: {each.default}" for name, each in known.items() if each.unit}
     return {
         name: (
-            f"{sentence} [{values[name]}]" if name in values else sentence,
-            [sentence, values.get(name, "value: none")],
+            f"{each.sentence} [{values[name]}]" if name in values else each.sentence,
+            [each.sentence, values.get(name, "value: none")],
         )
-        for name, sentence, *_ in (*servers, *widgets)
+        for name, each in known.items()
     }
 
 

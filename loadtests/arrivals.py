@@ -1,9 +1,8 @@
 """When sessions open: so many at so many a second on the average, in one of four shapes. Pure."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from types import MappingProxyType
 
 
 def _along(*corners: tuple[float, float]) -> Callable[[float], float]:
@@ -19,14 +18,12 @@ def _along(*corners: tuple[float, float]) -> Callable[[float], float]:
 
 
 # None is ahead of an even spread, at which Locust starts its users.
-SHAPES: MappingProxyType[str, Callable[[float], float]] = MappingProxyType(
-    {
-        "constant": lambda share: share,
-        "ramp": math.sqrt,
-        "steps": _along((0.0, 0.0), (0.1, 0.25), (0.3, 0.5), (0.6, 0.75), (1.0, 1.0)),
-        "spike": _along((0.0, 0.0), (0.5, 0.95), (1.0, 1.0)),
-    }
-)
+SHAPES: Mapping[str, Callable[[float], float]] = {
+    "constant": lambda share: share,
+    "ramp": math.sqrt,
+    "steps": _along((0.0, 0.0), (0.1, 0.25), (0.3, 0.5), (0.6, 0.75), (1.0, 1.0)),
+    "spike": _along((0.0, 0.0), (0.5, 0.95), (1.0, 1.0)),
+}
 
 
 def arrives_s(shape: str, per_s: float, sessions: int, index: int) -> float:

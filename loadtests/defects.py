@@ -1,8 +1,7 @@
 """Wrong code in a widget, switched on for a whole run; the server's own stand in the target that knows them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from loadtests.bad_input import BadInput, near
 from loadtests.target import Target
@@ -15,11 +14,11 @@ class Defect:
     name: str
     sentence: str
     unit: str | None = None
-    default: float = 1.0
+    default: str = "1"
 
 
-def _table(*defects: Defect) -> MappingProxyType[str, Defect]:
-    return MappingProxyType({defect.name: defect for defect in defects})
+def _table(*defects: Defect) -> Mapping[str, Defect]:
+    return {defect.name: defect for defect in defects}
 
 
 WIDGET_DEFECTS = _table(
@@ -30,7 +29,7 @@ WIDGET_DEFECTS = _table(
     Defect("widget.stale-room", "the widget's socket is in the room of a session that the customer had before"),
     Defect(
         "widget.late-listener", "the widget listens for messages only so long after it has connected", "milliseconds",
-        500.0,
+        "500",
     ),
     Defect("widget.handler-per-connect", "every connection adds one more handler, and each one appends the message"),
     Defect("widget.no-dedupe", "the widget asks for everything with every join, and shows a message whenever it comes"),
@@ -58,12 +57,10 @@ def widget_values(defects: Iterable[str]) -> dict[str, float]:
 def _value(text: str) -> tuple[str, float]:
     name, equals, value = text.partition("=")
     defect = WIDGET_DEFECTS[name]
-    if not equals:
-        return name, defect.default
-    if defect.unit is None:
+    if equals and defect.unit is None:
         raise BadInput(f"{name} takes no value; write just {name}")
     try:
-        number = float(value)
+        number = float(value if equals else defect.default)
     except ValueError:
         number = -1.0
     if not 0 <= number <= 60_000:

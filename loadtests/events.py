@@ -19,27 +19,25 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import orjson
 
 FORMAT = 1  # of the run folder; raised when an old reader would misread a new folder
 
-ENVELOPE = MappingProxyType(
-    {
-        "t": "BIGINT",
-        "kind": "VARCHAR",
-        "party": "VARCHAR",
-        "view": "INTEGER",
-        "conn": "INTEGER",
-        "session": "VARCHAR",
-        "mid": "VARCHAR",
-        "seq": "BIGINT",
-    }
-)
+ENVELOPE: Mapping[str, str] = {
+    "t": "BIGINT",
+    "kind": "VARCHAR",
+    "party": "VARCHAR",
+    "view": "INTEGER",
+    "conn": "INTEGER",
+    "session": "VARCHAR",
+    "mid": "VARCHAR",
+    "seq": "BIGINT",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,164 +60,147 @@ class Kind:
     fields: tuple[Field, ...]
 
 
-def _fields(*names: str) -> tuple[Field, ...]:
-    return tuple(FIELDS[name] for name in names)
-
-
 def _field_table(*rows: tuple[str, str, str, str]) -> dict[str, Field]:
     return {row[0]: Field(*row) for row in rows}
 
 
 # A name means the same wherever it stands, so that all kinds share one wide table.
-FIELDS = MappingProxyType(
-    _field_table(
-        ("index", "INTEGER", "", "the session's number in the plan"),
-        ("attempt", "INTEGER", "", "connection attempts since the last connection, from 1"),
-        ("sid", "VARCHAR", "", "the Socket.IO session id on the server"),
-        ("transport", "VARCHAR", "", "websocket or polling"),
-        ("reason", "VARCHAR", "", "why, in the words of the one who saw it; null: none was given"),
-        ("status", "INTEGER", "", "HTTP status, or a process's exit status; null: there was none"),
-        ("last_frame_ns", "BIGINT", "ns", "when the connection's last frame came; null: none came, or not known"),
-        ("since_ns", "BIGINT", "ns", "when the page's timers had last run; never null"),
-        ("namespace", "VARCHAR", "", "the Socket.IO namespace; null: the one that the recipient connects to"),
-        ("room", "VARCHAR", "", "the room's name as the server says it; null: the reply named none"),
-        ("members", "INTEGER", "", "connections in the room, the newcomer included; null: not told"),
-        ("after", "BIGINT", "", "only messages with a larger seq were asked for; null: none were"),
-        ("count", "INTEGER", "", "messages in the reply; null: the reply cannot hold any"),
-        ("due_ns", "BIGINT", "ns", "when the plan wanted it sent; null: not known"),
-        ("asked_ns", "BIGINT", "ns", "when the request left that was answered at `t`; null: not recorded"),
-        ("via", "VARCHAR", "", "the way: rest or socket when sent; live, join, history, replay or audit when seen"),
-        ("id", "VARCHAR", "", "the server's id of the message; null: the payload had none"),
-        ("event", "VARCHAR", "", "the Socket.IO event's name; null: not a Socket.IO event"),
-        (
-            "size",
-            "INTEGER",
-            "characters",
-            "length of the payload as JSON, of a live event with its name; null: not known",
-        ),
-        (
-            "why",
-            "VARCHAR",
-            "",
-            "of a page: shape, session, duplicate or no-listener; of a server: no-socket, overdue or closed",
-        ),
-        ("ordered", "BOOLEAN", "", "the page's list ascended by seq with it in its place; null: not looked at"),
-        ("audit", "BOOLEAN", "", "true: read by the auditor, a witness of what is stored, never a display"),
-        ("lag_ms", "DOUBLE", "ms", "the longest that the loop was late in this window"),
-        ("slip_ms", "DOUBLE", "ms", "the longest that a send left after its due in this window; null: no send"),
-        ("cpu", "DOUBLE", "share", "of one core, or of a lower CPU quota, that was used in this window"),
-        ("steal", "DOUBLE", "share", "of the machine's time that its host took away; null: not known"),
-        (
-            "throttled",
-            "DOUBLE",
-            "share",
-            "of the window that a CPU quota held processors back, summed over them; null: unknown",
-        ),
-        ("waited", "DOUBLE", "share", "of the window that the process stood in line for a processor; null: not known"),
-        ("asked", "INTEGER", "", "parties this process has started, total"),
-        ("connected", "INTEGER", "", "parties connected now"),
-        ("refused", "BOOLEAN", "", "the server answered CONNECT with an error; null: it did not get so far"),
-        ("heartbeat_ns", "BIGINT", "ns", "pingInterval + pingTimeout: so long a silence ends a connection"),
-        ("recovered", "BOOLEAN", "", "the server restored the connection's state: rooms, and what was missed"),
-        ("joined", "INTEGER", "", "conversations joined now, one for each party in it"),
-        ("sent", "INTEGER", "", "messages sent, total"),
-        ("accepted", "INTEGER", "", "messages accepted by the server, total"),
-        ("displayed", "INTEGER", "", "messages displayed to the other party, total"),
-        ("caught_up", "INTEGER", "", "of those, first shown after a join, a fetch or a replay, total"),
-        (
-            "latencies_ms",
-            "DOUBLE[]",
-            "ms",
-            "due to first display, a sample of this window; null: nothing was displayed",
-        ),
-        ("url", "VARCHAR", "", "the server's address"),
-        ("boot", "VARCHAR", "", "names one life of the server's process"),
-        ("node", "VARCHAR", "", "names the server's process among several"),
-        ("n", "BIGINT", "", "number of the line within its boot, from 1; null: the journal is not numbered"),
-        ("origin", "VARCHAR", "", "the Origin header; null: there was none"),
-        ("sids", "VARCHAR[]", "", "the connections that were in the room; null: not told"),
-        ("depth", "INTEGER", "", "packets that waited to be written; never null"),
-        ("upgrading", "BOOLEAN", "", "the connection was on its way from polling to websocket; null: it was not"),
-    )
+FIELDS: Mapping[str, Field] = _field_table(
+    ("index", "INTEGER", "", "the session's number in the plan"),
+    ("attempt", "INTEGER", "", "connection attempts since the last connection, from 1"),
+    ("sid", "VARCHAR", "", "the Socket.IO session id on the server"),
+    ("transport", "VARCHAR", "", "websocket or polling"),
+    ("reason", "VARCHAR", "", "why, in the words of the one who saw it; null: none was given"),
+    ("status", "INTEGER", "", "HTTP status, or a process's exit status; null: there was none"),
+    ("last_frame_ns", "BIGINT", "ns", "when the connection's last frame came; null: none came, or not known"),
+    ("since_ns", "BIGINT", "ns", "when the page's timers had last run; never null"),
+    ("namespace", "VARCHAR", "", "the Socket.IO namespace; null: the one that the recipient connects to"),
+    ("room", "VARCHAR", "", "the room's name as the server says it; null: the reply named none"),
+    ("members", "INTEGER", "", "connections in the room, the newcomer included; null: not told"),
+    ("after", "BIGINT", "", "only messages with a larger seq were asked for; null: none were"),
+    ("count", "INTEGER", "", "messages in the reply; null: the reply cannot hold any"),
+    ("due_ns", "BIGINT", "ns", "when the plan wanted it sent; null: not known"),
+    ("asked_ns", "BIGINT", "ns", "when the request left that was answered at `t`; null: not recorded"),
+    ("via", "VARCHAR", "", "the way: rest or socket when sent; live, join, history, replay or audit when seen"),
+    ("id", "VARCHAR", "", "the server's id of the message; null: the payload had none"),
+    ("event", "VARCHAR", "", "the Socket.IO event's name; null: not a Socket.IO event"),
+    ("size", "INTEGER", "characters", "length of the payload as JSON, of a live event with its name; null: not known"),
+    (
+        "why",
+        "VARCHAR",
+        "",
+        "of a page: shape, session, duplicate or no-listener; of a server: no-socket, overdue or closed",
+    ),
+    ("ordered", "BOOLEAN", "", "the page's list ascended by seq with it in its place; null: not looked at"),
+    ("audit", "BOOLEAN", "", "true: read by the auditor, a witness of what is stored, never a display"),
+    ("lag_ms", "DOUBLE", "ms", "the longest that the loop was late in this window"),
+    ("slip_ms", "DOUBLE", "ms", "the longest that a send left after its due in this window; null: no send"),
+    ("cpu", "DOUBLE", "share", "of one core, or of a lower CPU quota, that was used in this window"),
+    ("steal", "DOUBLE", "share", "of the machine's time that its host took away; null: not known"),
+    (
+        "throttled",
+        "DOUBLE",
+        "share",
+        "of the window that a CPU quota held processors back, summed over them; null: unknown",
+    ),
+    ("waited", "DOUBLE", "share", "of the window that the process stood in line for a processor; null: not known"),
+    ("asked", "INTEGER", "", "parties this process has started, total"),
+    ("connected", "INTEGER", "", "parties connected now"),
+    ("refused", "BOOLEAN", "", "the server answered CONNECT with an error; null: it did not get so far"),
+    ("heartbeat_ns", "BIGINT", "ns", "pingInterval + pingTimeout: so long a silence ends a connection"),
+    ("recovered", "BOOLEAN", "", "the server restored the connection's state: rooms, and what was missed"),
+    ("joined", "INTEGER", "", "conversations joined now, one for each party in it"),
+    ("sent", "INTEGER", "", "messages sent, total"),
+    ("accepted", "INTEGER", "", "messages accepted by the server, total"),
+    ("displayed", "INTEGER", "", "messages displayed to the other party, total"),
+    ("caught_up", "INTEGER", "", "of those, first shown after a join, a fetch or a replay, total"),
+    ("latencies_ms", "DOUBLE[]", "ms", "due to first display, a sample of this window; null: nothing was displayed"),
+    ("url", "VARCHAR", "", "the server's address"),
+    ("boot", "VARCHAR", "", "names one life of the server's process"),
+    ("node", "VARCHAR", "", "names the server's process among several"),
+    ("n", "BIGINT", "", "number of the line within its boot, from 1; null: the journal is not numbered"),
+    ("origin", "VARCHAR", "", "the Origin header; null: there was none"),
+    ("sids", "VARCHAR[]", "", "the connections that were in the room; null: not told"),
+    ("depth", "INTEGER", "", "packets that waited to be written; never null"),
+    ("upgrading", "BOOLEAN", "", "the connection was on its way from polling to websocket; null: it was not"),
 )
 
 
 def _kinds(*rows: tuple[str, str, str, str]) -> dict[str, Kind]:
-    return {name: Kind(name, writer, sentence, _fields(*names.split())) for name, writer, names, sentence in rows}
+    return {
+        name: Kind(name, writer, sentence, tuple(FIELDS[each] for each in names.split()))
+        for name, writer, names, sentence in rows
+    }
 
 
-KINDS = MappingProxyType(
-    _kinds(
-        ("session_opened", "swarm", "index", "the widget's customer opened a session"),
-        ("escalated", "swarm", "", "the customer asked for a human, and the server agreed"),
-        ("assumed", "swarm", "index", "the agent took the session"),
-        ("transferred", "swarm", "asked_ns", "the agent handed the session over, to who takes it next"),
-        ("closed", "swarm", "", "the party is done with the session: what is stored later is not owed to it"),
-        ("withdrawn", "swarm", "reason", "the party was stopped early: what is owed to it later is unjudged"),
-        ("connecting", "swarm", "attempt", "a connection was begun"),
-        ("connected", "swarm", "sid transport recovered heartbeat_ns", "the server answered CONNECT"),
-        ("upgraded", "swarm", "transport", "the connection went on over another transport"),
-        ("connect_failed", "swarm", "reason status refused", "the attempt ended without a connection"),
-        ("disconnected", "swarm", "reason last_frame_ns", "the connection ended"),
-        ("frozen", "swarm", "since_ns", "the page's timers run again: they had stood still since `since_ns`"),
-        ("join_sent", "swarm", "room after", "the party asked to enter the session's room"),
-        ("joined", "swarm", "room members after count", "the server acked the join"),
-        ("join_failed", "swarm", "reason", "an error ack, or no ack within the deadline (reason timeout)"),
-        ("sent", "swarm", "due_ns via", "REST request issued, or emit() called"),
-        ("unsent", "swarm", "due_ns reason", "a planned message that was never sent"),
-        ("accepted", "swarm", "status id", "201, 200 or a good ack: the server says it has the message"),
-        ("refused", "swarm", "status reason", "a 4xx or an error ack"),
-        ("unanswered", "swarm", "status reason", "5xx, reset, or no answer within the deadline"),
-        ("received", "swarm", "via event id size", "a message reached the party, before any filter of its screen"),
-        ("displayed", "swarm", "via ordered", "the message appeared on the party's screen"),
-        ("removed", "swarm", "", "the message vanished from the party's screen"),
-        ("not_displayed", "swarm", "why id", "a received message that the screen did not show"),
-        ("history_read", "swarm", "asked_ns after count audit", "a REST history was read"),
-        (
-            "rig",
-            "swarm",
-            "lag_ms slip_ms cpu steal throttled waited asked connected joined sent accepted displayed caught_up "
-            "latencies_ms",
-            "twice a second: how the load generator itself does",
-        ),
-        ("sentinel", "swarm", "", "the last line of a recorder that was closed in order"),
-        ("server_ready", "launcher", "url", "the server printed its ready line"),
-        ("server_ended", "launcher", "status", "the server's process was gone"),
-        ("server_cpu", "launcher", "cpu", "twice a second: what the started server and its children use"),
-        ("server_started", "server", "n boot node", "first line of a boot"),
-        ("origin_refused", "server", "n origin", "a handshake from an Origin that is not allowed"),
-        ("auth_refused", "server", "n sid reason", "a connection without a good token"),
-        ("sid_connected", "server", "n sid", "a connection was accepted"),
-        ("sid_disconnected", "server", "n sid reason last_frame_ns", "a connection is gone, as the server sees it"),
-        ("room_entered", "server", "n sid room namespace", "the connection entered the room"),
-        ("room_left", "server", "n sid room", "the connection left the room, by itself or by its end"),
-        ("unknown_event", "server", "n sid event", "an event that no handler knows"),
-        ("stored", "server", "n id", "the message was committed"),
-        (
-            "published",
-            "server",
-            "n room namespace members sids id",
-            "the message was emitted, and who was in the room then",
-        ),
-        ("not_enqueued", "server", "n sid id why", "it was emitted, and that connection took nothing any more"),
-        ("written", "server", "n sid id", "the message was written to that connection's transport"),
-        ("queue", "server", "n sid depth upgrading", "twice a second, of a connection that is behind or upgrading"),
-        ("loop_lag", "server", "n lag_ms", "twice a second: how late the server's loop was"),
-    )
+KINDS: Mapping[str, Kind] = _kinds(
+    ("session_opened", "swarm", "index", "the widget's customer opened a session"),
+    ("escalated", "swarm", "", "the customer asked for a human, and the server agreed"),
+    ("assumed", "swarm", "index", "the agent took the session"),
+    ("transferred", "swarm", "asked_ns", "the agent handed the session over, to who takes it next"),
+    ("closed", "swarm", "", "the party is done with the session: what is stored later is not owed to it"),
+    ("withdrawn", "swarm", "reason", "the party was stopped early: what is owed to it later is unjudged"),
+    ("connecting", "swarm", "attempt", "a connection was begun"),
+    ("connected", "swarm", "sid transport recovered heartbeat_ns", "the server answered CONNECT"),
+    ("upgraded", "swarm", "transport", "the connection went on over another transport"),
+    ("connect_failed", "swarm", "reason status refused", "the attempt ended without a connection"),
+    ("disconnected", "swarm", "reason last_frame_ns", "the connection ended"),
+    ("frozen", "swarm", "since_ns", "the page's timers run again: they had stood still since `since_ns`"),
+    ("join_sent", "swarm", "room after", "the party asked to enter the session's room"),
+    ("joined", "swarm", "room members after count", "the server acked the join"),
+    ("join_failed", "swarm", "reason", "an error ack, or no ack within the deadline (reason timeout)"),
+    ("sent", "swarm", "due_ns via", "REST request issued, or emit() called"),
+    ("unsent", "swarm", "due_ns reason", "a planned message that was never sent"),
+    ("accepted", "swarm", "status id", "201, 200 or a good ack: the server says it has the message"),
+    ("refused", "swarm", "status reason", "a 4xx or an error ack"),
+    ("unanswered", "swarm", "status reason", "5xx, reset, or no answer within the deadline"),
+    ("received", "swarm", "via event id size", "a message reached the party, before any filter of its screen"),
+    ("displayed", "swarm", "via ordered", "the message appeared on the party's screen"),
+    ("removed", "swarm", "", "the message vanished from the party's screen"),
+    ("not_displayed", "swarm", "why id", "a received message that the screen did not show"),
+    ("history_read", "swarm", "asked_ns after count audit", "a REST history was read"),
+    (
+        "rig",
+        "swarm",
+        "lag_ms slip_ms cpu steal throttled waited asked connected joined sent accepted displayed caught_up "
+        "latencies_ms",
+        "twice a second: how the load generator itself does",
+    ),
+    ("sentinel", "swarm", "", "the last line of a recorder that was closed in order"),
+    ("server_ready", "launcher", "url", "the server printed its ready line"),
+    ("server_ended", "launcher", "status", "the server's process was gone"),
+    ("server_cpu", "launcher", "cpu", "twice a second: what the started server and its children use"),
+    ("server_started", "server", "n boot node", "first line of a boot"),
+    ("origin_refused", "server", "n origin", "a handshake from an Origin that is not allowed"),
+    ("auth_refused", "server", "n sid reason", "a connection without a good token"),
+    ("sid_connected", "server", "n sid", "a connection was accepted"),
+    ("sid_disconnected", "server", "n sid reason last_frame_ns", "a connection is gone, as the server sees it"),
+    ("room_entered", "server", "n sid room namespace", "the connection entered the room"),
+    ("room_left", "server", "n sid room", "the connection left the room, by itself or by its end"),
+    ("unknown_event", "server", "n sid event", "an event that no handler knows"),
+    ("stored", "server", "n id", "the message was committed"),
+    (
+        "published",
+        "server",
+        "n room namespace members sids id",
+        "the message was emitted, and who was in the room then",
+    ),
+    ("not_enqueued", "server", "n sid id why", "it was emitted, and that connection took nothing any more"),
+    ("written", "server", "n sid id", "the message was written to that connection's transport"),
+    ("queue", "server", "n sid depth upgrading", "twice a second, of a connection that is behind or upgrading"),
+    ("loop_lag", "server", "n lag_ms", "twice a second: how late the server's loop was"),
 )
 
 # The answer key (injected.jsonl) has lines of its own, which no cause may read.
-INJECTED = MappingProxyType(
-    {
-        "kind": "fault or defect",
-        "name": "server.drop-emit, drop, kill-server, ...",
-        "scope": "mid, session, connection or all",
-        "start_ns": "from when",
-        "end_ns": "until when; null: to the end of the run",
-    }
-)
+INJECTED: Mapping[str, str] = {
+    "kind": "fault or defect",
+    "name": "server.drop-emit, drop, kill-server, ...",
+    "scope": "mid, session, connection or all",
+    "start_ns": "from when",
+    "end_ns": "until when; null: to the end of the run",
+}
 
-SOURCE = MappingProxyType({"source": "VARCHAR", "line": "BIGINT"})  # file stem and line, added by seal()
+SOURCE: Mapping[str, str] = {"source": "VARCHAR", "line": "BIGINT"}  # file stem and line, added by seal()
 
 
 def columns() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from loadtests.bad_input import near
@@ -20,29 +19,25 @@ class Kind:
     fields: tuple[str, ...] = ()
 
 
-FAULTS = MappingProxyType(
-    {
-        "drop": Kind("the connection is reset, and the network is away for for_s", PARTY),
-        "close": Kind("the connection is closed by something in between, and there is no new one for for_s", PARTY),
-        "offline": Kind("the network is away for for_s; the page knows at once, the server is told nothing", PARTY),
-        "half-open": Kind("the link swallows what goes down, up or both for for_s, and tells nobody", PARTY, ("way",)),
-        "idle-limit": Kind(
-            "for for_s something in between closes a connection over which nothing came for idle_s", PARTY, ("idle_s",)
-        ),
-        "websocket-cut": Kind(
-            "for for_s something in between closes every new websocket right after its handshake", PARTY
-        ),
-        "poll-cut": Kind("for for_s something in between closes polls instead of handing on their answers", PARTY),
-        "slow-read": Kind("only so many bytes a second are read for for_s", PARTY, ("bytes_per_s",)),
-        "freeze": Kind("the page stands still for for_s, as in a locked phone; its sockets stay open", PARTY),
-        "reload": Kind("the page is left, and loaded anew for_s later: empty, with the same token", PARTY),
-        "two-tabs": Kind("a second page of the same session is open for for_s", WIDGET),
-        "token-expiry": Kind("the token is refused from then on; for_s later the page has a new one", WIDGET),
-        "kill-server": Kind("the server gets SIGKILL, and is started again on the same port after for_s", SERVER),
-        "stop-server": Kind("the server gets SIGTERM, and is started again on the same port after for_s", SERVER),
-        "stall-server": Kind("the server gets SIGSTOP, and SIGCONT after for_s", SERVER),
-    }
-)
+FAULTS: Mapping[str, Kind] = {
+    "drop": Kind("the connection is reset, and the network is away for for_s", PARTY),
+    "close": Kind("the connection is closed by something in between, and there is no new one for for_s", PARTY),
+    "offline": Kind("the network is away for for_s; the page knows at once, the server is told nothing", PARTY),
+    "half-open": Kind("the link swallows what goes down, up or both for for_s, and tells nobody", PARTY, ("way",)),
+    "idle-limit": Kind(
+        "for for_s something in between closes a connection over which nothing came for idle_s", PARTY, ("idle_s",)
+    ),
+    "websocket-cut": Kind("for for_s something in between closes every new websocket right after its handshake", PARTY),
+    "poll-cut": Kind("for for_s something in between closes polls instead of handing on their answers", PARTY),
+    "slow-read": Kind("only so many bytes a second are read for for_s", PARTY, ("bytes_per_s",)),
+    "freeze": Kind("the page stands still for for_s, as in a locked phone; its sockets stay open", PARTY),
+    "reload": Kind("the page is left, and loaded anew for_s later: empty, with the same token", PARTY),
+    "two-tabs": Kind("a second page of the same session is open for for_s", WIDGET),
+    "token-expiry": Kind("the token is refused from then on; for_s later the page has a new one", WIDGET),
+    "kill-server": Kind("the server gets SIGKILL, and is started again on the same port after for_s", SERVER),
+    "stop-server": Kind("the server gets SIGTERM, and is started again on the same port after for_s", SERVER),
+    "stall-server": Kind("the server gets SIGSTOP, and SIGCONT after for_s", SERVER),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ Get = Callable[[Any], Any]
 def getter(dotted: str) -> Get:
     """A function that follows the path into a payload and gives None where it breaks off; the empty path always."""
     if not dotted:
-        return _nothing
+        return lambda _: None
     if dotted == WHOLE:
         return lambda payload: payload
     names = dotted.split(".")
@@ -78,7 +78,3 @@ def spread(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
     if not names:
         return lambda payload: (payload,)
     return lambda payload: [payload[name] for name in names]
-
-
-def _nothing(_: Any) -> None:
-    return None

@@ -55,8 +55,6 @@ class SessionPlan:
     agent_dues_s: tuple[float, ...]  # from the assume
     hand_over: HandOver | None
     strikes: tuple[Strike, ...]
-    sending_ends_s: float  # from the run's start
-    leaves_s: float  # from the run's start, at the latest
 
     @property
     def of_agents(self) -> int:
@@ -95,8 +93,6 @@ def plan(scenario: Scenario, index: int) -> SessionPlan:
         agent_dues_s=tuple(due_s for due_s in agent_dues_s if hand_over is None or due_s < hand_over.at_s),
         hand_over=hand_over,
         strikes=_strikes(scenario, "widget", index, talk_s),
-        sending_ends_s=scenario.run_time_s,
-        leaves_s=scenario.run_time_s + scenario.quiet_phase_s,
     )
 
 

@@ -17,8 +17,6 @@ from loadtests.bad_input import near
 from loadtests.faults import Fault, fault
 from loadtests.values import Range, ScenarioError, between, mapping, number, whole_number, word
 
-__all__ = ["Scenario", "ScenarioError", "described", "from_table", "load", "parse_setting", "parse_time_s", "shipped"]
-
 SHIPPED = Path(__file__).parent / "scenarios"
 
 WORDS = {

@@ -8,6 +8,7 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -46,26 +47,27 @@ def seal(folder: Path) -> Sealed:
 
 
 def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], sealed_to: Path, draft: Path) -> Sealed:
-    before, known = _sealed_before(con, folder, sealed_to)
+    info = run_json.read_info(folder) if (folder / "run.json").exists() else {}
+    before, known = _sealed_before(con, info.get("sealed", {}), sealed_to)
     # A journal that is put there again takes the place of the one before; the swarm's own are written once.
     new = [file for file in files if file.stem not in known or file.stem.startswith("journal")]
-    counts, unread = before, _unread(folder)
+    counts, unread = before, dict(info.get("unread") or {})  # how many lines of each file were garbage
     if new or not sealed_to.exists():
         fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
         con.execute(f"CREATE TABLE evidence ({fields})")
         if known:
-            again = ", ".join(_quoted(file.stem) for file in new if file.stem in known)
+            again = ", ".join(quoted(file.stem) for file in new if file.stem in known)
             others = f" WHERE source NOT IN ({again})" if again else ""
-            con.execute(f"INSERT INTO evidence BY NAME FROM read_parquet({_quoted(sealed_to)}){others}")
+            con.execute(f"INSERT INTO evidence BY NAME FROM read_parquet({quoted(sealed_to)}){others}")
             counts = _without(con, before, known & {file.stem for file in new}, unread)
         for file in new:
             taken = _take_in(con, file, counts)
             unread[file.stem] = taken.garbage - counts.garbage
             counts = taken
         con.execute(
-            f"COPY (FROM evidence ORDER BY t, source, line) TO {_quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (FROM evidence ORDER BY t, source, line) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
         )
-        if (folder / "run.json").exists():
+        if info:
             run_json.update(folder, sealed=asdict(counts), unread={name: n for name, n in unread.items() if n})
         draft.replace(sealed_to)
     for file in files:
@@ -73,20 +75,16 @@ def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], seale
     return counts
 
 
-def _sealed_before(con: duckdb.DuckDBPyConnection, folder: Path, sealed_to: Path) -> tuple[Sealed, frozenset[str]]:
-    """What an earlier seal left: its counts (run.json keeps them) and the files that it had taken in."""
+def _sealed_before(
+    con: duckdb.DuckDBPyConnection, said: dict[str, Any], sealed_to: Path
+) -> tuple[Sealed, frozenset[str]]:
+    """What an earlier seal left: its counts (`said` is what run.json keeps) and the files that it had taken in."""
     if not sealed_to.exists():
         return Sealed(0, 0, 0, ()), frozenset()
-    found = con.execute(f"SELECT source, count(*) FROM read_parquet({_quoted(sealed_to)}) GROUP BY source").fetchall()
-    said = run_json.read_info(folder).get("sealed", {}) if (folder / "run.json").exists() else {}
+    found = con.execute(f"SELECT source, count(*) FROM read_parquet({quoted(sealed_to)}) GROUP BY source").fetchall()
     sources = {str(source) for source, _ in found} | set(said.get("sources", ()))
     events = sum(int(count) for _, count in found)
     return Sealed(events, said.get("garbage", 0), said.get("truncated", 0), tuple(sorted(sources))), frozenset(sources)
-
-
-def _unread(folder: Path) -> dict[str, int]:
-    """How many lines of each file were garbage, as far as there were any."""
-    return dict(run_json.read_info(folder).get("unread") or {}) if (folder / "run.json").exists() else {}
 
 
 def _without(con: duckdb.DuckDBPyConnection, counts: Sealed, again: frozenset[str], unread: dict[str, int]) -> Sealed:
@@ -103,7 +101,7 @@ def _take_in(con: duckdb.DuckDBPyConnection, file: Path, counts: Sealed) -> Seal
     """Add one file's events to `evidence`. Lines are parsed by DuckDB, in parallel; a row's number is its line's."""
     con.execute(
         "CREATE OR REPLACE TABLE lines AS FROM read_ndjson_objects("
-        f"{_quoted(file)}, ignore_errors = true, maximum_object_size = {LONGEST_LINE})"
+        f"{quoted(file)}, ignore_errors = true, maximum_object_size = {LONGEST_LINE})"
     )
     con.execute(
         f"""
@@ -113,7 +111,7 @@ def _take_in(con: duckdb.DuckDBPyConnection, file: Path, counts: Sealed) -> Seal
     )
     con.execute(f"CREATE OR REPLACE TABLE misread AS {_misread()}")
     taken = con.execute(
-        f"INSERT INTO evidence SELECT {_quoted(file.stem)}, line, {NAMES} FROM parsed ANTI JOIN misread USING (line)"
+        f"INSERT INTO evidence SELECT {quoted(file.stem)}, line, {NAMES} FROM parsed ANTI JOIN misread USING (line)"
     ).fetchone()
     lines = con.execute("SELECT count(*), last(json IS NULL) FROM lines").fetchone()
     assert taken is not None
@@ -159,5 +157,6 @@ def _ends_its_last_line(file: Path) -> bool:
         return stream.read(1) == b"\n"
 
 
-def _quoted(value: Path | str) -> str:
+def quoted(value: Path | str) -> str:
+    """As a text of SQL."""
     return "'" + str(value).replace("'", "''") + "'"

@@ -68,7 +68,11 @@ def described(target: Target) -> Iterator[str]:
         theirs, ours = getattr(target.agent, name), getattr(target.widget, name)
         if theirs != ours:
             yield from ("", f"[agent.{name}] # where agents differ")
-            yield from (f"{key} = {_toml(getattr(theirs, key))}" for key in _plain(kind) if _differ(theirs, ours, key))
+            yield from (
+                f"{key} = {_toml(getattr(theirs, key))}"
+                for key in _plain(kind)
+                if getattr(theirs, key) != getattr(ours, key)
+            )
 
 
 # -- reading
@@ -171,7 +175,8 @@ def _nonsense(target: Target) -> Iterator[str]:
         yield from _pattern(f"[{name}] path", getattr(target, name).path, ("session",))
     if target.client.recover == "join" and not target.widget.join.missed:
         yield "[client] recover = 'join' needs the key missed in [join]: the field with the missed messages"
-    if (target.client.recover == "fetch" or target.client.fetch_first) and not _has_history(target.widget, own):
+    fetches = target.client.recover == "fetch" or target.client.fetch_first
+    if fetches and not target.widget.history.path and "history" not in own:
         yield "[client] recover = 'fetch' needs the key path in [history]"
 
 
@@ -197,10 +202,6 @@ def _arguments(called: str, table: Any, fields: tuple[str, ...]) -> Iterator[str
         if name not in known:
             there = ", ".join(known) or "none"
             yield f"[{called}] arguments: no other key puts anything into {name!r}; there are {there}"
-
-
-def _has_history(side: Side, own: tuple[str, ...]) -> bool:
-    return bool(side.history.path) or "history" in own
 
 
 def _pattern(called: str, pattern: str, places: tuple[str, ...]) -> Iterator[str]:
@@ -249,10 +250,6 @@ def _described(kind: Any, value: Any) -> Iterator[str]:
 
 def _sentence(kind: Any) -> str:
     return " ".join((kind.__doc__ or "").split()).rstrip(".")
-
-
-def _differ(theirs: Any, ours: Any, key: str) -> bool:
-    return bool(getattr(theirs, key) != getattr(ours, key))
 
 
 def _toml(value: Any) -> str:

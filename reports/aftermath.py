@@ -1,7 +1,5 @@
 """What became of messages afterwards: who asked for the missed ones, which pages never showed them, what is stored."""
 
-import duckdb
-
 # What became of the missed ones, from when they may have been emitted on (where a frame came: from the answer on):
 # the first join ack, whether anything asked from before their seq (a page that fetches after its join asks by both),
 # whether a reply held others that had been missed in time; and when, in the absence in which it was missed, the history
@@ -118,10 +116,5 @@ SELECT n, max(burst)::INTEGER AS burst FROM (
     FROM polled
 ) GROUP BY n"""
 
+# Tables recovery, missed_views, audits, unheard, bursts; they need moments and looked_at of reports.facts.
 STEPS = (RECOVERY, VIEW_MISSES, "DROP TABLE sightings", AUDITS, UNHEARD, BURSTS)
-
-
-def create_aftermath(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables recovery, missed_views, audits, unheard, bursts; needs moments and looked_at of reports.facts."""
-    for step in STEPS:
-        con.execute(step)

@@ -12,7 +12,7 @@ journal speaks of the message; elsewhere causes that look alike from outside are
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """One cause: `sentence` tells a developer of a chat what happened, `cure` what to change.
 
@@ -22,10 +22,10 @@ class Cause:
     """
 
     name: str
-    code: str
     sentence: str
     cure: str
     when: str
+    code: str = ""
     told: str = ""
     group: str = ""
     needs: str = ""
@@ -94,7 +94,6 @@ CAUSES = (
     ),
     Cause(
         name="handshake_refused",
-        code="",
         sentence="The recipient could not connect: the server refuses the handshake with a bare 403.",
         cure="See the server's log: most often the page's origin is not on its allow-list.",
         when="received_ns IS NULL AND refusal = 'handshake'",
@@ -269,7 +268,6 @@ CAUSES = (
     ),
     Cause(
         name="gone_silent",
-        code="",
         sentence="The recipient's connection looked up, and nothing came over it until a time-out ended it.",
         cure="Record a journal on the server (docs/journal.md): its loop_lag tells a server that stood still from a "
         "dead path.",
@@ -327,7 +325,6 @@ CAUSES = (
     ),
     Cause(
         name="subscribed_nowhere",
-        code="",
         sentence="The recipient was connected and joined all the time, and the message never came.",
         cure="Record a journal on the server (docs/journal.md), with room_entered and written: it tells what was never "
         "emitted from what went to another room or was not written.",
@@ -336,7 +333,6 @@ CAUSES = (
     ),
     Cause(
         name="unexplained",
-        code="",
         sentence="Nothing in the evidence explains it.",
         cure="This is a bug of entrega: please report it with what `entrega trace` says of the message.",
         when="true",
@@ -346,14 +342,12 @@ CAUSES = (
 NOT_RECOVERED = (
     Cause(
         name="not_stored",
-        code="",
         sentence="It is in no history of the server, which may have said that it was stored.",
         cure="Commit before the answer, and let the history hold all that is committed.",
         when="stored = 'no'",
     ),
     Cause(
         name="wiped",
-        code="",
         sentence="The recipient had shown it and removed it again.",
         cure="Merge a history into what is shown, by id; never replace.",
         when="wiped",
@@ -361,7 +355,6 @@ NOT_RECOVERED = (
     ),
     Cause(
         name="never_back",
-        code="",
         sentence="No join of the recipient succeeded after it, and nothing else asked for it.",
         cure="Join again on every return, with the last seq that was shown; who was there all the time finds the hole "
         "in seq, and asks.",
@@ -371,7 +364,6 @@ NOT_RECOVERED = (
     ),
     Cause(
         name="not_asked",
-        code="",
         sentence="The recipient joined after it but did not ask from before this message.",
         cure="Ask from the highest seq up to which everything was shown.",
         when="NOT asked_after",
@@ -379,14 +371,12 @@ NOT_RECOVERED = (
     ),
     Cause(
         name="window",
-        code="",
         sentence="The server handed over others that had been missed, but not this one.",
         cure="Select what was missed by seq, not by time or by number.",
         when="others_offered",
     ),
     Cause(
         name="not_offered",
-        code="",
         sentence="The recipient asked for what it had missed, and the server handed over nothing.",
         cure="Answer a join or a fetch with the messages after the given seq.",
         when="true",
@@ -394,15 +384,6 @@ NOT_RECOVERED = (
 )
 
 
-def missed_because(causes: tuple[Cause, ...] = CAUSES) -> str:
-    """The tree as one CASE."""
-    return _case(causes)
-
-
-def not_recovered_because() -> str:
-    """The second list as one CASE."""
-    return _case(NOT_RECOVERED)
-
-
-def _case(causes: tuple[Cause, ...]) -> str:
+def as_case(causes: tuple[Cause, ...]) -> str:
+    """The list as one CASE, which gives a cause's name."""
     return "CASE " + " ".join(f"WHEN {cause.condition} THEN '{cause.name}'" for cause in causes) + " END"

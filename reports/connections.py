@@ -4,8 +4,6 @@ An absence of a (party, session) runs from when a connection that ended went qui
 ack, the first one from the beginning. A connection whose state the server restored needs no join.
 """
 
-import duckdb
-
 # The events of connections and joins, with the connection's number where nobody wrote it.
 TALK = """
 CREATE TABLE talk AS
@@ -205,17 +203,5 @@ SELECT absences.*, lag(end_ns, 1, -forever()) OVER (PARTITION BY party, session 
 FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)
 LEFT JOIN endings USING (party, conn)"""
 
-TALKED = (TALK, CONNECTIONS)
-ABSENT = (LINE, JOINS, ABSENCES, GAPS)
-
-
-def create_connections(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables talk, connections; needs those of reports.witnesses."""
-    for step in TALKED:
-        con.execute(step)
-
-
-def create_absences(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables line, joins, absences, gaps; needs connections and those of reports.endings."""
-    for step in ABSENT:
-        con.execute(step)
+TALKED = (TALK, CONNECTIONS)  # they need the tables of reports.witnesses
+ABSENT = (LINE, JOINS, ABSENCES, GAPS)  # they need connections and the tables of reports.endings

@@ -8,11 +8,7 @@ from typing import Any
 import duckdb
 
 from loadtests.run_json import promised
-from reports.violations import create_violations
-
-DUPLICATES = "SELECT coalesce(sum(n), 0)::BIGINT FROM duplicates"
-REORDERS = "SELECT coalesce(sum(n), 0)::BIGINT FROM reorders"
-LEAKS = "SELECT coalesce(sum(n), 0)::BIGINT FROM leaks"
+from reports.violations import VIOLATIONS
 
 # Only where it is known of some message whether it is stored.
 PHANTOMS = """
@@ -32,8 +28,6 @@ FOREIGN = """
 SELECT count(DISTINCT coalesce(id, source || ':' || line)) FROM nameless ANTI JOIN named USING (source, line)
 WHERE kind = 'received' AND via IS DISTINCT FROM 'audit'"""
 
-VIEW_MISSES = "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM caused WHERE owed"
-
 # Seconds in which a widget was connected while a message accepted more than late_after_s ago was not shown.
 FALSE_CONNECTED = """
 WITH owing AS (
@@ -52,33 +46,28 @@ SELECT if((SELECT count(*) FROM connections) = 0, NULL,
 FROM fresh JOIN connections USING (party)"""
 
 COUNTERS = {
-    "duplicates": DUPLICATES,
-    "reorders": REORDERS,
-    "leaks": LEAKS,
+    **{name: f"SELECT coalesce(sum(n), 0)::BIGINT FROM {name}" for name in ("duplicates", "reorders", "leaks")},
     "phantoms": PHANTOMS,
     "unexpected": UNEXPECTED,
     "foreign": FOREIGN,
-    "view_misses": VIEW_MISSES,
+    "view_misses": "SELECT coalesce(sum(view_misses), 0)::BIGINT FROM caused WHERE owed",
     "false_connected_s": FALSE_CONNECTED,
 }
-
-# What the swarm saw although the journal says it cannot have been.
-CONTRADICTIONS = "SELECT if(EXISTS (FROM boots), count(*) FILTER (contradicted), NULL) FROM caused"
 
 
 def count(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> dict[str, float | None]:
     """Every counter by name; needs those of reports.facts, and caused of reports.ledger. `info` is run.json's."""
-    create_violations(con)
+    for table in VIOLATIONS.values():
+        con.execute(table)
     counted = {name: _one(con, sql) for name, sql in COUNTERS.items()}
     return counted if promised(info, "order") else {**counted, "reorders": None}
 
 
 def contradictions(con: duckdb.DuckDBPyConnection) -> int | None:
-    """Rows whose journal contradicts the swarm's record; null: there is no journal."""
-    found = _one(con, CONTRADICTIONS)
-    return None if found is None else int(found)
+    """Rows that the swarm saw although the journal says it cannot have been; null: there is no journal."""
+    found: int | None = _one(con, "SELECT if(EXISTS (FROM boots), count(*) FILTER (contradicted), NULL) FROM caused")
+    return found
 
 
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> float | None:
-    row = con.execute(sql).fetchone()
-    return None if row is None else row[0]
+def _one(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    return con.execute(sql).fetchall()[0][0]

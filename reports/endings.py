@@ -19,8 +19,6 @@ idle_timeout      it was closed after the same silence again and again, and so w
                   by a proxy that drops what is idle
 """
 
-import duckdb
-
 IN_FLIGHT_NS = 100_000_000
 LATE_MS = IN_FLIGHT_NS // 1_000_000
 SLOW_MS = 1_000  # a frame that takes longer on one machine has waited for its reader
@@ -117,10 +115,5 @@ LEFT JOIN idle USING (party, conn)
 ASOF LEFT JOIN freezes ON freezes.party = silences.party AND freezes.start_ns <= silences.ended_ns
 ASOF LEFT JOIN stalls ON stalls.start_ns <= silences.ended_ns"""
 
+# Table endings; it needs those of reports.witnesses, connections, and of reports.messages messages and frames.
 STEPS = (CARRIED, LEFT, SILENCES, IDLE, ENDINGS)
-
-
-def create_endings(con: duckdb.DuckDBPyConnection) -> None:
-    """Table endings; needs those of reports.witnesses, connections, and of reports.messages messages and frames."""
-    for step in STEPS:
-        con.execute(step)

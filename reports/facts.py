@@ -10,11 +10,10 @@ from typing import Any
 import duckdb
 
 from loadtests.events import KINDS
-from reports.aftermath import create_aftermath
-from reports.connections import create_absences, create_connections
-from reports.endings import create_endings
-from reports.membership import create_membership
-from reports.messages import create_messages, create_sightings
+from loadtests.run_json import promised
+from loadtests.seal import quoted
+from reports import aftermath, connections, endings, membership
+from reports.messages import SEEN, create_messages
 from reports.schema import FACTS
 from reports.witnesses import create_witnesses
 
@@ -130,16 +129,11 @@ def create_facts(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
         con.execute(f"CREATE TABLE {writer}_kinds AS SELECT unnest(?) AS kind", [kinds_of(writer)])
     create_witnesses(con, info)
     create_messages(con)
-    create_connections(con)
-    create_endings(con)
-    create_absences(con)
-    create_sightings(con)
-    con.execute(HIDDEN)
-    con.execute(MOMENTS)
-    con.execute(LOOKED_AT)
-    con.execute(STATES)
-    create_membership(con)
-    create_aftermath(con)
+    for step in (
+        *connections.TALKED, *endings.STEPS, *connections.ABSENT, *SEEN,
+        HIDDEN, MOMENTS, LOOKED_AT, STATES, *membership.STEPS, *aftermath.STEPS,
+    ):  # fmt: skip
+        con.execute(step)
     columns = ", ".join(f"{column.sql} AS {column.name}" for column in FACTS)
     con.execute(f"CREATE VIEW facts AS SELECT {columns} FROM {SOURCES}")
 
@@ -153,19 +147,18 @@ def _macros(info: dict[str, Any]) -> str:
         table = info.get("target") or {}
         for name in path:
             table = table.get(name) or {}
-        return _text(table or None)
+        return quoted(str(table)) if table else "CAST(NULL AS VARCHAR)"
 
     macros = {
-        "run_prefix()": _text(f"{info['run']}:"),
+        "run_prefix()": quoted(f"{info['run']}:"),
         "forever()": "9223372036854775807",
         "planned_horizon_ns()": str(round(info["horizon_s"] * 1e9)),
         "horizon_ns()": "getvariable('horizon_ns')",
         "late_after_ns()": str(round(info["late_after_s"] * 1e9)),
         "ping_interval_ns()": str(round(scenario["ping_interval_s"] * 1e9)),
         "ping_timeout_ns()": str(round(scenario["ping_timeout_s"] * 1e9)),
-        "first_backoff_ns()": str(
-            round(scenario["backoff_s"] * 2e9)
-        ),  # with its spread, and the time to connect and join
+        # Twice as long: with its spread, and the time to connect and join.
+        "first_backoff_ns()": str(round(scenario["backoff_s"] * 2e9)),
         "join_event()": said("widget", "join", "event"),
         "message_event(letter)": "if(letter = 'w', {}, {})".format(
             *(said(who, "message", "event") for who in ("agent", "widget"))
@@ -174,9 +167,6 @@ def _macros(info: dict[str, Any]) -> str:
             *(said(who, "socket", "namespace") for who in ("agent", "widget"))
         ),
         "workers()": str(int(info.get("workers") or 1)),
+        **{f"promises_{what}()": str(promised(info, what)) for what in ("history", "private")},
     }
     return "; ".join(f"CREATE MACRO {name} AS {value}" for name, value in macros.items())
-
-
-def _text(value: object) -> str:
-    return "CAST(NULL AS VARCHAR)" if value is None else "'" + str(value).replace("'", "''") + "'"

@@ -9,7 +9,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from loadtests.bad_input import BadInput, near
@@ -43,30 +42,26 @@ def _latencies() -> tuple[Measure, ...]:
     )
 
 
-MEASURES: Mapping[str, Measure] = MappingProxyType(
-    {
-        measure.name: measure
-        for measure in (
-            Measure("permanent_loss", "rate", "lost / (owed - unjudged); 0 where the target promises a history"),
-            Measure("live_miss", "rate", "(recovered + lost) / (owed - unjudged)"),
-            Measure("duplicates", "count", "messages shown more than once on one view", 0),
-            Measure("reorders", "count", "messages received or shown out of order", 0),
-            Measure("leaks", "count", "messages that reached another session's party", 0),
-            Measure("phantoms", "count", "messages accepted or shown, and not stored", 0),
-            Measure("unexpected", "count", "messages of this run that nobody sent", 0),
-            Measure("unexplained", "count", "missed messages without a cause", 0),
-            Measure("acked_and_lost", "count", "lost messages whose sender was told that it went well"),
-            Measure("view_misses", "count", "pages that missed what another page of the party showed"),
-            Measure(
-                "false_connected_s", "seconds", "s for which the indicator said connected and messages were missing"
-            ),
-            Measure("refused", "count", "messages that the server refused"),
-            Measure("unanswered", "count", "messages without an answer"),
-            Measure("unsent", "count", "planned messages that were never sent"),
-            *_latencies(),
-        )
-    }
-)
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure("permanent_loss", "rate", "lost / (owed - unjudged); 0 where the target promises a history"),
+        Measure("live_miss", "rate", "(recovered + lost) / (owed - unjudged)"),
+        Measure("duplicates", "count", "messages shown more than once on one view", 0),
+        Measure("reorders", "count", "messages received or shown out of order", 0),
+        Measure("leaks", "count", "messages that reached another session's party", 0),
+        Measure("phantoms", "count", "messages accepted or shown, and not stored", 0),
+        Measure("unexpected", "count", "messages of this run that nobody sent", 0),
+        Measure("unexplained", "count", "missed messages without a cause", 0),
+        Measure("acked_and_lost", "count", "lost messages whose sender was told that it went well"),
+        Measure("view_misses", "count", "pages that missed what another page of the party showed"),
+        Measure("false_connected_s", "seconds", "s for which the indicator said connected and messages were missing"),
+        Measure("refused", "count", "messages that the server refused"),
+        Measure("unanswered", "count", "messages without an answer"),
+        Measure("unsent", "count", "planned messages that were never sent"),
+        *_latencies(),
+    )
+}
 
 
 def check_goals(table: Any) -> dict[str, float]:

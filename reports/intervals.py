@@ -108,7 +108,8 @@ def rate_by_session(events: ArrayLike, messages: ArrayLike) -> Rate:
     Field and Welsh, "Bootstrapping clustered data", JRSS B 69, 2007). Where few sessions are hit it is too sure of
     itself, so the interval is never narrower than Korn and Graubard's, which was made for that.
     """
-    k, n = _sessions(events, messages)
+    k, n = np.asarray(events, dtype=float), np.asarray(messages, dtype=float)
+    k, n = k[n > 0], n[n > 0]
     total, of = int(k.sum()), int(n.sum())
     if of == 0:
         return Rate(0, 0, 0, None, None, None)
@@ -117,9 +118,9 @@ def rate_by_session(events: ArrayLike, messages: ArrayLike) -> Rate:
         return Rate(total, of, k.size, rate, *((0.0, bound) if total == 0 else (1 - bound, 1.0)))
     if k.size < 2:
         return Rate(total, of, k.size, rate, None, None)
-    low, high = _middle(_resampled(k, n, np.random.default_rng(SEED)))
+    low, high = np.quantile(_resampled(k, n, np.random.default_rng(SEED)), [TAIL, 1 - TAIL])
     least, most = _korn_graubard(k, n)
-    return Rate(total, of, k.size, rate, min(low, least), max(high, most))
+    return Rate(total, of, k.size, rate, min(float(low), least), max(float(high), most))
 
 
 def difference(ours: Rate, theirs: Rate) -> tuple[float, float] | None:
@@ -136,11 +137,6 @@ def difference(ours: Rate, theirs: Rate) -> tuple[float, float] | None:
     return p - q - math.hypot(p - low, their_high - q), p - q + math.hypot(high - p, q - their_low)
 
 
-def _sessions(events: ArrayLike, messages: ArrayLike) -> tuple[Floats, Floats]:
-    k, n = np.asarray(events, dtype=float), np.asarray(messages, dtype=float)
-    return k[n > 0], n[n > 0]
-
-
 def _floats(rate: Rate) -> tuple[float, float, float]:
     return float(rate.rate or 0), float(rate.low or 0), float(rate.high or 0)
 
@@ -151,11 +147,6 @@ def _resampled(k: Floats, n: Floats, dice: np.random.Generator) -> Floats:
     drawn = dice.multinomial(k.size, sizes / k.size, size=RESAMPLES)
     rates: Floats = drawn @ kinds[:, 0] / (drawn @ kinds[:, 1])
     return rates
-
-
-def _middle(resampled: Floats) -> tuple[float, float]:
-    low, high = np.quantile(resampled, [TAIL, 1 - TAIL])
-    return float(low), float(high)
 
 
 def _korn_graubard(k: Floats, n: Floats) -> tuple[float, float]:

@@ -36,10 +36,9 @@ def print_trace(found: "Trace", console: Console) -> None:
     head = Text().append("ms from due".rjust(TIME - 2).ljust(TIME), style="dim")
     for lane in LANES:
         head.append(names[lane].ljust(width), style="bold")
-    console.print(_shortened(head))
-    for step in found.steps:
-        for line in _lines(step, width):
-            console.print(_shortened(line))
+    for line in (head, *(line for step in found.steps for line in _lines(step, width))):
+        line.rstrip()
+        console.print(line)
     key = "   ".join(f"{LINES[state][0]} {state}" for state in (JOINED, CONNECTED, AWAY))
     console.print(Text(f"\n{' ' * TIME}{key}", style="dim"))
     for explanation in found.explanations:
@@ -77,11 +76,6 @@ def _broken(what: str, width: int) -> str:
     """A name that is too long for its lane breaks at a colon, dash or slash, so that ids can be compared and copied."""
     part = re.compile(rf"\S{{1,{width - 1}}}[:/-]|\S{{1,{width}}}")
     return " ".join(word if len(word) <= width else " ".join(part.findall(word)) for word in what.split(" "))
-
-
-def _shortened(line: Text) -> Text:
-    line.rstrip()
-    return line
 
 
 LEFT = "text-align: left"  # a notebook's tables are set to the right

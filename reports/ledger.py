@@ -18,8 +18,8 @@ import pandas as pd
 
 from loadtests.events import columns
 from loadtests.run_folder import RunFolder, RunFolderError, open_run
-from loadtests.run_json import promised
-from reports.causes import missed_because, not_recovered_because
+from loadtests.seal import quoted
+from reports.causes import CAUSES, NOT_RECOVERED, as_case
 from reports.counters import contradictions, count
 from reports.facts import create_facts, kinds_of
 from reports.journal import doubts, refuse
@@ -74,7 +74,7 @@ class Ledger:
         """Any SQL (DuckDB) over the views `ledger` and `events`, for what pandas cannot hold; `given` is for its ?."""
         with duckdb.connect() as con:
             _view_events(con, self.run, self.journal)
-            con.execute(f"CREATE VIEW ledger AS FROM read_parquet({_quoted(self.path)})")
+            con.execute(f"CREATE VIEW ledger AS FROM read_parquet({quoted(self.path)})")
             found: pd.DataFrame = con.sql(sql, params=given).df()
             return found
 
@@ -114,15 +114,14 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         con.execute(f"SET memory_limit = format_bytes({ALLOWED})")
         reconcile(con, run, journal=journal)
         _refuse_others(con, run)
-        con.execute(_macro_promises(run))
         draft = Path(scratch) / "ledger.parquet"
         made_of = _fingerprint(run)
         con.execute(
-            f"COPY ({_caused()}) TO {_quoted(draft)} "
+            f"COPY ({_caused()}) TO {quoted(draft)} "
             "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION lz4_raw, DICTIONARY_SIZE_LIMIT 1000, "
             f"KV_METADATA {{made_of: '{made_of}'}})"
         )
-        con.execute(f"CREATE VIEW caused AS FROM read_parquet({_quoted(draft)})")
+        con.execute(f"CREATE VIEW caused AS FROM read_parquet({quoted(draft)})")
         if journal:
             refuse(con, run)
         con.execute("DROP TABLE mids; DROP TABLE shown")  # as long, and looked at no more
@@ -155,21 +154,17 @@ def _caused() -> str:
         SELECT {columns}
         FROM (
             SELECT *,
-                CASE WHEN outcome IN ('recovered', 'lost') THEN {missed_because()} END AS missed_because,
-                CASE WHEN outcome = 'lost' THEN {not_recovered_because()} END AS not_recovered_because
+                CASE WHEN outcome IN ('recovered', 'lost') THEN {as_case(CAUSES)} END AS missed_because,
+                CASE WHEN outcome = 'lost' THEN {as_case(NOT_RECOVERED)} END AS not_recovered_because
             FROM judged
         )"""
 
 
-def _macro_promises(run: RunFolder) -> str:
-    return "; ".join(f"CREATE MACRO promises_{what}() AS {promised(run.info, what)}" for what in ("history", "private"))
-
-
 def _view_events(con: duckdb.DuckDBPyConnection, run: RunFolder, journal: bool) -> None:
     """A field that came with a later version is null in what was sealed before."""
-    kinds = ", ".join(_quoted(kind) for kind in kinds_of("server"))
+    kinds = ", ".join(quoted(kind) for kind in kinds_of("server"))
     without = "" if journal else f" WHERE kind NOT IN ({kinds})"
-    evidence = f"read_parquet({_quoted(run.events)})"
+    evidence = f"read_parquet({quoted(run.events)})"
     known = {str(row[0]) for row in con.execute(f"DESCRIBE FROM {evidence}").fetchall()}
     later = [f', NULL::{type} AS "{name}"' for name, type in columns().items() if name not in known]
     con.execute(f"CREATE VIEW events AS SELECT *{''.join(later)} FROM {evidence}{without}")
@@ -201,7 +196,3 @@ def _fingerprint(run: RunFolder) -> str:
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _quoted(value: Path | str) -> str:
-    return "'" + str(value).replace("'", "''") + "'"

@@ -3,8 +3,6 @@
 Only messages of reports.facts.states are looked at: those whose recipient was absent, and those that were missed.
 """
 
-import duckdb
-
 # Which rooms each connection entered. A journal without entries: the rooms of the acks.
 ENTRIES = """
 CREATE TABLE entries AS
@@ -155,10 +153,5 @@ FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USI
 LEFT JOIN holed USING (mid) LEFT JOIN entered USING (mid)
 LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN emissions USING (mid)"""
 
+# Table membership; it needs looked_at and states of reports.facts and all that they stand on.
 STEPS = (ENTRIES, EMISSIONS, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)
-
-
-def create_membership(con: duckdb.DuckDBPyConnection) -> None:
-    """Table membership; needs looked_at and states of reports.facts and all that they stand on."""
-    for step in STEPS:
-        con.execute(step)

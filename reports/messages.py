@@ -192,6 +192,7 @@ WITH suspects AS (
 SELECT DISTINCT mid, party, number FROM suspects JOIN sessions USING (number)
 WHERE party <> widget AND list_contains(agents, party) IS NOT TRUE"""
 
+# Tables sightings, shown, strangers, copied, strays; they need messages and those of reports.connections.
 SEEN = (SIGHTINGS, SHOWN, STRANGERS, COPIED, STRAYS)
 
 
@@ -201,11 +202,5 @@ def create_messages(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(NAMED)
     named = con.execute("SELECT count(*) FROM named").fetchone()
     con.execute(FRAMES if named == (0,) else FRAMES_NAMED)
-    for step in (MIDS, MESSAGES):
-        con.execute(step)
-
-
-def create_sightings(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables sightings, shown, strangers, copied, strays; needs messages and those of reports.connections."""
-    for step in SEEN:
-        con.execute(step)
+    con.execute(MIDS)
+    con.execute(MESSAGES)

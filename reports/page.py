@@ -11,17 +11,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from reports import figures, found, words
 from reports.goals import MEASURES
 from reports.intervals import samples_needed
-from reports.rig import LIMITS, MOST_ROWS, MOST_SHARE, Limit
+from reports.rig import LIMITS, MOST_ROWS, MOST_SHARE
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
     from reports.verdict import Verdict
 
 FIGURES = (figures.latency_over_time, figures.loss_by_join_offset, figures.causes)
-COUNTERS = {
-    name: MEASURES[name].meaning
-    for name in ("duplicates", "reorders", "leaks", "phantoms", "unexpected", "unexplained", "view_misses")
-} | {"foreign": "messages that no party of this run sent, such as a bot's greeting; no goal looks at them"}
+COUNTERS = {name: MEASURES[name].meaning for name in words.COUNTERS if name in MEASURES} | {
+    "foreign": "messages that no party of this run sent, such as a bot's greeting; no goal looks at them"
+}
 
 
 def write_report(ledger: "Ledger", verdict: "Verdict") -> Path:
@@ -67,7 +66,6 @@ def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes], reas
             p95_needs=samples_needed("p95"),
             limits=LIMITS,
             spoiled=f"{MOST_ROWS} messages and {words.percent(MOST_SHARE)} of the owed ones",
-            limit_said=_limit_said,
             sample=next(iter(summary.samples.values()), None) or next(iter(ledger.deliveries["mid"]), "MID"),
             folder=ledger.run.path,
         )
@@ -90,10 +88,6 @@ def _made_with(info: Mapping[str, Any]) -> str:
     return ", ".join(part for part in (*parts, f"commit {commit[:12]}" if commit else None) if part)
 
 
-def _limit_said(limit: Limit, value: float | None) -> str:
-    return words.ms(value) if limit.unit == "ms" else words.percent(value)
-
-
 def _environment() -> Environment:
     """Everything is escaped, whatever people typed into a scenario; an unknown name is an error, not a blank."""
     environment = Environment(
@@ -103,19 +97,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    said: dict[str, Any] = {
-        each.__name__: each
-        for each in (
-            words.cell,
-            words.certainty,
-            words.count,
-            words.ms,
-            words.percent,
-            words.plural,
-            words.seconds,
-            words.spans,
-            words.within,
-        )
-    }
-    environment.filters.update(said)
+    for name in ("cell", "certainty", "count", "ms", "percent", "plural", "seconds", "spans", "within"):
+        environment.filters[name] = getattr(words, name)
     return environment

@@ -8,6 +8,7 @@ from typing import Any
 
 from reports.confusion import Case
 from reports.ledger import Ledger, build_ledger
+from reports.tally import by_cause
 from reports.truth import Compared, Strikes, compared, given_by, struck, without_journal
 
 
@@ -76,8 +77,7 @@ def _reading(ledger: Ledger, strikes: Strikes) -> Reading:
     violations = {name: count for made_by in ledger.attributed.values() for name, count in made_by.items()}
     if summary.unexpected:
         violations["unexpected"] = summary.unexpected
-    reasons = rows[rows["sender_view"] != "accepted"]["reason"].value_counts()
-    not_accepted = {str(name): int(count) for name, count in reasons.items()}
+    not_accepted = by_cause(rows[rows["sender_view"] != "accepted"], "reason")
     about = summary.unexplained, summary.lost, violations, summary.late, not_accepted
     return Reading(ledger.journal, compared(ledger, strikes), *about)
 

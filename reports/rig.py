@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reports.words import percent, plural
+from reports.words import ms, percent, plural
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -30,6 +30,10 @@ class Limit:
     most: float
     unit: str
     reason: str
+
+    def said(self, value: float | None) -> str:
+        """The value of such a figure in words."""
+        return ms(value) if self.unit == "ms" else percent(value)
 
 
 LIMITS = (

@@ -3,6 +3,7 @@
 `facts` is the whole contract of outcomes and causes. Times are ns of CLOCK_MONOTONIC, as in the events.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from reports.journal import CONTRADICTED
@@ -20,75 +21,78 @@ class Column:
     sql: str
 
 
-def _columns(*rows: tuple[str, str, str, str, str, str]) -> tuple[Column, ...]:
-    return tuple(Column(*row) for row in rows)
+def _column(name: str, type: str, unit: str, meaning: str, null: str, sql: str = "") -> Column:
+    """Without `sql` it stands under its own name in these tables."""
+    return Column(name, type, unit, meaning, null, sql or name)
 
 
-FACTS = _columns(
+def _facts(*rows: tuple[str, ...]) -> tuple[Column, ...]:
+    return tuple(_column(*row) for row in rows)
+
+
+FACTS = _facts(
     # who
     ("mid", "VARCHAR", "", "RUN:KEY", "never", "moments.mid"),
-    ("key", "VARCHAR", "", "INDEX.w|a.NUMBER, the same in every run of a seed", "never", "key"),
+    ("key", "VARCHAR", "", "INDEX.w|a.NUMBER, the same in every run of a seed", "never"),
     ("session", "VARCHAR", "", "the server's session id", "the session never opened", "moments.session"),
-    ("sender", "VARCHAR", "", "the party that was to send it", "not recorded", "sender"),
-    ("recipient", "VARCHAR", "", "the party it is meant for", "no agent held the session", "recipient"),
-    ("seq", "BIGINT", "", "the server's number within the session", "nobody was told", "seq"),
+    ("sender", "VARCHAR", "", "the party that was to send it", "not recorded"),
+    ("recipient", "VARCHAR", "", "the party it is meant for", "no agent held the session"),
+    ("seq", "BIGINT", "", "the server's number within the session", "nobody was told"),
     # sent and accepted
-    ("due_ns", "BIGINT", "ns", "when the plan wanted it sent", "not known", "due_ns"),
-    ("sent_ns", "BIGINT", "ns", "the first attempt", "never sent", "sent_ns"),
+    ("due_ns", "BIGINT", "ns", "when the plan wanted it sent", "not known"),
+    ("sent_ns", "BIGINT", "ns", "the first attempt", "never sent"),
     ("attempts", "INTEGER", "", "how often it was sent", "never", "attempts::INTEGER"),
-    ("accepted_ns", "BIGINT", "ns", "when the sender was told it went well", "it was not", "accepted_ns"),
-    ("answered_ns", "BIGINT", "ns", "acceptance, else last answer, else the sending", "never sent", "answered_ns"),
-    ("sender_view", "VARCHAR", "", "unsent, accepted, refused or unanswered; the best of attempts", "never",
-     "sender_view"),
-    ("status", "INTEGER", "", "HTTP status of the last answer that was not good", "there was none", "status"),
-    ("said", "VARCHAR", "", "the reason given with it, or for not sending", "none was given", "said"),
+    ("accepted_ns", "BIGINT", "ns", "when the sender was told it went well", "it was not"),
+    ("answered_ns", "BIGINT", "ns", "acceptance, else last answer, else the sending", "never sent"),
+    ("sender_view", "VARCHAR", "", "unsent, accepted, refused or unanswered; the best of attempts", "never"),
+    ("status", "INTEGER", "", "HTTP status of the last answer that was not good", "there was none"),
+    ("said", "VARCHAR", "", "the reason given with it, or for not sending", "none was given"),
     ("burst", "INTEGER", "", "messages without an answer that its sender emitted over polling in that second, itself "
-     "included", "it was answered, or did not go over polling", "burst"),
+     "included", "it was answered, or did not go over polling"),
     ("sender_cut", "BOOLEAN", "", "the sender's recorder broke off", "never", "NOT coalesce(senders.whole, false)"),
     # stored and published
     ("in_audit", "BOOLEAN", "", "the audit read it", "never", "coalesce(in_audit, false)"),
-    ("audit_ns", "BIGINT", "ns", "when the session was last audited", "it was not", "audit_ns"),
-    ("stored_ns", "BIGINT", "ns", "when the server committed it", "no journal, or not seen there", "stored_ns"),
-    ("published_ns", "BIGINT", "ns", "when the server emitted it", "no journal, or not seen there", "published_ns"),
+    ("audit_ns", "BIGINT", "ns", "when the session was last audited", "it was not"),
+    ("stored_ns", "BIGINT", "ns", "when the server committed it", "no journal, or not seen there"),
+    ("published_ns", "BIGINT", "ns", "when the server emitted it", "no journal, or not seen there"),
     ("room", "VARCHAR", "", "the room it was emitted to", "no journal, or not seen there",
      "coalesce(emitted_room, moments.room)"),
     ("namespace", "VARCHAR", "", "the namespace it was emitted in", "no journal, or not seen there",
      "if(published_ns IS NULL, NULL, coalesce(moments.namespace, namespace_of(moments.recipient)))"),
-    ("members", "INTEGER", "", "connections in that room then", "no journal, or not told", "members"),
-    ("journal_speaks", "BOOLEAN", "", "what the journal does not show did not happen", "never", "journal_speaks"),
+    ("members", "INTEGER", "", "connections in that room then", "no journal, or not told"),
+    ("journal_speaks", "BOOLEAN", "", "what the journal does not show did not happen", "never"),
     ("torn", "BOOLEAN", "", "lines of it are missing in the journal, and so are others of that time, by their numbers",
-     "never", "torn"),
-    ("member", "BOOLEAN", "", "the recipient was among those members", "not told, or not looked up", "member"),
+     "never"),
+    ("member", "BOOLEAN", "", "the recipient was among those members", "not told, or not looked up"),
     ("not_enqueued", "VARCHAR", "", "why the recipient's connection took nothing: no-socket, overdue, closed",
-     "it did, or not told", "not_enqueued"),
+     "it did, or not told"),
     ("upgrading", "BOOLEAN", "", "the recipient's connection was on its way to websocket then", "never",
      "coalesce(upgrading, false)"),
-    ("written_ns", "BIGINT", "ns", "when it was written to the recipient's connection", "not seen", "written_ns"),
+    ("written_ns", "BIGINT", "ns", "when it was written to the recipient's connection", "not seen"),
     ("in_flight", "BOOLEAN", "", "emitted to a connection that ended, and after what it carried last", "never",
      "coalesce(in_flight, false)"),
     # received and displayed by the recipient
-    ("seen_ns", "BIGINT", "ns", "first sign of it at the recipient", "there was none", "seen_ns"),
-    ("received_ns", "BIGINT", "ns", "first live frame of it", "none came", "received_ns"),
-    ("why", "VARCHAR", "", "why a page did not show it: shape, session, no-listener, duplicate", "none said", "why"),
+    ("seen_ns", "BIGINT", "ns", "first sign of it at the recipient", "there was none"),
+    ("received_ns", "BIGINT", "ns", "first live frame of it", "none came"),
+    ("why", "VARCHAR", "", "why a page did not show it: shape, session, no-listener, duplicate", "none said"),
     ("listened", "BOOLEAN", "", "at some other time the page listened to that event, or by the target it is to",
      "never",
      "coalesce(listened, false)"),
-    ("displayed_ns", "BIGINT", "ns", "first display by any way", "never displayed", "displayed_ns"),
-    ("kept_ns", "BIGINT", "ns", "first display by any way that was not removed for good", "there was none", "kept_ns"),
+    ("displayed_ns", "BIGINT", "ns", "first display by any way", "never displayed"),
+    ("kept_ns", "BIGINT", "ns", "first display by any way that was not removed for good", "there was none"),
     ("live_ns", "BIGINT", "ns", "first kept display as it was emitted (or, stored before the assume, as it was read)",
-     "there was none", "live_ns"),
-    ("via", "VARCHAR", "", "the way of the first display: live, join, history, replay", "never displayed", "via"),
+     "there was none"),
+    ("via", "VARCHAR", "", "the way of the first display: live, join, history, replay", "never displayed"),
     ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never",
      "coalesce(copies, 0)::INTEGER"),
     ("view_misses", "INTEGER", "", "other pages, open when it was accepted, that never showed it", "never",
      "coalesce(view_misses, 0)::INTEGER"),
     ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "coalesce(wiped, false)"),
     # the allowance
-    ("held_ns", "BIGINT", "ns", "since when messages are owed to the recipient: opening, assume", "never", "held_ns"),
     ("owed_from_ns", "BIGINT", "ns", "due, or the assume where stored before it: latency counts from here", "not known",
      "if(waited, moments.held_ns, coalesce(due_ns, sent_ns))"),
     ("horizon_ns", "BIGINT", "ns", "until when it must be displayed", "never sent", "moments.horizon_ns"),
-    ("left_ns", "BIGINT", "ns", "when the recipient was done with the session", "it never was", "left_ns"),
+    ("left_ns", "BIGINT", "ns", "when the recipient was done with the session", "it never was"),
     ("withdrawn_ns", "BIGINT", "ns", "when the recipient was stopped early", "it was not", "recipients.withdrawn_ns"),
     ("watched_ns", "BIGINT", "ns", "until when the recipient's recorder wrote", "it has none", "recipients.end_ns"),
     ("recipient_cut", "BOOLEAN", "", "that recorder broke off, or is missing", "never",
@@ -98,15 +102,13 @@ FACTS = _columns(
      "never sent", "coalesce(at_ns, lo_ns)"),
     ("absent", "BOOLEAN", "", "nothing emitted could reach it: before its first join ack, or from when a connection "
      "that ended went quiet to the next join ack or restored connection", "never", "coalesce(absent, false)"),
-    ("gap_start_ns", "BIGINT", "ns", "when that absence began", "not absent", "nullif(gap_start_ns, -1)"),
     ("gap_root", "VARCHAR", "", "the cause that the end of that connection goes back to: server_restarted, kicked, "
      "frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout", "not absent, or nothing is known",
      "if(own_end, ended_by, gap_root)"),
     ("cause_ms", "DOUBLE", "ms", "how long that lasted: the freeze, the stall, the lateness, else the silence",
      "as above", "if(own_end, ended_ms, cause_ms)"),
-    ("frozen_ms", "DOUBLE", "ms", "how long the page stood still in which it came", "it did not", "frozen_ms"),
-    ("transport", "VARCHAR", "", "of the connection of that moment: websocket, polling", "none, or not looked up",
-     "transport"),
+    ("frozen_ms", "DOUBLE", "ms", "how long the page stood still in which it came", "it did not"),
+    ("transport", "VARCHAR", "", "of the connection of that moment: websocket, polling", "none, or not looked up"),
     ("conn_state", "VARCHAR", "", "never, connecting, connected_unjoined, joining, joined, down", "no recipient",
      "if(recipient IS NULL, NULL, coalesce(conn_state, 'joined'))"),
     ("dropped_ns", "BIGINT", "ns", "when the connection ended that began the absence, or to which it was emitted, and "
@@ -120,19 +122,17 @@ FACTS = _columns(
     ("ready_ns", "BIGINT", "ns", "when there was a server again", "it had not died, or was not back",
      "nullif(ready_ns, forever())"),
     ("refusal", "VARCHAR", "", "what its attempt to connect ran into: origin, auth, handshake (a bare 403)",
-     "none of them", "refusal"),
-    ("refused_with", "VARCHAR", "", "in the words that it was given", "as above", "refused_with"),
-    ("join_sent", "BOOLEAN", "", "it had sent a join before", "not looked up", "join_sent"),
-    ("first_join", "BOOLEAN", "", "its last join was its page's first", "not looked up", "first_join"),
+     "none of them"),
+    ("refused_with", "VARCHAR", "", "in the words that it was given", "as above"),
+    ("join_sent", "BOOLEAN", "", "it had sent a join before", "not looked up"),
+    ("first_join", "BOOLEAN", "", "its last join was its page's first", "not looked up"),
     ("join_refused", "BOOLEAN", "", "a join of this absence got an error ack, or the journal says its event is unknown",
      "never", "coalesce(join_refused, false)"),
     ("join_timeouts", "INTEGER", "", "joins of this absence that timed out on a connection that stayed up", "never",
      "coalesce(join_timeouts, 0)::INTEGER"),
-    ("rejoin_ns", "BIGINT", "ns", "the first join sent on the connection of that moment", "none was", "rejoin_ns"),
-    ("conn_ended_ns", "BIGINT", "ns", "when that connection ended", "it did not", "conn_ended_ns"),
-    ("joined_room", "VARCHAR", "", "the room of its last join", "none, or not looked up", "joined_room"),
-    ("entered_room", "VARCHAR", "", "the room its connection had entered", "none, or not looked up",
-     "entered_room"),
+    ("rejoin_ns", "BIGINT", "ns", "the first join sent on the connection of that moment", "none was"),
+    ("conn_ended_ns", "BIGINT", "ns", "when that connection ended", "it did not"),
+    ("entered_room", "VARCHAR", "", "the room its connection had entered", "none, or not looked up"),
     ("entered_namespace", "VARCHAR", "", "the namespace of that room", "none, or not looked up",
      "if(entered_room IS NULL, NULL, coalesce(entered_namespace, namespace_of(moments.recipient)))"),
     ("stale", "BOOLEAN", "", "that room was the session's once, or is another session's", "never",
@@ -145,57 +145,47 @@ FACTS = _columns(
     ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",
      "coalesce(ever_joined, false)"),
     # afterwards, for those that were not displayed within the horizon
-    ("joined_after", "BOOLEAN", "", "a join succeeded after it", "not looked up", "joined_after"),
-    ("rejoin_asked", "BOOLEAN", "", "the first of these joins asked from before its seq", "not looked up",
-     "rejoin_asked"),
-    ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up", "asked_after"),
-    ("others_offered", "BOOLEAN", "", "a reply after it held others that had been missed", "not looked up",
-     "others_offered"),
+    ("joined_after", "BOOLEAN", "", "a join succeeded after it", "not looked up"),
+    ("rejoin_asked", "BOOLEAN", "", "the first of these joins asked from before its seq", "not looked up"),
+    ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up"),
+    ("others_offered", "BOOLEAN", "", "a reply after it held others that had been missed", "not looked up"),
     ("fetched_ns", "BIGINT", "ns", "when in that absence the recipient had last asked for the history before it",
-     "it had not, or that held it", "fetched_ns"),
+     "it had not, or that held it"),
 )  # fmt: skip
 
-LEDGER = _columns(
-    ("mid", "VARCHAR", "", "RUN:KEY", "never", "mid"),
-    ("key", "VARCHAR", "", "INDEX.w|a.NUMBER, the same in every run of a seed", "never", "key"),
-    ("session", "VARCHAR", "", "the server's session id", "the session never opened", "session"),
-    ("sender", "VARCHAR", "", "the party that was to send it", "not recorded", "sender"),
-    ("recipient", "VARCHAR", "", "the party it is meant for", "no agent held the session", "recipient"),
-    ("seq", "BIGINT", "", "the server's number within the session", "nobody was told", "seq"),
-    ("due_ns", "BIGINT", "ns", "when the plan wanted it sent", "not known", "due_ns"),
-    ("sent_ns", "BIGINT", "ns", "the first attempt", "never sent", "sent_ns"),
-    ("accepted_ns", "BIGINT", "ns", "when the sender was told it went well", "it was not", "accepted_ns"),
-    ("published_ns", "BIGINT", "ns", "when the server emitted it", "no journal, or not seen there", "published_ns"),
+
+def _ledger(*rows: tuple[str, ...] | str) -> tuple[Column, ...]:
+    """A bare name is a column of facts, as it is there."""
+    of_facts = {each.name: dataclasses.replace(each, sql=each.name) for each in FACTS}
+    return tuple(of_facts[row] if isinstance(row, str) else _column(*row) for row in rows)
+
+
+LEDGER = _ledger(
+    "mid", "key", "session", "sender", "recipient", "seq", "due_ns", "sent_ns", "accepted_ns", "published_ns",
     ("displayed_ns", "BIGINT", "ns", "first display that stayed, else first display", "never displayed",
      "coalesce(kept_ns, displayed_ns)"),
-    ("sender_view", "VARCHAR", "", "unsent, accepted, refused or unanswered; the best of attempts", "never",
-     "sender_view"),
-    ("attempts", "INTEGER", "", "how often it was sent", "never", "attempts"),
-    ("owed", "BOOLEAN", "", "the recipient should have got it", "never", "owed"),
-    ("outcome", "VARCHAR", "", "live, late, recovered, lost or unjudged", "not owed", "outcome"),
-    ("via", "VARCHAR", "", "the way of the first display: live, join, history, replay", "never displayed", "via"),
-    ("stored", "VARCHAR", "", "yes, no or not known: by the audit, else by the journal", "never", "stored"),
+    "sender_view", "attempts",
+    ("owed", "BOOLEAN", "", "the recipient should have got it", "never"),
+    ("outcome", "VARCHAR", "", "live, late, recovered, lost or unjudged", "not owed"),
+    "via",
+    ("stored", "VARCHAR", "", "yes, no or not known: by the audit, else by the journal", "never"),
     ("by_design", "BOOLEAN", "", "lost where the target promises no history", "never",
      "coalesce(outcome = 'lost' AND NOT wiped AND NOT promises_history(), false)"),
-    ("missed_because", "VARCHAR", "", "why it did not arrive as it was emitted", "it did, or it is not judged",
-     "missed_because"),
-    ("not_recovered_because", "VARCHAR", "", "why nothing brought it back", "not lost", "not_recovered_because"),
-    ("reason", "VARCHAR", "", "why it was not accepted, is not owed or could not be judged", "none of these", "reason"),
-    ("said", "VARCHAR", "", "the reason in the words of who sent or refused it", "none was given", "said"),
+    ("missed_because", "VARCHAR", "", "why it did not arrive as it was emitted", "it did, or it is not judged"),
+    ("not_recovered_because", "VARCHAR", "", "why nothing brought it back", "not lost"),
+    ("reason", "VARCHAR", "", "why it was not accepted, is not owed or could not be judged", "none of these"),
+    ("said", "VARCHAR", "", "the reason in the words of who sent or refused it", "none was given"),
     ("latency_ms", "DOUBLE", "ms", "due (or the assume, where stored before it) to the first display by any way",
      "not displayed within the horizon",
      "if(outcome IN ('live', 'late', 'recovered'), (kept_ns - owed_from_ns) / 1e6, NULL)"),
     ("live_latency_ms", "DOUBLE", "ms", "the same, of live and late rows only", "neither live nor late",
      "if(outcome IN ('live', 'late'), (live_ns - owed_from_ns) / 1e6, NULL)"),
-    ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never", "copies"),
-    ("view_misses", "INTEGER", "", "other pages, open when it was accepted, that never showed it", "never",
-     "view_misses"),
-    ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "wiped"),
-    ("members", "INTEGER", "", "connections in the room it was emitted to", "no journal, or not told", "members"),
+    "copies", "view_misses", "wiped",
+    ("members", "INTEGER", "", "connections in the room it was emitted to", "no journal, or not told"),
     ("conn_state", "VARCHAR", "", "the recipient's connection when it was emitted: never, connecting, "
-     "connected_unjoined, joining, joined, down", "no recipient", "conn_state"),
+     "connected_unjoined, joining, joined, down", "no recipient"),
     ("gap_root", "VARCHAR", "", "the cause that the end of the recipient's connection goes back to", "it was there, or "
-     "nothing is known", "gap_root"),
+     "nothing is known"),
     ("cause_ms", "DOUBLE", "ms", "how long what caused it had lasted: the freeze, the stall, the silence, the "
      "lateness; how long ago the history was asked for; since when the server was back",
      "missed_because has no such length", "CASE missed_because WHEN 'frozen' THEN frozen_ms "
@@ -205,9 +195,8 @@ LEDGER = _columns(
      "still", "it was there, or had never joined", "(at_ns - dropped_ns) / 1e6"),
     ("back_after_ms", "DOUBLE", "ms", "from the emit until the recipient had joined again", "it was there, or never "
      "did", "(back_ns - at_ns) / 1e6"),
-    ("refused_with", "VARCHAR", "", "what its attempt to connect was answered", "it was not refused", "refused_with"),
-    ("room", "VARCHAR", "", "the room it was emitted to", "no journal, or not seen there", "room"),
-    ("namespace", "VARCHAR", "", "the namespace it was emitted in", "no journal, or not seen there", "namespace"),
+    ("refused_with", "VARCHAR", "", "what its attempt to connect was answered", "it was not refused"),
+    "room", "namespace",
     ("entered_room", "VARCHAR", "", "the room the recipient was in, of missed ones", "none, or it was not missed",
      "if(missed_because IS NULL, NULL, entered_room)"),
     ("join_offset_ms", "DOUBLE", "ms", "the recipient's first join ack minus the emit (without a journal: the "

@@ -1,7 +1,6 @@
 """What an event says in a few words, in whose lane it stands, and what a party's connection was doing meanwhile."""
 
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from loadtests.events import KINDS
@@ -74,67 +73,61 @@ def _owner(event: Event, owners: Mapping[str, str]) -> str:
     return owners.get(event["sid"] or "", "a connection")
 
 
-NOT_SHOWN = MappingProxyType(
-    {
-        "shape": "the page does not know its form",
-        "session": "the page has no such session",
-        "duplicate": "it was there already",
-        "no-listener": "the page did not listen yet",
-    }
-)
-PLAIN = MappingProxyType(
-    {
-        "due": "due",
-        "accepted": "told that it went well",
-        "removed": "taken off the page",
-        "session_opened": "opened the session",
-        "escalated": "asked for a human",
-        "assumed": "took the session",
-        "transferred": "handed the session over",
-        "closed": "left the session",
-        "server_ready": "the server was ready",
-        "server_started": "the server started",
-    }
-)
-SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = MappingProxyType(
-    {
-        "sent": lambda event, _: f"sent by {event['via'] or 'some way'}",
-        "unsent": lambda event, _: f"never sent{_why(event)}",
-        "refused": lambda event, _: f"refused{_why(event)}",
-        "unanswered": lambda event, _: f"no answer{_why(event)}",
-        "stored": lambda event, _: "stored" if event["seq"] is None else f"stored as number {event['seq']}",
-        "published": _published,
-        "written": lambda event, owners: f"written to {_owner(event, owners)}",
-        "not_enqueued": lambda event, owners: f"not taken by {_owner(event, owners)}: {event['why']}",
-        "received": lambda event, _: "in the audit" if event["via"] == "audit" else f"received{_by(event)}",
-        "displayed": lambda event, _: f"displayed{_by(event)}",
-        "not_displayed": lambda event, _: f"not shown: {NOT_SHOWN.get(event['why'], event['why'])}",
-        "withdrawn": lambda event, _: f"stopped early{_why(event)}",
-        "connecting": lambda event, _: f"connecting{f', attempt {n}' if (n := event['attempt'] or 1) > 1 else ''}",
-        "connected": lambda event, _: (
-            f"connected by {event['transport'] or 'some transport'}{', restored' if event['recovered'] else ''}"
-        ),
-        "upgraded": lambda event, _: f"went on by {event['transport']}",
-        "connect_failed": lambda event, _: f"could not connect{_why(event)}",
-        "disconnected": _disconnected,
-        "frozen": lambda event, _: f"had stood still for {lasted((event['t'] - event['since_ns']) / 1e6)}",
-        "join_sent": lambda event, _: f"join sent{_after(event)}",
-        "joined": _joined,
-        "join_failed": lambda event, _: f"join failed{_why(event)}",
-        "history_read": lambda event, _: f"history read{_after(event)}: {plural(event['count'] or 0, 'message')}",
-        "server_ended": lambda event, _: f"the server was gone (status {event['status']})",
-        "sid_connected": lambda event, owners: f"let {_owner(event, owners)} in",
-        "sid_disconnected": lambda event, owners: f"lost {_owner(event, owners)}{_why(event)}",
-        "room_entered": lambda event, owners: f"{_owner(event, owners)} entered {event['room']}",
-        "room_left": lambda event, owners: f"{_owner(event, owners)} left {event['room']}",
-        "unknown_event": lambda event, owners: f"no handler for {event['event']} of {_owner(event, owners)}",
-        "queue": lambda event, owners: (
-            f"{plural(event['depth'] or 0, 'packet')} waited for {_owner(event, owners)}"
-            f"{', which was upgrading' if event['upgrading'] else ''}"
-        ),
-        "loop_lag": lambda event, _: f"the loop had stood still for {lasted(event['lag_ms'] or 0)}",
-    }
-)
+NOT_SHOWN: Mapping[str, str] = {
+    "shape": "the page does not know its form",
+    "session": "the page has no such session",
+    "duplicate": "it was there already",
+    "no-listener": "the page did not listen yet",
+}
+PLAIN: Mapping[str, str] = {
+    "due": "due",
+    "accepted": "told that it went well",
+    "removed": "taken off the page",
+    "session_opened": "opened the session",
+    "escalated": "asked for a human",
+    "assumed": "took the session",
+    "transferred": "handed the session over",
+    "closed": "left the session",
+    "server_ready": "the server was ready",
+    "server_started": "the server started",
+}
+SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = {
+    "sent": lambda event, _: f"sent by {event['via'] or 'some way'}",
+    "unsent": lambda event, _: f"never sent{_why(event)}",
+    "refused": lambda event, _: f"refused{_why(event)}",
+    "unanswered": lambda event, _: f"no answer{_why(event)}",
+    "stored": lambda event, _: "stored" if event["seq"] is None else f"stored as number {event['seq']}",
+    "published": _published,
+    "written": lambda event, owners: f"written to {_owner(event, owners)}",
+    "not_enqueued": lambda event, owners: f"not taken by {_owner(event, owners)}: {event['why']}",
+    "received": lambda event, _: "in the audit" if event["via"] == "audit" else f"received{_by(event)}",
+    "displayed": lambda event, _: f"displayed{_by(event)}",
+    "not_displayed": lambda event, _: f"not shown: {NOT_SHOWN.get(event['why'], event['why'])}",
+    "withdrawn": lambda event, _: f"stopped early{_why(event)}",
+    "connecting": lambda event, _: f"connecting{f', attempt {n}' if (n := event['attempt'] or 1) > 1 else ''}",
+    "connected": lambda event, _: (
+        f"connected by {event['transport'] or 'some transport'}{', restored' if event['recovered'] else ''}"
+    ),
+    "upgraded": lambda event, _: f"went on by {event['transport']}",
+    "connect_failed": lambda event, _: f"could not connect{_why(event)}",
+    "disconnected": _disconnected,
+    "frozen": lambda event, _: f"had stood still for {lasted((event['t'] - event['since_ns']) / 1e6)}",
+    "join_sent": lambda event, _: f"join sent{_after(event)}",
+    "joined": _joined,
+    "join_failed": lambda event, _: f"join failed{_why(event)}",
+    "history_read": lambda event, _: f"history read{_after(event)}: {plural(event['count'] or 0, 'message')}",
+    "server_ended": lambda event, _: f"the server was gone (status {event['status']})",
+    "sid_connected": lambda event, owners: f"let {_owner(event, owners)} in",
+    "sid_disconnected": lambda event, owners: f"lost {_owner(event, owners)}{_why(event)}",
+    "room_entered": lambda event, owners: f"{_owner(event, owners)} entered {event['room']}",
+    "room_left": lambda event, owners: f"{_owner(event, owners)} left {event['room']}",
+    "unknown_event": lambda event, owners: f"no handler for {event['event']} of {_owner(event, owners)}",
+    "queue": lambda event, owners: (
+        f"{plural(event['depth'] or 0, 'packet')} waited for {_owner(event, owners)}"
+        f"{', which was upgrading' if event['upgrading'] else ''}"
+    ),
+    "loop_lag": lambda event, _: f"the loop had stood still for {lasted(event['lag_ms'] or 0)}",
+}
 
 
 def doing(events: Iterable[Event], session: str | None, at_ns: int) -> str:

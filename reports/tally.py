@@ -119,7 +119,7 @@ def _with_tail(sound: Quantiles, every: Quantiles, beyond_ms: float) -> Quantile
 
 
 def by_cause(rows: pd.DataFrame, column: str) -> dict[str, int]:
-    """Cause -> messages, the commonest first."""
+    """Cause, or reason -> messages, the commonest first."""
     return {str(name): int(n) for name, n in rows[column].value_counts().items()}
 
 

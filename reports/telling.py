@@ -3,9 +3,7 @@
 A phrase is whole words that fit where they stand, whatever the row does not know: "; the room was empty", or nothing.
 """
 
-import string
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from reports.causes import CAUSES, NOT_RECOVERED, Cause
@@ -13,16 +11,14 @@ from reports.words import ms, plural, seconds
 
 Row = Mapping[str, Any]
 
-STATES = MappingProxyType(
-    {
-        "never": "had never connected",
-        "connecting": "was connecting",
-        "connected_unjoined": "was connected and had not joined",
-        "joining": "was joining",
-        "joined": "was joined",
-        "down": "was disconnected",
-    }
-)
+STATES: Mapping[str, str] = {
+    "never": "had never connected",
+    "connecting": "was connecting",
+    "connected_unjoined": "was connected and had not joined",
+    "joining": "was joining",
+    "joined": "was joined",
+    "down": "was disconnected",
+}
 
 
 def named(name: str) -> Cause:
@@ -33,7 +29,9 @@ def named(name: str) -> Cause:
 def told(name: str, row: Row) -> str:
     """What that cause says of this message; where the row does not fit the sentence, what it says of all."""
     cause = named(name)
-    return string.Formatter().vformat(cause.told, (), _Phrases(row)) if cause.told else cause.sentence
+    if not cause.told:
+        return cause.sentence
+    return cause.told.format_map({name: phrase(row) for name, phrase in PHRASES.items()})
 
 
 def lasted(value: float) -> str:
@@ -71,15 +69,6 @@ def _that_moment(row: Row, sender: str) -> str:
     return f"{said}. {row['recipient']}'s first join was acked {lasted(abs(offset_ms))} {when} that."
 
 
-class _Phrases(dict[str, str]):
-    def __init__(self, row: Row) -> None:
-        super().__init__()
-        self._row = row
-
-    def __missing__(self, name: str) -> str:
-        return PHRASES[name](self._row)
-
-
 def _emitted(row: Row) -> str:
     """Without a journal the moment is not known; its sender was told some time after it."""
     return "emitted" if row["published_ns"] is not None else "accepted"
@@ -94,10 +83,9 @@ def _inside(row: Row) -> str:
     members = row["members"]
     if members is None:
         return ""
-    return f"; {plural(members, 'connection')} {'was' if members == 1 else 'were'} there" if members else _EMPTY
-
-
-_EMPTY = "; the room was empty"
+    if not members:
+        return "; the room was empty"
+    return f"; {plural(members, 'connection')} {'was' if members == 1 else 'were'} there"
 
 
 def _before_join(row: Row) -> str:
@@ -157,23 +145,21 @@ def _refused_with(row: Row) -> str:
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
-PHRASES: Mapping[str, Callable[[Row], str]] = MappingProxyType(
-    {
-        "recipient": lambda row: str(row["recipient"]),
-        "state": state,
-        "emitted": _emitted,
-        "numbered": _numbered,
-        "inside": _inside,
-        "before_join": _before_join,
-        "when_gone": _when_gone,
-        "back": _back,
-        "unasked": _unasked,
-        "rooted": _rooted,
-        "raced": _raced,
-        "refused_with": _refused_with,
-        "lasted": lambda row: "some time" if row["cause_ms"] is None else lasted(row["cause_ms"]),
-        "room": lambda row: str(row["room"]),
-        "entered_room": lambda row: str(row["entered_room"]),
-        "namespace": lambda row: str(row["namespace"]),
-    }
-)
+PHRASES: Mapping[str, Callable[[Row], str]] = {
+    "recipient": lambda row: str(row["recipient"]),
+    "state": state,
+    "emitted": _emitted,
+    "numbered": _numbered,
+    "inside": _inside,
+    "before_join": _before_join,
+    "when_gone": _when_gone,
+    "back": _back,
+    "unasked": _unasked,
+    "rooted": _rooted,
+    "raced": _raced,
+    "refused_with": _refused_with,
+    "lasted": lambda row: "some time" if row["cause_ms"] is None else lasted(row["cause_ms"]),
+    "room": lambda row: str(row["room"]),
+    "entered_room": lambda row: str(row["entered_room"]),
+    "namespace": lambda row: str(row["namespace"]),
+}

@@ -12,7 +12,7 @@ from reports import found
 from reports.intervals import SHARES
 from reports.rig import LIMITS
 from reports.violations import Attribution
-from reports.words import LATENCIES, NONE, added_up, cell, certainty, count, interval, ms, percent, seconds
+from reports.words import COUNTERS, LATENCIES, NONE, added_up, cell, certainty, count, interval, ms, percent, seconds
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from reports.verdict import Verdict
 
 STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
-COUNTERS = (
-    ("duplicates", "reorders", "leaks", "phantoms"),
-    ("unexpected", "unexplained", "foreign", "view_misses"),
-)
 
 
 def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None:
@@ -72,10 +68,8 @@ def _messages(summary: "Summary") -> Table:
 
 
 def _counters(summary: "Summary") -> Table:
-    return _grid(
-        "Counters",
-        [[f"{name.replace('_', ' ')} {count(getattr(summary, name))}" for name in row] for row in COUNTERS],
-    )
+    cells = [f"{name.replace('_', ' ')} {count(getattr(summary, name))}" for name in COUNTERS]
+    return _grid("Counters", [cells[:4], cells[4:]])
 
 
 def _rates(summary: "Summary") -> Table:
@@ -144,9 +138,8 @@ def _rig(summary: "Summary") -> Table:
     state = "valid" if rig.valid else "NOT VALID"
     table = _table(f"Load generator: {state}{rig.left_out}", "", "measured", "at most", "windows past it")
     for limit in LIMITS:
-        said = ms if limit.unit == "ms" else percent
-        measured = said(getattr(rig, limit.name))
-        table.add_row(limit.called, measured, said(limit.most), f"{rig.past(limit):,}")
+        measured = limit.said(getattr(rig, limit.name))
+        table.add_row(limit.called, measured, limit.said(limit.most), f"{rig.past(limit):,}")
     table.add_row("the server's loop lag p99", ms(rig.server_lag_ms_p99), "", "")
     table.add_row("the server's CPU, of one core", percent(rig.server_cpu), "", "")
     return table

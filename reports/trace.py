@@ -25,6 +25,7 @@ AROUND = (
     "server_ended", "server_ready",
 )  # fmt: skip
 CONNECTION = ("connecting", "connected", "connect_failed", "disconnected", "joined")
+TALK = f"SELECT * FROM events WHERE kind IN {CONNECTION} AND list_contains($parties, party)"
 OF_SID = ("sid_disconnected", "room_entered", "unknown_event", "queue")  # what the journal says of the recipient's
 BEFORE, AFTER = 4, 12  # so many of what is around it before the due (and its display), and from then on
 STALL_MS = 1_000
@@ -105,11 +106,12 @@ class _Story:
         self._zero_ns = int(row["due_ns"] or row["sent_ns"] or 0)
         parties = {steps.lane({"party": name}): str(name) for name in (row["sender"], row["recipient"]) if name}
         self.lanes = {lane: parties.get(lane, f"no {lane}") for lane in (WIDGET, AGENT)}
-        talk = _records(ledger, _talk_sql(parties.values()))
+        talk = _records(ledger, TALK, parties=list(parties.values()))
         self._talk = {lane: [each for each in talk if each["party"] == name] for lane, name in self.lanes.items()}
         self._outages = _records(ledger, "SELECT * FROM events WHERE kind LIKE 'server_%ed' OR kind = 'server_ready'")
         sids = [each["sid"] for each in talk if each["sid"] and each["party"] == row["recipient"]]
-        self.seen = self._with_due(self._near(_records(ledger, _seen_sql(row, sids))))
+        about = {name: row[name] for name in ("mid", "recipient", "session")}
+        self.seen = self._with_due(self._near(_records(ledger, _seen_sql(row), **about, sids=sids)))
         pages = {(each["party"], each["view"]) for each in self.seen if each["view"]}
         self._of_many = {page for page in pages if any(page[0] == other[0] and page != other for other in pages)}
         self._owners = {each["sid"]: self._page(each, "page {view} of {party}") for each in talk if each["sid"]}
@@ -192,26 +194,22 @@ def row_of(ledger: "Ledger", mid: str) -> dict[str, Any]:
     raise TraceError(f"no message {mid!r} in {ledger.run.path}; {said}")
 
 
-def _records(ledger: "Ledger", sql: str) -> list[dict[str, Any]]:
-    return [known(event) for event in ledger.query(f"{sql} ORDER BY t, source, line").to_dict("records")]
+def _records(ledger: "Ledger", sql: str, **given: Any) -> list[dict[str, Any]]:
+    return [known(event) for event in ledger.query(f"{sql} ORDER BY t, source, line", given).to_dict("records")]
 
 
-def _talk_sql(parties: Any) -> str:
-    return f"SELECT * FROM events WHERE kind IN {CONNECTION} AND party IN ({_list(parties)})"
-
-
-def _seen_sql(row: Mapping[str, Any], sids: list[str]) -> str:
+def _seen_sql(row: Mapping[str, Any]) -> str:
     """What names this message by mid or the server's id (`own`), and what its recipient's connection did."""
-    mid, party, session = (_quoted(row[name]) for name in ("mid", "recipient", "session"))
     # An agent enters the rooms of all its sessions; a widget's connection that is in another session's is worth a line.
-    near = "true" if steps.lane({"party": row["recipient"]}) == WIDGET else f"coalesce(session, {session}) = {session}"
+    near = "true" if steps.lane({"party": row["recipient"]}) == WIDGET else "coalesce(session, $session) = $session"
     return f"""
-        WITH ids AS (SELECT DISTINCT id FROM events WHERE mid = {mid} AND id IS NOT NULL)
-        SELECT *, coalesce(mid = {mid} OR mid IS NULL AND id IN (SELECT id FROM ids), false) AS own
+        WITH ids AS (SELECT DISTINCT id FROM events WHERE mid = $mid AND id IS NOT NULL)
+        SELECT *, coalesce(mid = $mid OR mid IS NULL AND id IN (SELECT id FROM ids), false) AS own
         FROM events
-        WHERE own OR kind IN {AROUND} AND (party = {party} OR party IS NULL) AND NOT coalesce(audit, false)
-                AND (session IS NULL OR session = {session})
-            OR kind IN {OF_SID} AND sid IN ({_list(sids)}) AND {near} OR kind = 'loop_lag' AND lag_ms >= {STALL_MS}"""
+        WHERE own OR kind IN {AROUND} AND (party = $recipient OR party IS NULL) AND NOT coalesce(audit, false)
+                AND (session IS NULL OR session = $session)
+            OR kind IN {OF_SID} AND list_contains($sids, sid) AND {near}
+            OR kind = 'loop_lag' AND lag_ms >= {STALL_MS}"""
 
 
 def _verdict(row: Mapping[str, Any], acks: bool) -> str:
@@ -229,11 +227,3 @@ def _verdict(row: Mapping[str, Any], acks: bool) -> str:
     late = f"; shown {seconds(row['shown_after_s'])} after its due" if row["shown_after_s"] is not None else ""
     what = "taken off the page" if row["wiped"] else "not shown in time"
     return f"lost: {what}{told}; stored: {row['stored']}{late}"
-
-
-def _list(names: Any) -> str:
-    return ", ".join(map(_quoted, names)) or "NULL"
-
-
-def _quoted(text: str | None) -> str:
-    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"

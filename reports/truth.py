@@ -7,9 +7,8 @@ What comes before a widget was planned to connect is struck by the plan itself.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -40,56 +39,54 @@ class Gives:
 ARRIVAL, NOTHING = "the plan", "nothing"
 DIED = Gives("server_restarted reconnect_storm", "offline")
 
-GIVES: Mapping[str, Gives] = MappingProxyType(
-    {
-        ARRIVAL: Gives("early_message", "join_race"),
-        "drop": Gives("offline", "poll_abandoned"),
-        "close": Gives("offline", "poll_abandoned"),
-        "offline": Gives("offline", "poll_abandoned"),
-        "half-open": Gives("half_open", "offline"),
-        "idle-limit": Gives("idle_timeout offline"),
-        "websocket-cut": Gives("upgrade_stuck join_race offline"),
-        "poll-cut": Gives("poll_abandoned offline"),
-        "slow-read": Gives("slow_consumer", "offline"),
-        "freeze": Gives("frozen", "offline"),
-        "reload": Gives("offline", "join_race"),
-        "two-tabs": Gives(back="offline"),  # where the first tab is away as the second is closed
-        "token-expiry": Gives("auth_refused", "offline"),
-        "kill-server": DIED,
-        "stop-server": DIED,
-        "stall-server": Gives("server_stalled", "offline"),
-        "server.no-history": Gives(lost="not_offered"),
-        "server.recovery-window": Gives(lost="window not_offered"),
-        "server.room-format": Gives("room_mismatch", lost="never_back"),
-        "server.namespace": Gives("namespace_mismatch", lost="never_back"),
-        "server.new-session-on-escalate": Gives("stale_room", lost="never_back"),
-        "server.join-event": Gives("event_mismatch", lost="never_back"),
-        "server.payload-shape": Gives("malformed", lost="never_back"),
-        "server.origin": Gives("origin_refused", lost="never_back"),
-        "server.token-ttl": Gives("auth_refused", lost="never_back"),
-        "server.join-delay": Gives("join_race"),
-        "server.slow-handshake": Gives("reconnect_storm", "offline"),
-        "server.delay": Gives(made="late"),
-        "server.forget-room": Gives("left_room", lost="never_back"),
-        "server.ghost": Gives("ghost_member"),
-        "server.drop-emit": Gives("not_published", lost="never_back"),
-        "server.duplicate-emit": Gives(made="emitted_twice"),
-        "server.reorder": Gives(made="emitted_out_of_order"),
-        "server.leak": Gives(made="emitted_to_others"),
-        "server.kick": Gives("kicked", lost="never_back"),
-        "server.ack-lost": Gives(made="ack_lost"),
-        "server.no-dedupe": Gives(made="stored_twice"),
-        "server.emit-before-store": Gives(lost="not_stored", made="emitted_unstored accepted_unstored"),
-        "widget.no-rejoin": Gives("not_rejoined", lost="never_back"),
-        "widget.no-reconnect": Gives("offline reconnect_storm", lost="never_back"),
-        "widget.stale-room": Gives("stale_room", lost="never_back not_offered"),
-        "widget.late-listener": Gives("late_listener", lost="never_back"),
-        "widget.handler-per-connect": Gives(made="duplicate_handler"),
-        "widget.no-dedupe": Gives(made="not_deduped"),
-        "widget.fetch-then-join": Gives("history_race", lost="not_asked"),
-        "widget.replace-on-fetch": Gives("history_race", lost="wiped"),
-    }
-)
+GIVES: Mapping[str, Gives] = {
+    ARRIVAL: Gives("early_message", "join_race"),
+    "drop": Gives("offline", "poll_abandoned"),
+    "close": Gives("offline", "poll_abandoned"),
+    "offline": Gives("offline", "poll_abandoned"),
+    "half-open": Gives("half_open", "offline"),
+    "idle-limit": Gives("idle_timeout offline"),
+    "websocket-cut": Gives("upgrade_stuck join_race offline"),
+    "poll-cut": Gives("poll_abandoned offline"),
+    "slow-read": Gives("slow_consumer", "offline"),
+    "freeze": Gives("frozen", "offline"),
+    "reload": Gives("offline", "join_race"),
+    "two-tabs": Gives(back="offline"),  # where the first tab is away as the second is closed
+    "token-expiry": Gives("auth_refused", "offline"),
+    "kill-server": DIED,
+    "stop-server": DIED,
+    "stall-server": Gives("server_stalled", "offline"),
+    "server.no-history": Gives(lost="not_offered"),
+    "server.recovery-window": Gives(lost="window not_offered"),
+    "server.room-format": Gives("room_mismatch", lost="never_back"),
+    "server.namespace": Gives("namespace_mismatch", lost="never_back"),
+    "server.new-session-on-escalate": Gives("stale_room", lost="never_back"),
+    "server.join-event": Gives("event_mismatch", lost="never_back"),
+    "server.payload-shape": Gives("malformed", lost="never_back"),
+    "server.origin": Gives("origin_refused", lost="never_back"),
+    "server.token-ttl": Gives("auth_refused", lost="never_back"),
+    "server.join-delay": Gives("join_race"),
+    "server.slow-handshake": Gives("reconnect_storm", "offline"),
+    "server.delay": Gives(made="late"),
+    "server.forget-room": Gives("left_room", lost="never_back"),
+    "server.ghost": Gives("ghost_member"),
+    "server.drop-emit": Gives("not_published", lost="never_back"),
+    "server.duplicate-emit": Gives(made="emitted_twice"),
+    "server.reorder": Gives(made="emitted_out_of_order"),
+    "server.leak": Gives(made="emitted_to_others"),
+    "server.kick": Gives("kicked", lost="never_back"),
+    "server.ack-lost": Gives(made="ack_lost"),
+    "server.no-dedupe": Gives(made="stored_twice"),
+    "server.emit-before-store": Gives(lost="not_stored", made="emitted_unstored accepted_unstored"),
+    "widget.no-rejoin": Gives("not_rejoined", lost="never_back"),
+    "widget.no-reconnect": Gives("offline reconnect_storm", lost="never_back"),
+    "widget.stale-room": Gives("stale_room", lost="never_back not_offered"),
+    "widget.late-listener": Gives("late_listener", lost="never_back"),
+    "widget.handler-per-connect": Gives(made="duplicate_handler"),
+    "widget.no-dedupe": Gives(made="not_deduped"),
+    "widget.fetch-then-join": Gives("history_race", lost="not_asked"),
+    "widget.replace-on-fetch": Gives("history_race", lost="wiped"),
+}
 PASSING = ("server.join-delay", "widget.fetch-then-join")  # defects that are over when their window is; others last
 
 # Everything that was done to a message's recipient, to the server or to the message itself: `own`, while that lasted
@@ -209,7 +206,8 @@ def compared(ledger: "Ledger", strikes: Strikes) -> Compared:
         elif sure and row.outcome in ("live", "late") and (ARRIVAL, "own") not in by:  # read as it took the session
             _compare(found, ledger, str(row.key), str(row.outcome), sure)
         if isinstance(row.not_recovered_because, str):
-            _compare(found, ledger, str(row.key), row.not_recovered_because, list(_lost_by(by)))
+            lost_by = [(name, given) for name, _ in by for given in GIVES[name].lost.split()]
+            _compare(found, ledger, str(row.key), row.not_recovered_because, lost_by)
     return found
 
 
@@ -222,11 +220,6 @@ def _missed_by(by: Iterable[tuple[str, str]], journal: bool) -> list[tuple[str, 
     if true and not journal:
         true += [(name, given) for name, how in by if how == "before" for given in GIVES[name].names(own=False)]
     return true
-
-
-def _lost_by(by: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for name, _ in by:
-        yield from ((name, given) for given in GIVES[name].lost.split())
 
 
 def _compare(found: Compared, ledger: "Ledger", key: str, given: str, true: list[tuple[str, str]]) -> None:

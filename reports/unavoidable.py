@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from loadtests.plan import plan
-from loadtests.scenario import ScenarioError, from_table
+from loadtests.scenario import from_table
+from loadtests.values import ScenarioError
 from reports.intervals import Share
 
 if TYPE_CHECKING:

@@ -29,6 +29,9 @@ ACCOUNT = (
     ("owed", ("live", "late", "recovered", "lost", "unjudged")),
 )
 
+# What was counted beside that.
+COUNTERS = ("duplicates", "reorders", "leaks", "phantoms", "unexpected", "unexplained", "foreign", "view_misses")
+
 
 def count(n: float | None) -> str:
     """1,234, or not measured."""

@@ -5,9 +5,9 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
+from server_under_test.chat import Draft, Message
 from server_under_test.delays import DELAYS, HIGHEST_MS, Delay, parse_delay
 from server_under_test.journal import Lines
 
@@ -34,8 +34,8 @@ class Defect:
     read: Callable[[str], Any] = float
 
 
-def _table(*defects: Defect) -> MappingProxyType[str, Defect]:
-    return MappingProxyType({defect.name: defect for defect in defects})
+def _table(*defects: Defect) -> Mapping[str, Defect]:
+    return {defect.name: defect for defect in defects}
 
 
 _SHARE: dict[str, Any] = {"unit": "share of messages, 0 to 1", "default": "0.1", "read": _up_to(1)}
@@ -105,15 +105,6 @@ def _parse_one(text: str) -> tuple[str, Any]:
         raise DefectError(f"{name}={value} is no value for it; it takes {defect.unit}") from None
 
 
-class Message(Protocol):
-    """What a defect strikes: a draft or a stored message."""
-
-    @property
-    def session_id(self) -> str: ...
-    @property
-    def client_id(self) -> str: ...
-
-
 class Defects:
     """The defects that are on, and the answer key that they write."""
 
@@ -126,12 +117,12 @@ class Defects:
         """Its number; 0 when it is off."""
         return float(self._values.get(DEFECTS[name].name, 0.0))
 
-    def draws(self, name: str, message: Message) -> bool:
+    def draws(self, name: str, message: Draft | Message) -> bool:
         """Whether it is this message's turn: the same ones in every run of the seed."""
         share = self.value(name)
         return share > 0 and draw(self._seed, name, message.client_id) < share
 
-    def strikes(self, name: str, message: Message) -> bool:
+    def strikes(self, name: str, message: Draft | Message) -> bool:
         """As draws, and written to the answer key."""
         struck = self.draws(name, message)
         if struck:

@@ -6,9 +6,8 @@ import heapq
 import itertools
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import NoReturn
 
 from server_under_test.chat import Message
@@ -16,13 +15,11 @@ from server_under_test.chat import Message
 HIGHEST_MS = 60_000.0
 
 # Name -> its numbers, and what it makes of them and of a number drawn evenly from [0, 1).
-FORMS: MappingProxyType[str, tuple[str, Callable[..., float]]] = MappingProxyType(
-    {
-        "const": ("MS", lambda _, ms: ms),
-        "uniform": ("LOW:HIGH", lambda even, low, high: low + even * (high - low)),
-        "exp": ("MEAN", lambda even, mean: -mean * math.log1p(-even)),
-    }
-)
+FORMS: Mapping[str, tuple[str, Callable[..., float]]] = {
+    "const": ("MS", lambda _, ms: ms),
+    "uniform": ("LOW:HIGH", lambda even, low, high: low + even * (high - low)),
+    "exp": ("MEAN", lambda even, mean: -mean * math.log1p(-even)),
+}
 
 DELAYS = f"milliseconds, 0 to {HIGHEST_MS:g}, as {', '.join(f'{form}:{names}' for form, (names, _) in FORMS.items())}"
 

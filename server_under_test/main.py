@@ -25,8 +25,7 @@ END_WITHIN_S = 1  # answers that are on their way may still leave
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises StartError."""
-    settings.check()
+    """Serve until SIGTERM or SIGINT; `settings` were checked. Raises StartError."""
     with _listener(settings.host, settings.port) as listener:
         asyncio.run(_serve(settings, listener))
 

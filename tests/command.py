@@ -5,7 +5,6 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,16 +32,16 @@ class Said:
 Say = Callable[..., Said]
 
 
-@contextmanager
-def saying(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], cwd: Path) -> Iterator[Say]:
-    """Gives a function that runs a command in this very process, in that folder, without anybody's variables."""
-    monkeypatch.chdir(cwd)
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Say]:
+    """A function that runs a command in this very process, in `tmp_path`, without anybody's variables."""
+    monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("ENTREGA_")]:
         monkeypatch.delenv(name)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     files = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    def say(*words: str | Path) -> Said:
+    def said(*words: str | Path) -> Said:
         monkeypatch.setattr(sys, "argv", ["entrega", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
             front_door.main()
@@ -50,7 +49,7 @@ def saying(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], c
         return Said(int(ended.value.code or 0), out, err)
 
     try:
-        yield say
+        yield said
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.command import say as say
+
 settings.register_profile("any machine", deadline=None)  # a test is as slow as what runs beside it
 settings.load_profile("any machine")
 

@@ -108,7 +108,6 @@ def _fields() -> Iterator[tuple[str, ...]]:
 
 
 def _defects() -> Iterator[tuple[str, ...]]:
-    for each in DEFECTS.values():
-        yield f"`{each.name}`", each.sentence, each.unit or "none", each.default if each.unit else ""
-    for one in WIDGET_DEFECTS.values():
-        yield f"`{one.name}`", one.sentence, one.unit or "none", f"{one.default:g}" if one.unit else ""
+    known: dict[str, Any] = {**DEFECTS, **WIDGET_DEFECTS}
+    for name, each in known.items():
+        yield f"`{name}`", each.sentence, each.unit or "none", each.default if each.unit else ""

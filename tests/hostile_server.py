@@ -44,11 +44,10 @@ class Peer:
     def say(self, data: bytes) -> None:
         self.sock.sendall(data)
 
-    def respond(self, body: str, status: str = "200 OK", *headers: str) -> None:
+    def respond(self, body: str) -> None:
         """One HTTP answer."""
         data = body.encode()
-        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", *headers]
-        self.say("\r\n".join([*lines, "", ""]).encode() + data)
+        self.say(f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
 
     def request(self) -> Request | None:
         """The next request; None when there is no more."""

@@ -55,9 +55,9 @@ def entrega(*arguments: str | Path, within_s: float = ENDS_WITHIN_S) -> "subproc
     )
 
 
-def the_line(done: "subprocess.CompletedProcess[str]", status: int = 2) -> str:
-    """The one line on stderr of a command that ended with that status."""
-    assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+def the_line(done: "subprocess.CompletedProcess[str]") -> str:
+    """The one line on stderr of a command that could not be used so."""
+    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     (line,) = done.stderr.splitlines()
     assert line.startswith("entrega: ")
     return line

@@ -68,13 +68,10 @@ def event(at_s: float, kind: str, **fields: Any) -> dict[str, Any]:
     return {"source": "swarm-1", "line": 0, "t": T0_NS + round(at_s * 1e9), "kind": kind, **fields}
 
 
-def healthy_rig(seconds: int = 20, source: str = "swarm-1", **changes: Any) -> list[dict[str, Any]]:
-    """What a load process at ease writes about itself, and its sentinel."""
-    beats = [
-        event(0.5 * n, "rig", source=source, **{"lag_ms": 1.0, "cpu": 0.2, "steal": 0.0, **changes})
-        for n in range(2 * seconds)
-    ]
-    return [*beats, event(seconds, "sentinel", source=source)]
+def healthy_rig(**changes: Any) -> list[dict[str, Any]]:
+    """What a load process at ease writes about itself in 20 s, and its sentinel."""
+    beats = [event(0.5 * n, "rig", **{"lag_ms": 1.0, "cpu": 0.2, "steal": 0.0, **changes}) for n in range(40)]
+    return [*beats, event(20, "sentinel")]
 
 
 class SmallLedger:

@@ -19,7 +19,7 @@ from reports.confusion import SMALL
 from reports.junit import junit
 from reports.step_summary import step_summary
 from reports.verdict import judge
-from tests.command import Say, saying
+from tests.command import Say
 from tests.played import WITHIN_S, Play, settings_of, start, until
 from tests.small_ledger import SmallLedger, lost, message
 
@@ -138,12 +138,6 @@ def test_what_could_not_be_played_never_passes(on_unknown: Any, capsys: pytest.C
 
 
 # -- the command line, before anything begins
-
-
-@pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Say]:
-    with saying(monkeypatch, capfd, tmp_path) as say:
-        yield say
 
 
 def test_all_is_looked_at_before_anything_is_played(say: Say, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -16,16 +16,10 @@ import typer.main
 import entrega as front_door
 from loadtests import target_file as targets
 from reports.confusion import SMALL
-from tests.command import Say, saying
+from tests.command import Say
 from tests.played import ENDS_WITHIN_S, WITHIN_S, entrega, environment, settings_of, the_line
 
 COMMANDS = typer.main.get_command(front_door.app).commands  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Say]:
-    with saying(monkeypatch, capfd, tmp_path) as say:
-        yield say
 
 
 # -- what every command has

@@ -1,23 +1,16 @@
 """Commands on what is no run folder, no goals, no baseline: one line with the mend; garbage is counted."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtests import run_folder, run_info
-from tests.command import Say, saying
+from tests.command import Say
 
 INFO = {"format": 1, "run": "r", "horizon_s": 20.0, "late_after_s": 2.0, "clocks": [run_info.clock("start")]}
 SENT = '{"t": 1, "kind": "sent", "party": "widget-0", "session": "s", "mid": "r:0.w.0", "due_ns": 1, "via": "rest"}\n'
-
-
-@pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Say]:
-    with saying(monkeypatch, capfd, tmp_path) as say:
-        yield say
 
 
 def folder_of(path: Path, info: Any, *lines: str) -> Path:

@@ -77,7 +77,7 @@ def test_a_session_begins_the_same_in_a_longer_or_larger_run(index: int, more: i
         elif field.name == "strikes":  # the last may be cut short by the end of sending
             assert [strike.at_s for strike in ours] == [strike.at_s for strike in theirs[: len(ours)]]
             assert ours[:-1] == theirs[: len(ours)][:-1]
-        elif field.name not in ("agent_dues_s", "sending_ends_s", "leaves_s"):
+        elif field.name != "agent_dues_s":
             assert ours == theirs
 
 
@@ -112,11 +112,12 @@ def test_early_reply_joins_on_both_sides_of_the_reply() -> None:
 
 @given(seed=SEEDS, index=INDICES)
 def test_short_drop_is_away_for_half_a_second_to_five(seed: int, index: int) -> None:
-    session = plan(played("short-drop", seed=seed), index)
+    scenario = played("short-drop", seed=seed)
+    session = plan(scenario, index)
     (drop,) = session.strikes
     assert drop.fault.name == "drop"
     assert 0.5 <= drop.for_s <= 5
-    assert session.connects_s < drop.at_s < session.sending_ends_s - session.opens_s
+    assert session.connects_s < drop.at_s < scenario.run_time_s - session.opens_s
 
 
 def test_a_share_of_widgets_is_dropped() -> None:
@@ -126,10 +127,12 @@ def test_a_share_of_widgets_is_dropped() -> None:
 
 @given(seed=SEEDS, index=INDICES)
 def test_dues_ascend_and_end_with_the_sending(seed: int, index: int) -> None:
-    session = plan(played("steady", seed=seed), index)
+    scenario = played("steady", seed=seed)
+    session = plan(scenario, index)
+    talk_s = scenario.run_time_s - session.opens_s
     for dues, until_s in (
-        (session.widget_dues_s, session.sending_ends_s - session.opens_s),
-        (session.agent_dues_s, session.sending_ends_s - session.opens_s - session.escalates_s - session.assume_after_s),
+        (session.widget_dues_s, talk_s),
+        (session.agent_dues_s, talk_s - session.escalates_s - session.assume_after_s),
     ):
         assert list(dues) == sorted(set(dues))
         assert dues[-1] < until_s
@@ -166,7 +169,7 @@ def test_the_server_is_struck_by_one_thing_after_the_other(seed: int) -> None:
 def test_all_is_healed_when_sending_ends(name: str, seed: int, index: int) -> None:
     scenario = played(name, seed=seed, agents=3)
     session = plan(scenario, index)
-    until_s = session.sending_ends_s - session.opens_s
+    until_s = scenario.run_time_s - session.opens_s
     assert all(strike.at_s < until_s and strike.end_s <= until_s + ROUNDED_S for strike in session.strikes)
     for strikes in (session.strikes, agent_strikes(scenario, index % 3)):
         assert [strike.at_s for strike in strikes] == sorted(strike.at_s for strike in strikes)
@@ -229,7 +232,7 @@ def test_a_session_is_handed_over_to_another_agent_who_goes_on(seed: int, index:
     assert session.widget_dues_s == kept.widget_dues_s
     assert session.of_agents == len(session.agent_dues_s) + len(session.hand_over.agent_dues_s)
     began_s = session.opens_s + session.changes_hands_s + session.hand_over.assume_after_s
-    assert began_s + session.hand_over.agent_dues_s[-1] < session.sending_ends_s + ROUNDED_S
+    assert began_s + session.hand_over.agent_dues_s[-1] < scenario.run_time_s + ROUNDED_S
 
 
 @given(seed=SEEDS, index=INDICES)
@@ -273,5 +276,3 @@ def test_the_quiet_phase_covers_the_horizon() -> None:
         scenario = load(name)
         assert scenario.horizon_s == 5 + 4 + 5 + 3 + 3 + 2
         assert scenario.quiet_phase_s >= scenario.horizon_s
-        session = plan(scenario, 0)
-        assert session.leaves_s == session.sending_ends_s + scenario.quiet_phase_s

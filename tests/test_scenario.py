@@ -16,7 +16,8 @@ from loadtests import target_file as targets
 from loadtests.bad_input import BadInput
 from loadtests.faults import FAULTS, Fault, fields_of
 from loadtests.order import order
-from loadtests.scenario import Scenario, ScenarioError, from_table, load, parse_setting, parse_time_s
+from loadtests.scenario import Scenario, from_table, load, parse_setting, parse_time_s
+from loadtests.values import ScenarioError
 from reports.confusion import SMALL
 from reports.goals import check_goals
 from reports.verdict import SESSIONS_FOR_ZERO

@@ -13,7 +13,6 @@ from tests.websocket_by_hand import Server, serving
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = Opcode
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 2**20)  # each way to say a length, and what lies beside
-TOO_LONG = 16 * 2**20 + 1
 
 many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 pieces = st.lists(st.integers(1, 1000), max_size=20)  # bytes each, and then as they come

@@ -11,13 +11,13 @@ from loadtests.swarm.link import Link
 OK, SWITCHING_PROTOCOLS = b"HTTP/1.1 200", b"HTTP/1.1 101"
 
 Box = Callable[[bytes], bytes]
+Install = Callable[[Link, float], Box]  # on that link, until then (time.monotonic())
 
 
 class IdleLimit:
     """Closes a link over which nothing has come for so long."""
 
-    def __init__(self, link: Link, limit_s: float, until_s: float) -> None:
-        """`until_s` (time.monotonic()): how long the box is there."""
+    def __init__(self, link: Link, until_s: float, limit_s: float) -> None:
         self._link = link
         self._until_s = until_s
         self._timer: Any = gevent.get_hub().loop.timer(limit_s, limit_s)

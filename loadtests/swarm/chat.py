@@ -14,7 +14,7 @@ from gevent.event import AsyncResult
 from loadtests.payload import body, spread
 from loadtests.plan import SessionPlan
 from loadtests.swarm.badge import Badge
-from loadtests.swarm.dial import Dial
+from loadtests.swarm.dial import LONGEST_REASON, Dial
 from loadtests.swarm.message import text_of
 from loadtests.swarm.page import Page
 from loadtests.swarm.rest import Answer
@@ -238,7 +238,7 @@ class Party:
             draft.pane.screen.has_seq(seq)
         elif answer.refused:
             reason = self.talk.why_refused(answer.body) or answer.reason
-            reason = reason and str(reason)[:200]
+            reason = reason and str(reason)[:LONGEST_REASON]
             self.record("refused", status=answer.status, reason=reason, session=session, mid=mid)
         else:
             self.record("unanswered", status=answer.status, reason=answer.reason, session=session, mid=mid)

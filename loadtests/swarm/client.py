@@ -83,8 +83,6 @@ class Client:
         self.tap: Callable[[str, str | bytes], None] | None = None  # told of every packet, `in` or `out`
         self.wanted = False
         self.connected = False
-        self.recovered = False
-        self.sid: str | None = None
 
     # -- what a party asks for
 
@@ -191,8 +189,7 @@ class Client:
         if not isinstance(sid, str):
             self._failed(engine, "no sid in the answer to CONNECT; an older Socket.IO?", None)
             return
-        self.sid = sid
-        self.recovered = pid is not None and pid == self._recovery.get("pid")
+        recovered = pid is not None and pid == self._recovery.get("pid")
         self._recovery = {**self._recovery, "pid": pid} if pid else {}
         self._set_timer(None)
         self._attempt = 0
@@ -203,7 +200,7 @@ class Client:
         unsent, self._unsent = self._unsent, []
         for number, parts in unsent:
             self._written(number, parts)
-        self._listener.connected(self.sid, engine.transport, self.recovered)
+        self._listener.connected(sid, engine.transport, recovered)
 
     # -- the end of a connection
 

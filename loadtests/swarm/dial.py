@@ -7,7 +7,6 @@ from urllib.parse import urlencode, urlsplit
 
 from loadtests.swarm.badge import Badge
 
-TRANSPORTS = (("websocket",), ("polling",), ("polling", "websocket"))
 LONGEST_REASON = 200  # characters of what a server says
 
 
@@ -29,7 +28,7 @@ def refused(status: int, body: bytes | bytearray, location: str) -> ConnectFaile
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """A server's address and manners. `transports`, one of TRANSPORTS: the first is opened, the second upgraded to."""
+    """A server's address and manners. `transports`: the first is opened, the second, if any, is upgraded to."""
 
     url: str
     path: str = "/socket.io/"

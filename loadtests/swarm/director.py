@@ -115,14 +115,12 @@ class Director:
         scenario, target, url = asked_play(
             self.environment, self.runner.target_user_count, rate, run_time_s, self._open_end
         )
-        info = run_info.describe(scenario, target, url, self._workers())
+        workers = len(self.runner.clients.ready) if isinstance(self.runner, MasterRunner) else 1
+        info = run_info.describe(scenario, target, url, workers)
         folder = run_folder.new_path(Path("runs"), scenario.name, scenario.seed)
         run_folder.create(folder, info)
         run_folder.point_latest(folder)
         return folder, scenario
-
-    def _workers(self) -> int:
-        return len(self.runner.clients.ready) if isinstance(self.runner, MasterRunner) else 1
 
     def _play(self, folder: str, t0_ns: int, limit: int | None) -> None:
         """Set the stage in a process that has users."""

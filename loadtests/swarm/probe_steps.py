@@ -16,7 +16,7 @@ from loadtests.swarm.tape import EVENT, Event
 AWAY_S = 0.3
 SAYING = "event, text, session; or arguments, if it takes several; or answer, if the server acks none"
 SEQ_IS = "count is 1, 2, 3...; time is what only grows: ms, an ISO 8601 time, an id"
-PLAN = SessionPlan(0, 0, 0.0, 0.0, 0.0, 0.0, (0.0,), (0.0, 0.0), None, (), 0.0, 0.0)  # one message there, two back
+PLAN = SessionPlan(0, 0, 0.0, 0.0, 0.0, 0.0, (0.0,), (0.0, 0.0), None, ())  # one message there, two back
 
 
 class Steps(Probed):

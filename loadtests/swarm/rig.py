@@ -7,6 +7,7 @@ from functools import partial
 import gevent
 
 from loadtests import machine
+from loadtests.delivery import TOTALS
 from loadtests.swarm.chat import Party
 from loadtests.swarm.disk import STALLED_S, Disk
 from loadtests.swarm.stage import Stage
@@ -66,13 +67,7 @@ class Rig:
             slip_ms=slip_ns / 1e6 if slip_ns else None,
             cpu=round(cpu, 4),
             **taken,
-            asked=counts.asked,
-            connected=counts.connected,
-            joined=counts.joined,
-            sent=counts.sent,
-            accepted=counts.accepted,
-            displayed=counts.displayed,
-            caught_up=counts.caught_up,
+            **{name: getattr(counts, name) for name in ("asked", *TOTALS)},
             latencies_ms=latencies_ms[:: len(latencies_ms) // SAMPLE + 1] or None,
         )
 

@@ -1,8 +1,7 @@
 """What the plan's faults do to a party. Each ends by itself."""
 
 import time
-from collections.abc import Callable
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 
 import gevent
 
@@ -59,19 +58,17 @@ def _renew(party: Party, token: str | None) -> None:
             page.client.connect()
 
 
-BEGIN: MappingProxyType[str, Callable[[Party, Strike], object]] = MappingProxyType(
-    {
-        "drop": lambda party, planned: party.wire.reset(planned.for_s),
-        "close": lambda party, planned: party.wire.close(planned.for_s),
-        "offline": lambda party, planned: party.wire.vanish(planned.for_s),
-        "half-open": lambda party, planned: party.wire.swallow(planned.way, planned.for_s),
-        "idle-limit": lambda party, planned: party.wire.limit_silence(planned.fault.idle_s, planned.for_s),
-        "websocket-cut": lambda party, planned: party.wire.cut_websockets(planned.for_s),
-        "poll-cut": lambda party, planned: party.wire.cut_polls(planned.for_s),
-        "slow-read": lambda party, planned: party.wire.slow(planned.fault.bytes_per_s, planned.for_s),
-        "freeze": _freeze,
-        "reload": _reload,
-        "two-tabs": _two_tabs,
-        "token-expiry": _expire,
-    }
-)
+BEGIN: Mapping[str, Callable[[Party, Strike], object]] = {
+    "drop": lambda party, planned: party.wire.reset(planned.for_s),
+    "close": lambda party, planned: party.wire.close(planned.for_s),
+    "offline": lambda party, planned: party.wire.vanish(planned.for_s),
+    "half-open": lambda party, planned: party.wire.swallow(planned.way, planned.for_s),
+    "idle-limit": lambda party, planned: party.wire.limit_silence(planned.fault.idle_s, planned.for_s),
+    "websocket-cut": lambda party, planned: party.wire.cut_websockets(planned.for_s),
+    "poll-cut": lambda party, planned: party.wire.cut_polls(planned.for_s),
+    "slow-read": lambda party, planned: party.wire.slow(planned.fault.bytes_per_s, planned.for_s),
+    "freeze": _freeze,
+    "reload": _reload,
+    "two-tabs": _two_tabs,
+    "token-expiry": _expire,
+}

@@ -5,11 +5,11 @@ from typing import Any
 from urllib.parse import quote
 
 from loadtests.payload import body, getter, spread
+from loadtests.swarm.dial import LONGEST_REASON
 from loadtests.swarm.message import Reader
 from loadtests.swarm.screen import NOTHING, Mark
 from loadtests.target import Side
 
-LONGEST_REASON = 200  # characters of what a server says
 ERROR_FIRST = "error-first"
 
 
@@ -22,11 +22,12 @@ class Talk:
         self.live = getter(side.message.body)
         join, send = side.join, side.send
         self._join = body(join.extra, join.into, join.session, join.token, join.after)
-        self._say = body(send.extra, send.text, send.mid)
+        self.say = body(send.extra, send.text, send.mid)  # of text and mid: the body of a REST request
         self._emit = body(send.extra, send.text, send.mid, send.session, send.room)
         self._of_join, self._of_emit = spread(join.arguments), spread(send.arguments)
-        self._join_answer = Reply(join.answer, join.ok, join.ok_is, join.error)
-        self._send_answer = Reply(send.answer, send.ok, send.ok_is, send.error)
+        # Of an ack's arguments: its payload, and why it was refused.
+        self.joined = Reply(join.answer, join.ok, join.ok_is, join.error).read
+        self.said = Reply(send.answer, send.ok, send.ok_is, send.error).read
         self.missed, self.told_room, self.told_members = map(getter, (join.missed, join.told_room, join.told_members))
         self.stored, self.why_refused = getter(send.message), getter(send.error)
         self.listed = getter(side.history.list)
@@ -43,21 +44,9 @@ class Talk:
         """The arguments of the event that asks for it."""
         return self._of_join(self._join(room, session, token, mark and mark.place))
 
-    def joined(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
-        """The answer's payload, and why the join was refused."""
-        return self._join_answer.read(arguments)
-
-    def say(self, text: str, mid: str) -> Any:
-        """The body of a REST request."""
-        return self._say(text, mid)
-
     def emit(self, text: str, mid: str, session: Any) -> Sequence[Any]:
         """The arguments of an event."""
         return self._of_emit(self._emit(text, mid, session, self.room(session) if self.side.send.room else None))
-
-    def said(self, arguments: tuple[Any, ...]) -> tuple[Any, str | None]:
-        """The ack's payload, and why the message was refused."""
-        return self._send_answer.read(arguments)
 
     def reads_from(self, mark: Mark) -> Mark:
         """From where the history is read by a page that has seen so much."""

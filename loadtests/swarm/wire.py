@@ -3,11 +3,10 @@
 import errno
 import socket
 import time
-from collections.abc import Callable
 
 import gevent
 
-from loadtests.swarm.boxes import Box, IdleLimit, poll_cut, websocket_cut
+from loadtests.swarm.boxes import IdleLimit, Install, poll_cut, websocket_cut
 from loadtests.swarm.dial import Dial
 from loadtests.swarm.link import SIP_S, Link
 from loadtests.swarm.loop import Loop
@@ -28,7 +27,7 @@ class Wire:
         self._away_until_s = self._dead_until_s = self._slow_until_s = self._frozen_until_s = 0.0  # time.monotonic()
         self._at_once = CHUNK
         self._frozen = False
-        self._boxes: list[tuple[float, Callable[[Link], Box]]] = []  # until when they are there, and what makes them
+        self._boxes: list[tuple[float, Install]] = []  # until when they are there, and what makes them
 
     def connect(self, deadline_s: float) -> Link:
         """A connected link; waits, so not to be called in the loop itself. Raises OSError; ENETUNREACH while away."""
@@ -49,7 +48,7 @@ class Wire:
         link = Link(sock, tls, self)
         self._links.add(link)
         self._boxes = [each for each in self._boxes if time.monotonic() < each[0]]
-        link.boxes = tuple(make(link) for _, make in self._boxes)
+        link.boxes = tuple(make(link, until_s) for until_s, make in self._boxes)
         link.read(0 if self._frozen else self._at_once)
         return link
 
@@ -85,18 +84,15 @@ class Wire:
 
     def limit_silence(self, limit_s: float, for_s: float) -> None:
         """Put a box on the way that closes a connection over which nothing has come for `limit_s`."""
-        until_s = time.monotonic() + for_s
-        self._put(until_s, lambda link: IdleLimit(link, limit_s, until_s))
+        self._put(for_s, lambda link, until_s: IdleLimit(link, until_s, limit_s))
 
     def cut_websockets(self, for_s: float) -> None:
         """Put a box on the way that closes every new websocket right after its handshake."""
-        until_s = time.monotonic() + for_s
-        self._put(until_s, lambda link: websocket_cut(link, until_s))
+        self._put(for_s, websocket_cut)
 
     def cut_polls(self, for_s: float) -> None:
         """Put a box on the way that closes a connection instead of handing on an answer by HTTP."""
-        until_s = time.monotonic() + for_s
-        self._put(until_s, lambda link: poll_cut(link, until_s))
+        self._put(for_s, poll_cut)
 
     def slow(self, bytes_per_s: float, for_s: float) -> None:
         """Read only so many bytes a second of each connection for so long."""
@@ -112,10 +108,11 @@ class Wire:
         self._keep_pace()
         gevent.spawn_later(for_s, self._thaw, until_s)
 
-    def _put(self, until_s: float, make: Callable[[Link], Box]) -> None:
+    def _put(self, for_s: float, make: Install) -> None:
+        until_s = time.monotonic() + for_s
         self._boxes.append((until_s, make))
         for link in self._links:
-            link.boxes = (*link.boxes, make(link))
+            link.boxes = (*link.boxes, make(link, until_s))
 
     def _away(self, away_s: float) -> None:
         self._away_until_s = max(self._away_until_s, time.monotonic() + away_s)

@@ -325,13 +325,11 @@ class Story:
         else:
             self.saw(who, at + 0.0001, "not_displayed", why=why, id=self.id(key), **about)
 
-    def reads_history(
-        self, who: str, at: float, keys: Iterable[str], after: int = 0, asked: float | None = None
-    ) -> None:
+    def reads_history(self, who: str, at: float, keys: Iterable[str], asked: float | None = None) -> None:
         """`at` it is answered; `asked`: when the request left, None: not recorded."""
         keys = list(keys)
         asked_ns = None if asked is None else ns(self.start_s + asked)
-        about = {"conn": self.conns[who] or None, "asked_ns": asked_ns, "after": after, "count": len(keys)}
+        about = {"conn": self.conns[who] or None, "asked_ns": asked_ns, "after": 0, "count": len(keys)}
         self.saw(who, at, "history_read", **about, audit=False)
         for key in keys:
             self.shows(who, key, at + 0.001, via="history")

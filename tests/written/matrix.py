@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from loadtests.run_folder import open_run
 from reports import causes
-from reports.causes import CAUSES, Cause, missed_because
+from reports.causes import CAUSES, Cause, as_case
 from reports.ledger import reconcile
 from tests.written.history import Book
 from tests.written.reading import READINGS
@@ -31,7 +31,7 @@ class Matrix:
     def off_diagonal(self, tree: tuple[Cause, ...]) -> int:
         """Rows that this list calls otherwise than they are to be called."""
         found = self.con.execute(
-            f"SELECT count(*) FROM facts WHERE {missed_because(tree)} IS DISTINCT FROM expected"
+            f"SELECT count(*) FROM facts WHERE {as_case(tree)} IS DISTINCT FROM expected"
         ).fetchone()
         assert found is not None
         return int(found[0])
@@ -39,7 +39,7 @@ class Matrix:
     def misnamed(self, tree: tuple[Cause, ...]) -> list[tuple[str, ...]]:
         """Which those are: key, reading, expected, found."""
         return self.con.execute(
-            f"SELECT key, reading, expected, {missed_because(tree)} AS found FROM facts WHERE found <> expected"
+            f"SELECT key, reading, expected, {as_case(tree)} AS found FROM facts WHERE found <> expected"
         ).fetchall()
 
 

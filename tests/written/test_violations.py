@@ -7,14 +7,7 @@ from reports.ledger import Ledger
 from reports.violations import ATTRIBUTIONS
 from tests.written.history import Book, Story
 from tests.written.reading import READINGS, read, row
-
-
-def begun(book: Book) -> Story:
-    s = book.story()
-    s.opens(0)
-    s.widget_comes(0.5)
-    s.assumes(2)
-    return s
+from tests.written.stories.torn import begun
 
 
 def stored_twice(book: Book) -> None:
@@ -212,14 +205,14 @@ def test_every_attribution_has_a_history():
 # -- reasons of rows that were not accepted
 
 
-def sends(s: Story, n: int, transport: str, via: str, at: float = 5) -> None:
+def sends(s: Story, n: int, transport: str, via: str) -> None:
     """The agent connects so, and sends that many messages at once; nobody hears of them again."""
     s.opens(0)
     s.widget_comes(0.5)
     s.connects("a", 1, transport=transport)
     s.saw("a", 2, "assumed", index=s.index)
     for number in range(n):
-        s.agent_sends(f"a.{number}", at + number / 100, stored=False, published=None, answer="unanswered", via=via)
+        s.agent_sends(f"a.{number}", 5 + number / 100, stored=False, published=None, answer="unanswered", via=via)
 
 
 def batch_overflow(s: Story) -> None:

@@ -402,11 +402,11 @@ def event_that_nobody_listens_to(s: Story) -> None:
     s.expect("a.0", "lost", "event_mismatch", "never_back")
 
 
-def moved(s: Story, connects: float = 0.5, asks: float = 1.0) -> str:
+def moved(s: Story, connects: float = 0.5) -> str:
     """The session is escalated and gets another room, which the agent enters; the widget had joined, or joins later."""
     s.opens(0)
     s.widget_comes(connects)
-    s.saw("w", asks, "escalated")
+    s.saw("w", 1, "escalated")
     s.assumes(2, joins=False)
     new = f"{s.room}-human"
     s.joins("a", 2.1, room=new)

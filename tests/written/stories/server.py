@@ -201,9 +201,9 @@ def a_connection_that_was_just_closing(s: Story) -> None:
     s.expect("a.0", "recovered", "offline")
 
 
-def polling(s: Story, transport: str = "polling") -> None:
+def polling(s: Story) -> None:
     s.opens(0)
-    s.connects("w", 0.5, transport=transport)
+    s.connects("w", 0.5, transport="polling")
     s.joins("w", 0.6)
     s.assumes(2)
 
