@@ -309,10 +309,12 @@ CAUSES = (
     Cause(
         name="malformed",
         code="W2",
-        sentence="It reached the recipient in a form that its page does not show.",
-        cure="Hold both sides to one schema with a contract test, and count what a page rejects.",
-        when="received_ns IS NOT NULL AND why IN ('shape', 'session')",
-        told="It reached {recipient}, whose page took it for no message of this session.",
+        sentence="It reached the recipient in a form that its page does not show, or under another message's id.",
+        cure="Hold both sides to one schema with a contract test, count what a page rejects, and give no id twice, "
+        "also after a rollback or a restart.",
+        # A duplicate of what it never showed is another message with that id.
+        when="received_ns IS NOT NULL AND (why IN ('shape', 'session') OR why = 'duplicate' AND displayed_ns IS NULL)",
+        told="It reached {recipient}, whose page took it for no message of this session, or for one that it had.",
     ),
     Cause(
         name="left_room",
