@@ -477,6 +477,29 @@ def another_session_s_room_is_no_new_one(s: Story) -> None:
     s.expect("a.1", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
 
 
+def put_into_another_room_than_its_join_was_acked_with(s: Story) -> None:
+    """Nothing was said before the escalation, and the agent enters the right one after it: it has not moved."""
+    s.opens(0)
+    s.connects("w", 0.5)
+    s.joins("w", 0.6, entered=None)
+    s.journal(0.62, "room_entered", sid=s.sid("w"), room=f"chat{s.session}", session=s.session)
+    s.saw("w", 1, "escalated")
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def in_the_room_and_left_out_of_the_emit(s: Story) -> None:
+    """It is listed among those who are there, on a connection that goes on, and nothing is written to it."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, writes=False)
+    s.agent_sends("a.1", 6)
+    s.expect("a.0", "lost", "subscribed_nowhere", "never_back")
+    s.expect("a.1", "live")
+
+
 def stale_room_of_the_agent(s: Story) -> None:
     """Escalated long before; then the customer moves from the room in which both were, and nothing had been said."""
     s.opens(0)
