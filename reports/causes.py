@@ -335,7 +335,7 @@ CAUSES = (
         cure="Record a journal on the server (docs/journal.md), with room_entered and written: it tells what was never "
         "emitted from what went to another room or was not written. Where it was not written to a connection in the "
         "room, the emit left that out (skip_sid, except), or the adapter lost it.",
-        when="received_ns IS NULL AND (member IS NOT TRUE OR untold OR written_ns IS NULL)",
+        when="received_ns IS NULL AND written_ns IS NULL",
         told="{recipient} {state} when it was {emitted}, and it never came.",
     ),
     Cause(
