@@ -167,7 +167,7 @@ def _nonsense(target: Target) -> Iterator[str]:
     if not target.open.path and "open_session" not in own:
         yield "[open] lacks the key 'path': where sessions are opened by REST; or name a class in `code`"
     for side in SIDES:
-        yield from _nonsense_of(getattr(target, side), own)
+        yield from _nonsense_of(getattr(target, side), own, "agent." if side == "agent" else "")
     for name in STEPS:
         step = getattr(target, name)
         yield from _arguments(name, step, (step.session,))
@@ -180,19 +180,21 @@ def _nonsense(target: Target) -> Iterator[str]:
         yield "[client] recover = 'fetch' needs the key path in [history]"
 
 
-def _nonsense_of(side: Side, own: tuple[str, ...]) -> Iterator[str]:
+def _nonsense_of(side: Side, own: tuple[str, ...], of: str) -> Iterator[str]:
+    """`of`: whose sections they are. What is wrong with both sides is said of the widget's, which all begin from."""
     if not side.send.event and not side.send.path and "send" not in own:
-        yield "[send] has neither event nor path; give the event that says something, or where it is said by REST"
-    yield from _pattern("[join] room", side.join.room, ("session",))
-    yield from _pattern("[send] path", side.send.path, ("session",))
-    yield from _pattern("[history] path", side.history.path, ("session", "after"))
+        yield f"[{of}send] has neither event nor path; give the event that says something, or where it is said by REST"
+    yield from _pattern(f"[{of}join] room", side.join.room, ("session",))
+    yield from _pattern(f"[{of}send] path", side.send.path, ("session",))
+    yield from _pattern(f"[{of}history] path", side.history.path, ("session", "after"))
     if ("{after}" in side.history.path or side.join.after) and not side.message.seq:
-        yield "[message] lacks the key 'seq', which {after} or after is taken from: its number or time"
+        yield f"[{of}message] lacks the key 'seq', which {{after}} or after is taken from: its number or time"
     join, send = side.join, side.send
-    yield from _arguments("join", join, (join.into, join.session, join.token, join.after))
-    yield from _arguments("send", send, (send.text, send.mid, send.session, send.room))
+    yield from _arguments(f"{of}join", join, (join.into, join.session, join.token, join.after))
+    if send.event:  # what goes by REST has none, whatever the other side has
+        yield from _arguments(f"{of}send", send, (send.text, send.mid, send.session, send.room))
     if side.join.into == "." and (side.join.session or side.join.token or side.join.after or side.join.extra):
-        yield "[join] into = '.' leaves no place for other fields; name the field that gets the room"
+        yield f"[{of}join] into = '.' leaves no place for other fields; name the field that gets the room"
 
 
 def _arguments(called: str, table: Any, fields: tuple[str, ...]) -> Iterator[str]:

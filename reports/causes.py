@@ -306,10 +306,12 @@ CAUSES = (
     Cause(
         name="malformed",
         code="W2",
-        sentence="It reached the recipient in a form that its page does not show.",
-        cure="Hold both sides to one schema with a contract test, and count what a page rejects.",
-        when="received_ns IS NOT NULL AND why IN ('shape', 'session')",
-        told="It reached {recipient}, whose page took it for no message of this session.",
+        sentence="It reached the recipient in a form that its page does not show, or under another message's id.",
+        cure="Hold both sides to one schema with a contract test, count what a page rejects, and give no id twice, "
+        "also after a rollback or a restart.",
+        # A duplicate of what it does not show is another message with that id.
+        when="received_ns IS NOT NULL AND why IN ('shape', 'session', 'duplicate')",
+        told="It reached {recipient}, whose page took it for no message of this session, or for one that it had.",
     ),
     Cause(
         name="left_room",
@@ -327,8 +329,9 @@ CAUSES = (
         name="subscribed_nowhere",
         sentence="The recipient was connected and joined all the time, and the message never came.",
         cure="Record a journal on the server (docs/journal.md), with room_entered and written: it tells what was never "
-        "emitted from what went to another room or was not written.",
-        when="received_ns IS NULL AND (member IS NOT TRUE OR untold)",
+        "emitted from what went to another room or was not written. Where it was not written to a connection in the "
+        "room, the emit left that out (skip_sid, except), or the adapter lost it.",
+        when="received_ns IS NULL AND written_ns IS NULL",
         told="{recipient} {state} when it was {emitted}, and it never came.",
     ),
     Cause(

@@ -75,7 +75,7 @@ TIMES: Mapping[str, Mapping[str, Any]] = {
         "faults.freeze.for_s": [2.6, 3.0],
     },
     "transfer": {"transfer_after_s": [2.5, 4.0]},
-    "reload": {"faults.reload.at_s": [2.5, 5.0], "faults.reload.for_s": [0.2, 0.6]},
+    "reload": {"faults.reload.at_s": [3.5, 5.0], "faults.reload.for_s": [0.5, 1.0]},
     "storm": {
         "widgets": 30,
         "run_time_s": 18.0,

@@ -94,9 +94,12 @@ WHERE conn_state = 'joined' AND NOT absent
 STALE = """
 CREATE TABLE stale_rooms AS
 WITH elsewhere AS (
-    SELECT mid, letter, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own
-    FROM entered JOIN looked_at USING (mid) WHERE entered.room <> looked_at.room AND NOT emitted_here
+    SELECT mid, letter, looked_at.session, recipient, looked_at.room, entered.room AS entered_room, entered_ns, own,
+        joined_room
+    FROM entered JOIN looked_at USING (mid) JOIN states USING (mid)
+    WHERE entered.room <> looked_at.room AND NOT emitted_here
 ),
+whose AS (SELECT room, list(session) AS sessions FROM entries JOIN sessions USING (session) GROUP BY room),
 escalations AS (SELECT session, max(t) AS escalated_ns FROM around WHERE kind = 'escalated' GROUP BY session),
 emitted AS (
     SELECT session, room, min(t) AS first_ns, max(t) AS last_ns,
@@ -111,7 +114,9 @@ moved AS (
     FROM elsewhere LEFT JOIN escalations USING (session)
     LEFT JOIN emitted AS old ON old.session = elsewhere.session AND old.room = entered_room
     LEFT JOIN emitted AS new ON new.session = elsewhere.session AND new.room = elsewhere.room
-    WHERE coalesce(old.last_ns < new.first_ns, true)
+    LEFT JOIN whose ON whose.room = elsewhere.room
+    WHERE coalesce(old.last_ns < new.first_ns, true) AND coalesce(list_contains(sessions, elsewhere.session), true)
+        AND elsewhere.room IS DISTINCT FROM joined_room
 )
 SELECT mid FROM elsewhere WHERE NOT own
 UNION

@@ -183,8 +183,9 @@ healthy server too; there the join hands it over.
 Each cause is a condition over the [facts](ledger.md#facts) of that message. None can see the scenario or what was
 injected. `entrega selftest` injects each and looks whether it is found under its name. Where the server keeps no
 [journal](journal.md), causes that look alike from outside are reported as one of them, or as their group; the tables
-below say as which, and that is tested as well. A group is an explanation.
-`unexplained` is none: it is a bug of entrega.
+below say as which, and that is tested as well. What a join cost that was acked before it was carried out, or never was,
+is `subscribed_nowhere` then, whatever its cause. A group is an explanation. `unexplained` is none: it is a bug of
+entrega.
 
 `entrega trace MID RUN` shows for one message which stage is missing. The commands below need no set-up beyond
 entrega's own; `entrega report` and `entrega trace` then read the run.

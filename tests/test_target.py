@@ -108,6 +108,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"send__text": ".", "send__arguments": ["chat"]},
         r"\[send\] arguments: no other key puts anything into 'chat'; there are none",
     ),
+    "an agent's argument out of nowhere": (
+        {"agent": {"send": {"arguments": ["nick"]}}},
+        r"\[agent.send\] arguments: no other key puts anything into 'nick'",
+    ),
     "the second argument": ({"message__argument": "1"}, "argument takes a whole number from 0 on, not '1'"),
     "an argument before the first": ({"message__argument": -1}, "argument takes a whole number from 0 on, not -1"),
     "a bare room with more": ({"join__into": "."}, "leaves no place for other fields"),
@@ -256,6 +260,12 @@ def test_agents_differ_where_their_tables_say_so() -> None:
     assert target.agent.join.room == target.widget.join.room == "chat:{session}"
     assert (target.agent.auth.query, target.widget.auth.query) == ("key", "")
     assert {"[agent.join] # where agents differ", 'event = "take"'} <= set(described(target))
+
+
+def test_agents_who_say_it_by_rest_need_none_of_the_events_arguments() -> None:
+    by_event = {"event": "say", "path": "", "session": "chat", "text": "post.text", "arguments": ["chat", "post"]}
+    target = from_table(changed(send=by_event, agent={"send": {"event": "", "path": "/says", "text": "text"}}))
+    assert (target.agent.send.event, target.agent.send.text) == ("", "text")
 
 
 def test_every_key_is_described() -> None:

@@ -55,6 +55,17 @@ def malformed(s: Story) -> None:
     s.expect("a.1", "lost", "malformed", "never_back")
 
 
+def the_id_of_another_message(s: Story) -> None:
+    """The server gave it once before, to one that it rolled back: the page takes the second for the first."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    s.agent_sends("a.1", 6, why="duplicate")
+    s.expect("a.0", "live")
+    s.expect("a.1", "lost", "malformed", "never_back")
+
+
 def malformed_without_a_mid(s: Story) -> None:
     """The frame is known by the server's id only; it is shown when the join hands it over in the right form."""
     s.opens(0)

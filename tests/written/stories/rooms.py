@@ -428,7 +428,7 @@ def stale_room_in_which_messages_had_come(s: Story) -> None:
     s.assumes(1)
     s.agent_sends("a.0", 2)
     s.saw("w", 3, "escalated")
-    s.agent_sends("a.1", 5, room="chat:new")
+    s.agent_sends("a.1", 5, room="chat:its-own")
     s.expect("a.0", "live")
     s.expect("a.1", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
 
@@ -463,6 +463,41 @@ def stale_room_without_an_escalation(s: Story) -> None:
     s.agent_sends("a.1", 7, room="chat:new", there=["a"])
     s.expect("a.0", "live")
     s.expect("a.1", "lost", ("stale_room", "subscribed_nowhere"), "never_back")
+
+
+def another_session_s_room_is_no_new_one(s: Story) -> None:
+    """The agent enters it after this session's, as it holds both; one message goes there by mistake."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    s.journal(6, "room_entered", sid=s.sid("a"), room="chat:s0", session="s0")
+    s.agent_sends("a.1", 7, room="chat:s0", there=["a"])
+    s.expect("a.0", "live")
+    s.expect("a.1", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def put_into_another_room_than_its_join_was_acked_with(s: Story) -> None:
+    """Nothing was said before the escalation, and the agent enters the right one after it: it has not moved."""
+    s.opens(0)
+    s.connects("w", 0.5)
+    s.joins("w", 0.6, entered=None)
+    s.journal(0.62, "room_entered", sid=s.sid("w"), room=f"chat{s.session}", session=s.session)
+    s.saw("w", 1, "escalated")
+    s.assumes(2)
+    s.agent_sends("a.0", 5)
+    s.expect("a.0", "lost", ("room_mismatch", "subscribed_nowhere"), "never_back")
+
+
+def in_the_room_and_left_out_of_the_emit(s: Story) -> None:
+    """It is listed among those who are there, on a connection that goes on, and nothing is written to it."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, writes=False)
+    s.agent_sends("a.1", 6)
+    s.expect("a.0", "lost", "subscribed_nowhere", "never_back")
+    s.expect("a.1", "live")
 
 
 def stale_room_of_the_agent(s: Story) -> None:
