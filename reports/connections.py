@@ -19,7 +19,8 @@ WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRE
 
 # One row per connection that came about. `seen_ns`: the last sign of life on it. `transport`: the last one. `state_of`:
 # the connection of that page whose state it has: its own, or what the server restored, and that keeps the sid, so that
-# a sid is this connection's from `sid_from_ns` to `sid_until_ns`.
+# a sid is this connection's from `sid_from_ns` to `sid_until_ns`. `tab_closed`: its page was closed while another of
+# that party was open: if the party is away from then on, that is because of what had happened to the other.
 CONNECTIONS = """
 CREATE TABLE connections AS
 WITH attempts AS (
@@ -37,6 +38,15 @@ heard AS (
         UNION ALL
         SELECT party, conn, last_ns FROM spells WHERE kind = 'received'
     ) GROUP BY party, conn
+),
+pages AS (
+    SELECT party, view, min(begun_ns) AS opened_ns,
+        if(arg_max(coalesce(reason, ''), conn) ILIKE '%client disconnect%', max(ended_ns), forever()) AS closed_ns
+    FROM attempts GROUP BY ALL
+),
+closed AS (
+    SELECT DISTINCT page.party, page.view FROM pages AS page JOIN pages AS other
+        ON other.party = page.party AND other.opened_ns < page.closed_ns AND page.closed_ns < other.closed_ns
 )
 SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
     coalesce(ended_ns, forever()) AS ended_ns,
@@ -44,8 +54,9 @@ SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
         ELSE least(greatest(connected_ns, coalesce(last_frame_ns, 0), coalesce(heard_ns, 0)), ended_ns) END AS seen_ns,
     max(if(recovered, NULL, conn)) OVER (PARTITION BY party, view ORDER BY connected_ns) AS state_of,
     if(lag(conn) OVER of_sid IS NULL, -forever(), begun_ns) AS sid_from_ns,
-    lead(begun_ns, 1, forever()) OVER of_sid AS sid_until_ns
-FROM attempts LEFT JOIN heard USING (party, conn) WINDOW of_sid AS (PARTITION BY sid ORDER BY connected_ns)"""
+    lead(begun_ns, 1, forever()) OVER of_sid AS sid_until_ns, closed.view IS NOT NULL AS tab_closed
+FROM attempts LEFT JOIN heard USING (party, conn) LEFT JOIN closed USING (party, view)
+WINDOW of_sid AS (PARTITION BY sid ORDER BY connected_ns)"""
 
 # What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
 # says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given (an error for an
@@ -60,13 +71,14 @@ WITH states AS (
 ),
 attempts AS (
     SELECT *, bool_or(kind = 'connected') OVER past AS had_connected,
-        last_value(if(kind = 'connected', conn, NULL) IGNORE NULLS) OVER past AS last_conn,
+        last_value(if(kind = 'connected' AND NOT tab_closed, conn, NULL) IGNORE NULLS) OVER past AS last_conn,
         CASE kind WHEN 'connect_failed' THEN t WHEN 'connecting' THEN lead(t) OVER future END AS failed_ns,
         CASE kind WHEN 'connect_failed' THEN kind WHEN 'connecting' THEN lead(kind) OVER future END AS ending,
         CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS words,
         CASE kind WHEN 'connect_failed' THEN status WHEN 'connecting' THEN lead(status) OVER future END AS answer,
         CASE kind WHEN 'connect_failed' THEN refused WHEN 'connecting' THEN lead(refused) OVER future END AS turned_away
-    FROM states WHERE kind <> 'disconnected' OR conn >= newest
+    FROM states LEFT JOIN (SELECT party, conn, tab_closed FROM connections) USING (party, conn)
+    WHERE kind <> 'disconnected' OR conn >= newest
     WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING),
         future AS (PARTITION BY party ORDER BY t, source, "line")
 ),
@@ -148,13 +160,14 @@ ABSENCES = """
 CREATE TABLE absences AS
 WITH spans AS (
     SELECT joins.party, joins.session, joins.conn, acked_ns AS start_ns, coalesce(ended_ns, forever()) AS end_ns,
+        coalesce(tab_closed, false) AS tab_closed,
         greatest(acked_ns, coalesce(quiet_ns, forever())) AS quiet_ns
     FROM joins LEFT JOIN connections USING (party, conn) LEFT JOIN endings USING (party, conn)
     WHERE acked_ns IS NOT NULL
 ),
 bounds AS (
     SELECT party, session, start_ns, max(quiet_ns) OVER earlier AS quiet_ns,
-        arg_max(end_ns, quiet_ns) OVER earlier AS dropped_ns, arg_max(conn, quiet_ns) OVER earlier AS conn
+        arg_max({'conn': conn, 'end_ns': end_ns}, (NOT tab_closed, quiet_ns)) OVER earlier AS dropped
     FROM (
         FROM spans
         UNION ALL BY NAME  -- whoever is to be reached is absent until the first join, and after the last connection
@@ -166,8 +179,9 @@ bounds AS (
     )
     WINDOW earlier AS (PARTITION BY party, session ORDER BY start_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
-SELECT party, session, coalesce(quiet_ns, -1) AS start_ns, dropped_ns, start_ns AS end_ns, conn
-FROM bounds WHERE dropped_ns IS NULL OR start_ns > quiet_ns"""
+SELECT party, session, coalesce(quiet_ns, -1) AS start_ns, dropped['end_ns'] AS dropped_ns, start_ns AS end_ns,
+    dropped['conn'] AS conn
+FROM bounds WHERE dropped IS NULL OR start_ns > quiet_ns"""
 
 # What was tried during an absence; from when on it is the server's death that explains it (the whole absence if the
 # death began it, else from the death on; a first join that was not even begun before the server was back is only

@@ -1,6 +1,6 @@
 """C: the recipient cannot connect, or not stay connected."""
 
-from tests.written.history import Story
+from tests.written.history import Story, ns
 
 
 def origin_refused(s: Story) -> None:
@@ -206,6 +206,42 @@ def kicked_and_back(s: Story) -> None:
     s.joins("w", 7, offers=["a.0", "a.1"])
     s.expect("a.0", "recovered", "kicked")
     s.expect("a.1", "recovered", "offline")
+
+
+def kicked_by_a_tab_that_was_closed_later(s: Story) -> None:
+    """The server allows one connection a user: the second tab takes the first one's place, and is closed."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    other = {"view": 2, "conn": 2}
+    s.saw("w", 3, "connected", sid="second", transport="websocket", **other)
+    s.saw("w", 3.1, "join_sent", after=0, room=s.room, **other)
+    s.journal(3.12, "room_entered", sid="second", room=s.room, session=s.session)
+    s.saw("w", 3.15, "joined", after=0, count=0, room=s.room, **other)
+    s.drops("w", 3.2, reason="io server disconnect", last_frame=3.19)
+    s.saw("w", 6, "disconnected", reason="io client disconnect", last_frame_ns=ns(s.start_s + 5.9), **other)
+    s.journal(6.01, "sid_disconnected", sid="second", reason="client disconnect")
+    s.agent_sends("a.0", 8)
+    s.expect("a.0", "lost", "kicked", "never_back")
+
+
+def kicked_some_time_before_a_reload(s: Story) -> None:
+    """The page before is no other tab; what is missed between the two is not the kick's doing."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.drops("w", 3, reason="io server disconnect")
+    s.agent_sends("a.0", 3.2)
+    s.widget_comes(3.5, offers=["a.0"])
+    s.drops("w", 6, reason="io client disconnect")
+    s.agent_sends("a.1", 6.2)
+    other = {"view": 2, "conn": 3}
+    s.saw("w", 6.5, "connected", sid="third", transport="websocket", **other)
+    s.saw("w", 6.6, "join_sent", after=0, room=s.room, **other)
+    s.journal(6.62, "room_entered", sid="third", room=s.room, session=s.session)
+    s.saw("w", 6.65, "joined", after=0, count=0, room=s.room, **other)
+    s.expect("a.0", "recovered", "kicked")
+    s.expect("a.1", "lost", "offline", "not_offered")
 
 
 def kicked_by_the_journal(s: Story) -> None:
