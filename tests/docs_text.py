@@ -95,6 +95,31 @@ tell("server_started", { boot: require("node:crypto").randomUUID(), node: "1" })
 //   io.to(room).emit("new-message", payload);
 ```
 
+In Python:
+
+```python
+import json, os, time, uuid
+
+path = os.environ.get("ENTREGA_JOURNAL")
+journal = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if path else None
+n = 0
+
+
+def tell(kind, **fields):
+    global n
+    if journal is not None:
+        n += 1
+        line = json.dumps({"t": time.monotonic_ns(), "kind": kind, "n": n, **fields})
+        os.write(journal, line.encode() + b"\\n")
+
+
+tell("server_started", boot=uuid.uuid4().hex, node="1")
+# where a message is emitted by python-socketio, before the emit:
+#   sids = [sid for sid, _ in sio.manager.get_participants("/", room)]
+#   tell("published", session=session, mid=client_id, seq=seq, id=id, room=room, members=len(sids), sids=sids)
+#   await sio.emit("new-message", payload, room=room)
+```
+
 ## The kinds
 """
 

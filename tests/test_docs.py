@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from server_under_test.defects import DEFECTS
 from tests.docs import DOCS, command, injectors, main, pages
 from tests.docs_commands import commands
 from tests.docs_text import COUNTED, JOURNAL_KINDS, OUTCOMES
+from tests.node_process import node
+from tests.played import environment
 from tests.story import HAPPENED, story
 from tests.written.history import Book
 from tests.written.reading import row
@@ -115,3 +119,15 @@ def _written(book: Book, folder: Path) -> Path:
         (folder / "events" / f"{stem}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "run.json").write_text(json.dumps(book.info), encoding="utf-8")
     return folder
+
+
+@pytest.mark.parametrize(("language", "command"), [("python", [sys.executable, "-c"]), ("js", ["node", "-e"])])
+def test_a_journals_first_lines_of_code_run(language: str, command: list[str], tmp_path: Path) -> None:
+    if command[0] == "node":
+        command = [node(), *command[1:]]
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / "journal.md").read_text(), re.MULTILINE | re.DOTALL)
+    journal = tmp_path / "journal.jsonl"
+    subprocess.run([*command, blocks[0]], env=environment(ENTREGA_JOURNAL=str(journal)), check=True, timeout=60)
+    (line,) = map(json.loads, journal.read_text().splitlines())
+    assert (line["kind"], line["n"], line["node"]) == ("server_started", 1, "1")
+    assert line.keys() == {"t", "kind", "n", "node", "boot"}
