@@ -15,10 +15,11 @@ setup: $(READY) ## make .venv with everything in it
 demo: $(READY) ## play early replies against a broken server and a healthy one, and show what was lost
 	@$(BIN)/entrega demo
 
-# Three processes, dealt out by file: many tests play runs and mostly wait, but more of them at once would starve each
-# other. In the order of their names, since by number of tests the files that play the longest would come last.
+# Four processes, dealt out by file: many tests play runs and mostly wait, so that two cores are busy for nine tenths of
+# the time; more at once would starve each other. In the order of their names, since by number of tests the files that
+# play the longest would come last.
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -q --durations=10 --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q --durations=10 --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 check: $(READY) ## format, lint, types, who imports whom, lines per house
 	@$(BIN)/ruff format --check --quiet . || { echo 'mend it: $(BIN)/ruff format .' >&2; exit 1; }
