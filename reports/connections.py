@@ -19,8 +19,9 @@ WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRE
 
 # One row per connection that came about. `seen_ns`: the last sign of life on it. `transport`: the last one. `state_of`:
 # the connection of that page whose state it has: its own, or what the server restored, and that keeps the sid, so that
-# a sid is this connection's from `sid_from_ns` to `sid_until_ns`. `tab_closed`: its page was closed while another of
-# that party was open: if the party is away from then on, that is because of what had happened to the other.
+# a sid is this connection's from `sid_from_ns` to `sid_until_ns`. `of_closed_tab`: of a page that was closed, and
+# there was another one at the same time: if the party is away from then on, that is because of what had happened to
+# the other. `closes_tab`: the one that ended with the page.
 CONNECTIONS = """
 CREATE TABLE connections AS
 WITH attempts AS (
@@ -40,13 +41,14 @@ heard AS (
     ) GROUP BY party, conn
 ),
 pages AS (
-    SELECT party, view, min(begun_ns) AS opened_ns,
-        if(arg_max(coalesce(reason, ''), conn) ILIKE '%client disconnect%', max(ended_ns), forever()) AS closed_ns
+    SELECT party, view, min(begun_ns) AS opened_ns, max(coalesce(ended_ns, forever())) AS last_ns,
+        if(arg_max(coalesce(reason, ''), conn) ILIKE '%client disconnect%', last_ns, forever()) AS closed_ns
     FROM attempts GROUP BY ALL
 ),
 closed AS (
-    SELECT DISTINCT page.party, page.view FROM pages AS page JOIN pages AS other
-        ON other.party = page.party AND other.opened_ns < page.closed_ns AND page.closed_ns < other.closed_ns
+    SELECT DISTINCT page.party, page.view, page.closed_ns FROM pages AS page JOIN pages AS other
+        ON other.party = page.party AND other.opened_ns < page.closed_ns AND page.opened_ns < other.last_ns
+        AND page.closed_ns < other.closed_ns
 )
 SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
     coalesce(ended_ns, forever()) AS ended_ns,
@@ -54,7 +56,8 @@ SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
         ELSE least(greatest(connected_ns, coalesce(last_frame_ns, 0), coalesce(heard_ns, 0)), ended_ns) END AS seen_ns,
     max(if(recovered, NULL, conn)) OVER (PARTITION BY party, view ORDER BY connected_ns) AS state_of,
     if(lag(conn) OVER of_sid IS NULL, -forever(), begun_ns) AS sid_from_ns,
-    lead(begun_ns, 1, forever()) OVER of_sid AS sid_until_ns, closed.view IS NOT NULL AS tab_closed
+    lead(begun_ns, 1, forever()) OVER of_sid AS sid_until_ns, closed.view IS NOT NULL AS of_closed_tab,
+    coalesce(ended_ns = closed_ns, false) AS closes_tab
 FROM attempts LEFT JOIN heard USING (party, conn) LEFT JOIN closed USING (party, view)
 WINDOW of_sid AS (PARTITION BY sid ORDER BY connected_ns)"""
 
@@ -71,13 +74,16 @@ WITH states AS (
 ),
 attempts AS (
     SELECT *, bool_or(kind = 'connected') OVER past AS had_connected,
-        last_value(if(kind = 'connected' AND NOT tab_closed, conn, NULL) IGNORE NULLS) OVER past AS last_conn,
+        last_value(if(kind = 'connected', conn, NULL) IGNORE NULLS) OVER past AS latest_conn,
+        last_value(if(kind = 'connected', closes_tab, NULL) IGNORE NULLS) OVER past AS latest_closes_tab,
+        last_value(if(kind = 'connected' AND NOT of_closed_tab, conn, NULL) IGNORE NULLS) OVER past AS other_conn,
+        if(latest_closes_tab, coalesce(other_conn, latest_conn), latest_conn) AS last_conn,
         CASE kind WHEN 'connect_failed' THEN t WHEN 'connecting' THEN lead(t) OVER future END AS failed_ns,
         CASE kind WHEN 'connect_failed' THEN kind WHEN 'connecting' THEN lead(kind) OVER future END AS ending,
         CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS words,
         CASE kind WHEN 'connect_failed' THEN status WHEN 'connecting' THEN lead(status) OVER future END AS answer,
         CASE kind WHEN 'connect_failed' THEN refused WHEN 'connecting' THEN lead(refused) OVER future END AS turned_away
-    FROM states LEFT JOIN (SELECT party, conn, tab_closed FROM connections) USING (party, conn)
+    FROM states LEFT JOIN (SELECT party, conn, of_closed_tab, closes_tab FROM connections) USING (party, conn)
     WHERE kind <> 'disconnected' OR conn >= newest
     WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING),
         future AS (PARTITION BY party ORDER BY t, source, "line")
@@ -160,14 +166,17 @@ ABSENCES = """
 CREATE TABLE absences AS
 WITH spans AS (
     SELECT joins.party, joins.session, joins.conn, acked_ns AS start_ns, coalesce(ended_ns, forever()) AS end_ns,
-        coalesce(tab_closed, false) AS tab_closed,
+        coalesce(of_closed_tab, false) AS of_closed_tab, coalesce(closes_tab, false) AS closes_tab,
         greatest(acked_ns, coalesce(quiet_ns, forever())) AS quiet_ns
     FROM joins LEFT JOIN connections USING (party, conn) LEFT JOIN endings USING (party, conn)
     WHERE acked_ns IS NOT NULL
 ),
 bounds AS (
     SELECT party, session, start_ns, max(quiet_ns) OVER earlier AS quiet_ns,
-        arg_max({'conn': conn, 'end_ns': end_ns}, (NOT tab_closed, quiet_ns)) OVER earlier AS dropped
+        arg_max({'conn': conn, 'end_ns': end_ns, 'closes_tab': closes_tab}, quiet_ns) OVER earlier AS latest,
+        arg_max({'conn': conn, 'end_ns': end_ns, 'closes_tab': false}, quiet_ns) FILTER (NOT of_closed_tab) OVER earlier
+            AS other,
+        if(latest['closes_tab'], coalesce(other, latest), latest) AS dropped
     FROM (
         FROM spans
         UNION ALL BY NAME  -- whoever is to be reached is absent until the first join, and after the last connection

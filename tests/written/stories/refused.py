@@ -208,19 +208,24 @@ def kicked_and_back(s: Story) -> None:
     s.expect("a.1", "recovered", "offline")
 
 
+def _second_page(s: Story, at: float, conn: int) -> None:
+    page = {"view": 2, "conn": conn}
+    sid = f"{s.session}-{conn}"
+    s.saw("w", at, "connected", sid=sid, transport="websocket", **page)
+    s.saw("w", at + 0.1, "join_sent", after=0, room=s.room, **page)
+    s.journal(at + 0.12, "room_entered", sid=sid, room=s.room, session=s.session)
+    s.saw("w", at + 0.15, "joined", after=0, count=0, room=s.room, **page)
+
+
 def kicked_by_a_tab_that_was_closed_later(s: Story) -> None:
     """The server allows one connection a user: the second tab takes the first one's place, and is closed."""
     s.opens(0)
     s.widget_comes(0.5)
     s.assumes(1)
-    other = {"view": 2, "conn": 2}
-    s.saw("w", 3, "connected", sid="second", transport="websocket", **other)
-    s.saw("w", 3.1, "join_sent", after=0, room=s.room, **other)
-    s.journal(3.12, "room_entered", sid="second", room=s.room, session=s.session)
-    s.saw("w", 3.15, "joined", after=0, count=0, room=s.room, **other)
+    _second_page(s, 3, conn=2)
     s.drops("w", 3.2, reason="io server disconnect", last_frame=3.19)
-    s.saw("w", 6, "disconnected", reason="io client disconnect", last_frame_ns=ns(s.start_s + 5.9), **other)
-    s.journal(6.01, "sid_disconnected", sid="second", reason="client disconnect")
+    s.saw("w", 6, "disconnected", view=2, conn=2, reason="io client disconnect", last_frame_ns=ns(s.start_s + 5.9))
+    s.journal(6.01, "sid_disconnected", sid=f"{s.session}-2", reason="client disconnect")
     s.agent_sends("a.0", 8)
     s.expect("a.0", "lost", "kicked", "never_back")
 
@@ -235,13 +240,37 @@ def kicked_some_time_before_a_reload(s: Story) -> None:
     s.widget_comes(3.5, offers=["a.0"])
     s.drops("w", 6, reason="io client disconnect")
     s.agent_sends("a.1", 6.2)
-    other = {"view": 2, "conn": 3}
-    s.saw("w", 6.5, "connected", sid="third", transport="websocket", **other)
-    s.saw("w", 6.6, "join_sent", after=0, room=s.room, **other)
-    s.journal(6.62, "room_entered", sid="third", room=s.room, session=s.session)
-    s.saw("w", 6.65, "joined", after=0, count=0, room=s.room, **other)
+    _second_page(s, 6.5, conn=3)
     s.expect("a.0", "recovered", "kicked")
     s.expect("a.1", "lost", "offline", "not_offered")
+
+
+def kicked_before_a_reload_and_reset_after_it(s: Story) -> None:
+    """The first page is gone, although nobody saw it go; that the second is closed in the end changes nothing."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    s.drops("w", 3, reason="io server disconnect")
+    _second_page(s, 4, conn=2)
+    s.saw("w", 6, "disconnected", view=2, conn=2, reason="transport close", last_frame_ns=ns(s.start_s + 5.99))
+    s.agent_sends("a.0", 6.2)
+    _second_page(s, 6.5, conn=3)
+    s.saw("w", 9, "disconnected", view=2, conn=3, reason="io client disconnect", last_frame_ns=ns(s.start_s + 8.99))
+    s.expect("a.0", "lost", "offline", "not_offered")
+
+
+def kicked_by_a_tab_that_was_reset_before_it_was_closed(s: Story) -> None:
+    """While the second tab is open, it is its own absence that counts."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(1)
+    _second_page(s, 3, conn=2)
+    s.drops("w", 3.2, reason="io server disconnect", last_frame=3.19)
+    s.saw("w", 6, "disconnected", view=2, conn=2, reason="transport close", last_frame_ns=ns(s.start_s + 5.99))
+    s.agent_sends("a.0", 6.2)
+    _second_page(s, 6.5, conn=3)
+    s.saw("w", 9, "disconnected", view=2, conn=3, reason="io client disconnect", last_frame_ns=ns(s.start_s + 8.99))
+    s.expect("a.0", "lost", "offline", "not_offered")
 
 
 def kicked_by_the_journal(s: Story) -> None:
