@@ -135,6 +135,20 @@ def test_who_opens_a_session_may_wait_at_once(monkeypatch: pytest.MonkeyPatch) -
     assert "what it missed came by replay" in done.stdout
 
 
+def test_numbers_that_go_on_from_other_sessions_are_no_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A database's ids: only who comes second can see that they do not begin with the session."""
+    install()
+    monkeypatch.setenv("FRONT_DESK_KEY", "the key of the desk")
+    target = tmp_path / "front-desk.toml"
+    target.write_text((NODE / "front-desk.toml").read_text().replace('seq_is = "time"', 'seq_is = "count"'))
+    with served(NODE / "front-desk.js", tmp_path) as url:
+        first, second = (entrega("probe", "--target", target, "-H", url) for _ in range(2))
+    assert first.returncode == 0, first.stdout
+    assert second.returncode == 1
+    assert "FAILED: 'no' is no count without holes: [4, 5]\n" in second.stdout
+    assert "mend:   [message] seq_is: count is 1, 2, 3...; time is what only grows" in second.stdout
+
+
 def test_agents_who_are_refused_may_lack_what_they_log_in_with(monkeypatch: pytest.MonkeyPatch) -> None:
     install()
     monkeypatch.delenv("FRONT_DESK_KEY", raising=False)
