@@ -274,15 +274,16 @@ def check(
 
     Example: entrega check steady early-reply short-drop --out check
     """
-    from rich.console import Console
-
-    from reports.check import check as check_all
-    from reports.check import print_checked
-
     first = next((number for number, word in enumerate(scenarios) if word.startswith("-")), len(scenarios))
     orders = [asked.order(scenario, scenarios[first:]) for scenario in scenarios[:first]]
     for wanted in orders:
         held.read(wanted.scenario.name, wanted.scenario.goals)
+
+    from rich.console import Console  # now that all is well said: they take seconds to load
+
+    from reports.check import check as check_all
+    from reports.check import print_checked
+
     checked = check_all(orders, out, _play, held.judge, lambda found: told.tell(found, out))
     print_checked(checked, Console())
     raise typer.Exit(told.exit_code(checked))

@@ -16,7 +16,6 @@ from loadtests.order import Order
 from loadtests.run_folder import new_path, point_latest
 from reports.found import Found, missed
 from reports.ledger import open_ledger
-from reports.page import write_report
 from reports.terminal import STYLES
 from reports.verdict import Judgement
 from reports.words import count, percent, within
@@ -86,6 +85,8 @@ def check(
 def _checked(
     order: Order, runs: Path, play: Callable[[Order], Path], judge: Callable[["Ledger"], "Verdict"]
 ) -> Checked:
+    from reports.page import write_report  # here, since it loads what a gate has no need of: it draws
+
     name = order.scenario.name
     try:
         folder = play(replace(order, out=new_path(runs, name, order.scenario.seed)))

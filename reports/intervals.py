@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 TAIL = (1 - LEVEL) / 2
@@ -158,10 +158,11 @@ def _korn_graubard(k: Floats, n: Floats) -> tuple[float, float]:
     of, sessions = n.sum(), k.size
     rate = k.sum() / of
     variance = sessions / (sessions - 1) * ((k - rate * n) ** 2).sum() / of**2
-    few = (stats.norm.ppf(TAIL) / stats.t.ppf(TAIL, sessions - 1)) ** 2
+    few = (special.ndtri(TAIL) / special.stdtrit(sessions - 1, TAIL)) ** 2
     independent = min(of, few * rate * (1 - rate) / variance) if variance else of
     x = rate * independent
-    low, high = stats.beta.ppf(TAIL, x, independent - x + 1), stats.beta.ppf(1 - TAIL, x + 1, independent - x)
+    low = special.betaincinv(x, independent - x + 1, TAIL)
+    high = special.betaincinv(x + 1, independent - x, 1 - TAIL)
     return float(low), float(high)
 
 
