@@ -113,12 +113,14 @@ CAUSES = (
     Cause(
         name="not_rejoined",
         code="R3",
-        sentence="The recipient was connected again but did not enter the session's room again.",
-        cure="Join in every `connect`, not once when the page loads; or let the server join from the token.",
+        sentence="The recipient was connected and not in the session's room: it had come back and not joined again, or "
+        "its join was acked and not carried out.",
+        cure="Join in every `connect`, not once when the page loads; or let the server join from the token. Enter the "
+        "room before the ack, in one handler.",
         when=f"{GONE} AND conn_state = 'connected_unjoined' AND join_sent AND (rejoin_ns > horizon_ns"
         " OR rejoin_ns IS NULL AND (conn_ended_ns IS NOT NULL OR watched_ns >= horizon_ns))"
         f" OR {ELSEWHERE} AND journal_speaks AND entered_room IS NULL AND NOT entered_later AND NOT untold",
-        told="It was {emitted} {when_gone}; {recipient} was connected again and not in the room again{inside}.",
+        told="It was {emitted} {when_gone}; {recipient} was connected and not in the room{inside}.",
         habits=("rejoin",),
     ),
     Cause(
@@ -199,8 +201,9 @@ CAUSES = (
         sentence="The server was there again after its death, and the recipient was not: its back-off had grown, or "
         "its attempts stood in line with everybody else's.",
         cure="Spread the return (full jitter), keep the connect handler cheap, refuse early with 503 what is too much.",
-        # After all of the above: who is refused, does not join or was kicked would miss it without a death as well.
-        when="received_ns IS NULL AND at_ns > ready_ns + first_backoff_ns()"
+        # After all of the above: who is refused, does not join or was kicked would miss it without a death as well, and
+        # so would a page that stands still.
+        when="received_ns IS NULL AND at_ns > ready_ns + first_backoff_ns() AND frozen_ms IS NULL"
         " AND conn_state IN ('never', 'connecting', 'down')",
         told="It was {emitted} when the server had been back for {lasted}, and {recipient} was not; {back}.",
         group="server_restarted",
@@ -374,7 +377,7 @@ NOT_RECOVERED = (
     ),
     Cause(
         name="window",
-        sentence="The server handed over others that had been missed, but not this one.",
+        sentence="The server handed over others after it, but not this one.",
         cure="Select what was missed by seq, not by time or by number.",
         when="others_offered",
     ),

@@ -61,15 +61,16 @@ SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
 FROM attempts LEFT JOIN heard USING (party, conn) LEFT JOIN closed USING (party, view)
 WINDOW of_sid AS (PARTITION BY sid ORDER BY connected_ns)"""
 
-# What a party's connection was doing, from each of its events to the next. A late `disconnected` of an older connection
-# says nothing of the newer one. `refusal`: what this attempt ran into, by the words that it was given (an error for an
-# answer to CONNECT is the word of whoever checks tokens, whatever it says; for a proxy, which answers 502 and up, the
-# origin is the server behind it), or, where those say nothing (every 403 is "Forbidden"), by what the journal wrote
-# down in the second before; of who has never connected, what the one before ran into where this one got no answer.
+# What a party's connection was doing, from each of its events to the next. A late `disconnected` of a page's older
+# connection says nothing of its newer one. `refusal`: what this attempt ran into, by the words that it was given (an
+# error for an answer to CONNECT is the word of whoever checks tokens, whatever it says; for a proxy, which answers 502
+# and up, the origin is the server behind it), or, where those say nothing (every 403 is "Forbidden"), by what the
+# journal wrote down in the second before; of who has never connected, what the one before ran into where this one got
+# no answer.
 LINE = """
 CREATE TABLE line AS
 WITH states AS (
-    SELECT *, max(conn) OVER (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING) AS newest
+    SELECT *, max(conn) OVER (PARTITION BY party, view ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING) AS newest
     FROM talk WHERE kind IN ('connecting', 'connected', 'connect_failed', 'disconnected')
 ),
 attempts AS (
@@ -160,16 +161,21 @@ FROM (
 LEFT JOIN connections USING (party, conn)
 ASOF LEFT JOIN unknown ON unknown.party = sent.party AND unknown.conn = sent.conn AND unknown.t >= sent.sent_ns"""
 
+# When each party was to be reached in a session, by a connection that had joined: from the ack until it went quiet.
+PRESENCES = """
+CREATE TABLE presences AS
+SELECT joins.*, coalesce(ended_ns, forever()) AS ended_ns, coalesce(of_closed_tab, false) AS of_closed_tab,
+    coalesce(closes_tab, false) AS closes_tab, greatest(acked_ns, coalesce(quiet_ns, forever())) AS quiet_ns
+FROM joins LEFT JOIN connections USING (party, conn) LEFT JOIN endings USING (party, conn)
+WHERE acked_ns IS NOT NULL"""
+
 # The absences of every recipient. `dropped_ns` null: it had never joined. `end_ns`: the next join ack. `conn`: the
 # connection whose end began it.
 ABSENCES = """
 CREATE TABLE absences AS
 WITH spans AS (
-    SELECT joins.party, joins.session, joins.conn, acked_ns AS start_ns, coalesce(ended_ns, forever()) AS end_ns,
-        coalesce(of_closed_tab, false) AS of_closed_tab, coalesce(closes_tab, false) AS closes_tab,
-        greatest(acked_ns, coalesce(quiet_ns, forever())) AS quiet_ns
-    FROM joins LEFT JOIN connections USING (party, conn) LEFT JOIN endings USING (party, conn)
-    WHERE acked_ns IS NOT NULL
+    SELECT party, session, conn, acked_ns AS start_ns, ended_ns AS end_ns, of_closed_tab, closes_tab, quiet_ns
+    FROM presences
 ),
 bounds AS (
     SELECT party, session, start_ns, max(quiet_ns) OVER earlier AS quiet_ns,
@@ -195,7 +201,7 @@ FROM bounds WHERE dropped IS NULL OR start_ns > quiet_ns"""
 # What was tried during an absence; from when on it is the server's death that explains it (the whole absence if the
 # death began it, else from the death on; a first join that was not even begun before the server was back is only
 # early) and when there was a server again, for each death; and what began it. Who was deaf already learned late that
-# the server died.
+# the server died; and who left by itself was not sent away by that.
 GAPS = """
 CREATE TABLE gaps AS
 WITH tries AS (
@@ -209,13 +215,15 @@ WITH tries AS (
 firsts AS (SELECT party, min(from_ns) AS begun_ns FROM line GROUP BY party),
 deaths AS (
     SELECT absences.party, absences.session, absences.start_ns,
-        list({'dead_ns': if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT deaf,
+        list({'dead_ns': if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT apart,
                 absences.start_ns, greatest(absences.start_ns, outages.start_ns)),
             'ready_ns': outages.end_ns} ORDER BY outages.start_ns) AS deaths,
-        bool_or(dropped_ns >= outages.fell_ns AND NOT deaf) AS began_it
+        bool_or(dropped_ns >= outages.fell_ns AND NOT apart) AS began_it
     FROM (
-        SELECT absences.*, coalesce(ended_by IN ('frozen', 'half_open', 'gone_silent'), false) AS deaf
+        SELECT absences.*, coalesce(ended_by IN ('frozen', 'half_open', 'gone_silent'), false)
+            OR coalesce(reason ILIKE '%client disconnect%', false) AS apart
         FROM absences LEFT JOIN endings USING (party, conn)
+        LEFT JOIN (SELECT party, conn, reason FROM connections) USING (party, conn)
     ) AS absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
     JOIN firsts ON firsts.party = absences.party AND firsts.begun_ns <= outages.end_ns
     GROUP BY ALL
@@ -227,4 +235,4 @@ FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths 
 LEFT JOIN endings USING (party, conn)"""
 
 TALKED = (TALK, CONNECTIONS)  # they need the tables of reports.witnesses
-ABSENT = (LINE, JOINS, ABSENCES, GAPS)  # they need connections and the tables of reports.endings
+ABSENT = (LINE, JOINS, PRESENCES, ABSENCES, GAPS)  # they need connections and the tables of reports.endings

@@ -3,7 +3,8 @@
 A frame may be read a little after it came, so a connection is quiet from IN_FLIGHT_NS before the last frame on: what
 was written then may have died with it. Where frames came late, by a slow reader or by a page that stood still, it is
 quiet from the last message on that it carried, however late that was read: a connection keeps the order. The same holds
-where a message was its last frame and had come later than that.
+where a message was its last frame and had come later than that; but who were behind by more than a heartbeat would have
+been given up by then.
 
 ended_by          the cause it is the beginning of; null: nothing is known but that it ended
 kicked            the server disconnected it (a Socket.IO DISCONNECT)
@@ -101,7 +102,7 @@ SELECT silences.party, silences.conn,
         ELSE silent_ns / 1e6 END AS cause_ms,
     least(seen_ns - {IN_FLIGHT_NS}, left_ns,
         if(late_ms >= {SLOW_MS} OR behind OR late_ms >= {LATE_MS} AND seen_ns < read_ns + {IN_FLIGHT_NS},
-            emitted_ns, NULL),
+            greatest(emitted_ns, seen_ns - ping_interval_ns() - ping_timeout_ns()), NULL),
         if(ended_by = 'frozen', freezes.start_ns - {IN_FLIGHT_NS}, NULL)) AS quiet_ns
 FROM (
     SELECT silences.*, depth, left_by.reason AS left_reason, left_ns, emitted_ns, read_ns, late_ms,

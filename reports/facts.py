@@ -63,36 +63,45 @@ LEFT JOIN gaps ON gaps.party = moments.recipient AND gaps.session = moments.sess
     AND moments.lo_ns < gaps.end_ns AND gaps.start_ns <= moments.hi_ns
 WHERE absent OR live_ns IS NULL OR kept_ns > horizon_ns"""
 
-# What the recipient's connection was doing at that moment.
+# What the recipient's connection was doing at that moment; of who was there, the newest by which it was, whatever its
+# other pages did.
 STATES = """
 CREATE TABLE states AS
-WITH rejoins AS (SELECT party, session, conn, min(sent_ns) AS rejoin_ns FROM joins GROUP BY ALL)
-SELECT looked_at.mid, line.conn, line.refusal, line.refused_with,
-    CASE WHEN NOT absent THEN 'joined'  -- by one of its pages, whatever the others do
+WITH rejoins AS (SELECT party, session, conn, min(sent_ns) AS rejoin_ns FROM joins GROUP BY ALL),
+there AS (
+    SELECT mid, presences.*
+    FROM looked_at JOIN presences ON presences.party = recipient AND presences.session = looked_at.session
+    WHERE NOT absent AND live_ns IS NULL AND acked_ns <= at_ns AND at_ns < quiet_ns
+    QUALIFY row_number() OVER (PARTITION BY mid ORDER BY conn DESC, acked_ns DESC) = 1
+)
+SELECT looked_at.mid, coalesce(there.conn, line.conn) AS conn, line.refusal, line.refused_with,
+    CASE WHEN NOT absent THEN 'joined'
         WHEN line.kind IS NULL THEN 'never'
         WHEN line.kind <> 'connected' THEN if(line.had_connected, 'down', 'connecting')
         WHEN joins.conn IS DISTINCT FROM line.conn THEN 'connected_unjoined'
         WHEN joins.acked_ns <= at_ns THEN 'joined'
         WHEN joins.answered_ns <= at_ns THEN 'connected_unjoined'
         ELSE 'joining' END AS conn_state,
-    coalesce(line.kind <> 'connected' AND endings.kicked, false) AS kicked, joins.sent_ns IS NOT NULL AS join_sent,
-    coalesce(joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
+    coalesce(line.kind <> 'connected' AND endings.kicked, false) AS kicked,
+    coalesce(there.sent_ns, joins.sent_ns) IS NOT NULL AS join_sent,
+    coalesce(there.first, joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
     rejoins.rejoin_ns, nullif(connections.ended_ns, forever()) AS conn_ended_ns,
     absent AND line.kind = 'connected' AND connections.ended_ns < back_ns
         AND coalesce(connections.connected_ns > dropped_ns, true) AS unacked,  -- it ended before a join on it was acked
     endings.ended_by, endings.cause_ms AS ended_ms,
-    joins.room AS joined_room, joins.next_ns AS next_join_ns,
+    coalesce(there.room, joins.room) AS joined_room, coalesce(there.next_ns, joins.next_ns) AS next_join_ns,
     line.kind <> 'connected' OR connections.sid IS NOT NULL AS known_to_journal,
     connections.transport, if(freezes.end_ns >= at_ns, (freezes.end_ns - freezes.start_ns) / 1e6, NULL) AS frozen_ms
-FROM looked_at
-LEFT JOIN line ON line.party = looked_at.recipient AND line.from_ns <= looked_at.at_ns
+FROM looked_at LEFT JOIN there USING (mid)
+LEFT JOIN line ON there.mid IS NULL AND line.party = looked_at.recipient AND line.from_ns <= looked_at.at_ns
     AND looked_at.at_ns < line.until_ns
-LEFT JOIN joins ON joins.party = looked_at.recipient AND joins.session = looked_at.session
+LEFT JOIN joins ON there.mid IS NULL AND joins.party = looked_at.recipient AND joins.session = looked_at.session
     AND joins.sent_ns <= looked_at.at_ns AND looked_at.at_ns < joins.next_ns
-LEFT JOIN rejoins
-    ON rejoins.party = looked_at.recipient AND rejoins.session = looked_at.session AND rejoins.conn = line.conn
-LEFT JOIN connections ON connections.party = looked_at.recipient AND connections.conn = line.conn
-LEFT JOIN endings ON endings.party = looked_at.recipient AND endings.conn = line.last_conn
+LEFT JOIN rejoins ON rejoins.party = looked_at.recipient AND rejoins.session = looked_at.session
+    AND rejoins.conn = coalesce(there.conn, line.conn)
+LEFT JOIN connections
+    ON connections.party = looked_at.recipient AND connections.conn = coalesce(there.conn, line.conn)
+LEFT JOIN endings ON endings.party = looked_at.recipient AND endings.conn = coalesce(there.conn, line.last_conn)
 ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns
 WHERE absent OR live_ns IS NULL"""
 
@@ -155,8 +164,9 @@ def _macros(info: dict[str, Any]) -> str:
         "planned_horizon_ns()": str(round(info["horizon_s"] * 1e9)),
         "horizon_ns()": "getvariable('horizon_ns')",
         "late_after_ns()": str(round(info["late_after_s"] * 1e9)),
-        "ping_interval_ns()": str(round(scenario["ping_interval_s"] * 1e9)),
-        "ping_timeout_ns()": str(round(scenario["ping_timeout_s"] * 1e9)),
+        "planned_heartbeat_ns()": str(round((scenario["ping_interval_s"] + scenario["ping_timeout_s"]) * 1e9)),
+        "ping_interval_ns()": f"CAST({scenario['ping_interval_s'] * 1e9} * getvariable('heartbeat') AS BIGINT)",
+        "ping_timeout_ns()": f"CAST({scenario['ping_timeout_s'] * 1e9} * getvariable('heartbeat') AS BIGINT)",
         # Twice as long: with its spread, and the time to connect and join.
         "first_backoff_ns()": str(round(scenario["backoff_s"] * 2e9)),
         "join_event()": said("widget", "join", "event"),

@@ -54,6 +54,7 @@ MEASURES: Mapping[str, Measure] = {
         Measure("unexpected", "count", "messages of this run that nobody sent", 0),
         Measure("unexplained", "count", "missed messages without a cause", 0),
         Measure("acked_and_lost", "count", "lost messages whose sender was told that it went well"),
+        Measure("never_assumed", "count", "accepted messages of sessions that no agent took, then or later"),
         Measure("view_misses", "count", "pages that missed what another page of the party showed"),
         Measure("false_connected_s", "seconds", "s for which the indicator said connected and messages were missing"),
         Measure("refused", "count", "messages that the server refused"),

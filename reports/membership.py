@@ -23,7 +23,8 @@ WHERE kind = 'published' GROUP BY mid"""
 
 # Was the recipient among those it was emitted to, or was it written to it, whoever is listed; did that connection go
 # quiet before it could have arrived; was it waiting for an upgrade then. What was emitted once more when it had joined
-# again says nothing of the first time.
+# again says nothing of the first time; nor does what was written to a connection that came later, as a replay to one
+# that was restored, before its client knew.
 EMITTED = """
 CREATE TABLE emitted_to AS
 WITH emitted AS (
@@ -37,6 +38,7 @@ reached AS (
     JOIN connections ON connections.sid = emitted.sid AND emitted.t >= sid_from_ns AND emitted.t < sid_until_ns
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
     WHERE connections.party = looked_at.recipient AND coalesce(emitted.t < back_ns, true)
+        AND (kind <> 'written' OR connections.begun_ns <= looked_at.hi_ns)
 ),
 queues AS (SELECT sid, t, upgrading FROM around WHERE kind = 'queue')
 SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading,
@@ -60,19 +62,19 @@ SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why))
 FROM refused JOIN owners USING (sid) JOIN looked_at USING (mid) WHERE owners.party = looked_at.recipient GROUP BY mid"""
 
 # In which room its connection was instead: the session's, else, for a widget, whatever session's. Of several the last,
-# but where nobody lists who was there, one that it was emitted to (`emitted_here`).
+# but where nobody lists who was there, one that it was emitted to. `emitted_here`: it was, there or among other rooms.
 ENTERED = """
 CREATE TABLE entered AS
 WITH matched AS (
     SELECT states.mid, entries.* EXCLUDE (t), coalesce(entries.session = looked_at.session, entries.room = joined_room,
-            true) AS own, coalesce(NOT listed AND list_contains(rooms, entries.room), false) AS emitted_here,
-        if(emitted_here, forever() // 2 + entries.t, entries.t) AS t
+            true) AS own, coalesce(list_contains(rooms, entries.room), false) AS emitted_here,
+        if(emitted_here AND NOT listed, forever() // 2 + entries.t, entries.t) AS t
     FROM states JOIN looked_at USING (mid) LEFT JOIN emissions USING (mid)
     JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.conn AND entries.t <= looked_at.at_ns
     WHERE own OR letter = 'a' AND entries.session IS NOT NULL
 )
 SELECT mid, bool_or(own) AS own, max(t) AS entered_ns, arg_max(room, t) AS room, arg_max(namespace, t) AS namespace,
-    bool_or(emitted_here) AS emitted_here
+    arg_max(emitted_here, t) AS emitted_here
 FROM (FROM matched QUALIFY own OR NOT bool_or(own) OVER (PARTITION BY mid)) GROUP BY mid"""
 
 # Whose join was acked before the room was entered, with the message in between.
@@ -143,7 +145,7 @@ kinds AS (
 SELECT states.mid,
     CASE WHEN overtaken THEN NULL
         WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
-        WHEN entered.room = looked_at.room AND NOT ends_told THEN NULL  -- nobody says whether it had left
+        WHEN emitted_here AND NOT ends_told THEN NULL  -- nobody says whether it had left
         WHEN members = 0 OR listed AND known_to_journal THEN false END AS member,
     coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued,
     -- what ended the connection that it was emitted to explains it, not what began the absence, if any

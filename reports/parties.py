@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Escalations:
-    """Sessions whose customer asked for a human, those of them that an agent took, those that none did."""
+    """Sessions whose customer asked for a human, those of them that an agent took, those that none did.
+
+    One that was handed over is taken when the next agent took it.
+    """
 
     asked: int
     assumed: int
@@ -51,7 +54,8 @@ def parties(ledger: "Ledger") -> Parties:
 def escalations(ledger: "Ledger") -> Escalations:
     row = ledger.query("""
         WITH lives AS (
-            SELECT session, bool_or(kind = 'escalated') AS asked, bool_or(kind = 'assumed') AS assumed
+            SELECT session, bool_or(kind = 'escalated') AS asked, coalesce(max(t) FILTER (kind = 'assumed')
+                > coalesce(max(coalesce(asked_ns, t)) FILTER (kind = 'transferred'), 0), false) AS assumed
             FROM events WHERE session IS NOT NULL GROUP BY session
         )
         SELECT count(*) AS asked, count(*) FILTER (assumed) AS assumed FROM lives WHERE asked""").iloc[0]

@@ -148,7 +148,7 @@ FACTS = _facts(
     ("joined_after", "BOOLEAN", "", "a join succeeded after it", "not looked up"),
     ("rejoin_asked", "BOOLEAN", "", "the first of these joins asked from before its seq", "not looked up"),
     ("asked_after", "BOOLEAN", "", "a join or fetch asked from before its seq", "not looked up"),
-    ("others_offered", "BOOLEAN", "", "a reply after it held others that had been missed", "not looked up"),
+    ("others_offered", "BOOLEAN", "", "a reply after it held others", "not looked up"),
     ("fetched_ns", "BIGINT", "ns", "when in that absence the recipient had last asked for the history before it",
      "it had not, or that held it"),
 )  # fmt: skip

@@ -103,6 +103,7 @@ class Summary:
     sessions: Sessions
     attributed: dict[str, dict[str, int]] = field(default_factory=dict)
     unavoidable_miss: Share | None = None
+    never_assumed: int | None = None
 
     @property
     def headline(self) -> str:
@@ -117,7 +118,10 @@ class Summary:
         if not self.unjudged:
             went = went if missed else "all shown as they were sent" if self.owed else "nothing to show"
         unjudged = f", {self.unjudged:,} could not be judged" if self.unjudged else ""
-        return f"{who}, {plural(self.owed, 'message')} owed: {went}{unjudged}"
+        nobodys = (
+            f"; {self.never_assumed:,} more to nobody, since no agent took the session" if self.never_assumed else ""
+        )
+        return f"{who}, {plural(self.owed, 'message')} owed: {went}{unjudged}{nobodys}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -38,6 +38,7 @@ def message_counts(rows: pd.DataFrame, acks: bool) -> dict[str, int | None]:
         "sent": len(rows) - views["unsent"],
         "owed": int(owed.sum()),
         "not_owed": int(((view != "unsent") & ~owed).sum()),
+        "never_assumed": int(((view == "accepted") & (rows["reason"] == "never_assumed")).sum()),
         "acked_and_lost": int(((view == "accepted") & (outcome == "lost")).sum()) if acks else None,
         "unexplained": int((rows["missed_because"] == "unexplained").sum()),
     }

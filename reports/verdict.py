@@ -47,6 +47,7 @@ def judge(summary: "Summary", goals: Mapping[str, Any], against: "Summary | None
     limits = {**default_goals(summary.promises), **check_goals(goals)}
     found = [
         *_conditions(summary),
+        *(() if "never_assumed" in limits else _nobodys(summary)),
         *(_judged(summary, name, most) for name, most in limits.items() if most < math.inf),
         *(_compared(summary, against) if against else ()),
     ]
@@ -79,6 +80,15 @@ def _conditions(summary: "Summary") -> Iterator[Judgement]:
         yield Judgement("", UNKNOWN, f"None of {sent} was accepted by the server; {PROBE}.")
     elif not summary.owed:
         yield Judgement("", UNKNOWN, f"What was accepted is owed to nobody: no agent took a session; {PROBE}.")
+
+
+def _nobodys(summary: "Summary") -> Iterator[Judgement]:
+    """Whether agents were too few or a hand-over was lost is the user's to say, by a goal; it is no pass."""
+    if summary.never_assumed:
+        said = (
+            f"{plural(summary.never_assumed, 'accepted message')} had nobody to be shown to: no agent took the session"
+        )
+        yield Judgement("", UNKNOWN, f"{said}, then or later; a goal `never_assumed` says how many may be.")
 
 
 def _judged(summary: "Summary", name: str, most: float) -> Judgement:

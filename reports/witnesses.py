@@ -17,11 +17,13 @@ SELECT source, line, t, kind, party, view, conn, session, "index", sid, transpor
 FROM events WHERE kind NOT IN ('sent', 'unsent', 'accepted', 'refused', 'unanswered', 'received', 'displayed',
     'removed', 'not_displayed', 'stored', 'published', 'not_enqueued', 'written')"""
 
-# A server may give the silent up later than the run reckoned with; so long a message may still come.
+# A server may have a heartbeat of its own, of which it says only the whole: its parts are taken for as long, one to the
+# other, as the run's. Where it gives the silent up later than the run reckoned with, so long a message may still come.
+HEARTBEAT = """
+SET VARIABLE heartbeat = (SELECT coalesce(max(heartbeat_ns) / planned_heartbeat_ns(), 1) FROM around)"""
 HORIZON = """
 SET VARIABLE horizon_ns = (
-    SELECT planned_horizon_ns() + greatest(coalesce(max(heartbeat_ns), 0) - ping_interval_ns() - ping_timeout_ns(), 0)
-    FROM around
+    planned_horizon_ns() + greatest(ping_interval_ns() + ping_timeout_ns() - planned_heartbeat_ns(), 0)
 )"""
 
 # From when until when each page and connection wrote each kind of event: all of them are read for it once.
@@ -155,9 +157,10 @@ clustered AS (SELECT *, count(*) FILTER (apart) OVER (ORDER BY start_ns, end_ns)
 SELECT min(start_ns) AS start_ns, max(end_ns) AS end_ns, sum(missing)::BIGINT AS missing
 FROM clustered GROUP BY cluster"""
 
-# When there was no server: as the launcher says, else from a boot's last line on; where neither can know, as the swarm
-# saw it. `fell_ns`: when it let go of its clients, which is told by them: a server that is stopped closes connections
-# some time before its process is gone, and who left before most others did was not sent away.
+# When there was no server: as the launcher says, else from a boot's last line on; where neither says so, as the swarm
+# saw it: who is started anew by a supervisor dies unseen by its launcher. `fell_ns`: when it let go of its clients,
+# which is told by them: a server that is stopped closes connections some time before its process is gone, and who left
+# before most others did, or by itself, was not sent away.
 OUTAGES = """
 CREATE TABLE outages AS
 WITH told AS (
@@ -202,12 +205,14 @@ spans AS (
     SELECT min(start_ns), coalesce(returns.t, forever())
     FROM refusals ASOF LEFT JOIN returns ON returns.t > refusals.refused_ns
     WHERE refusals.kind = 'connect_failed'
-        AND NOT EXISTS (FROM told) AND NOT EXISTS (FROM boots)
+        AND NOT EXISTS (FROM told WHERE kind = 'server_ended' AND told.start_ns < refused_ns)
+        AND NOT EXISTS (FROM boots)
     GROUP BY returns.t
 )
 SELECT start_ns, end_ns, coalesce(quantile_cont(t, 0.5)::BIGINT, start_ns) - 100_000_000 AS fell_ns
-FROM spans LEFT JOIN (SELECT t FROM around WHERE kind = 'disconnected') AS drops
-    ON t BETWEEN start_ns - 1_000_000_000 AND start_ns + 1_000_000_000
+FROM spans LEFT JOIN (
+    SELECT t FROM around WHERE kind = 'disconnected' AND coalesce(reason NOT ILIKE '%client disconnect%', true)
+) AS drops ON t BETWEEN start_ns - 1_000_000_000 AND start_ns + 1_000_000_000
 GROUP BY start_ns, end_ns"""
 
 # The windows of run.json; `party` null hits everybody.
@@ -252,6 +257,7 @@ FROM around WHERE kind = 'loop_lag' AND lag_ms * 1e6 > 0.95 * ping_timeout_ns() 
 
 STEPS = (
     AROUND,
+    HEARTBEAT,
     HORIZON,
     SPELLS,
     RECORDERS,

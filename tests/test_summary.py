@@ -13,9 +13,9 @@ from tests.small_ledger import T0_NS, SmallLedger, event, healthy_rig, lost, mes
 from tests.written.history import Book
 
 KEYS = """format scenario seed planned unsent sent accepted refused unanswered owed not_owed live late recovered lost
-acked_and_lost unjudged unexplained duplicates reorders leaks phantoms unexpected foreign view_misses live_miss
-permanent_loss smallest_detectable_loss latency_ms live_latency_ms time_to_join_ms false_connected_s escalations parties
-missed_because not_recovered_because faults rig verdict reasons"""
+never_assumed acked_and_lost unjudged unexplained duplicates reorders leaks phantoms unexpected foreign view_misses
+live_miss permanent_loss smallest_detectable_loss latency_ms live_latency_ms time_to_join_ms false_connected_s
+escalations parties missed_because not_recovered_because faults rig verdict reasons"""
 
 
 def mixed() -> SmallLedger:
@@ -122,11 +122,14 @@ def test_parties_that_never_came_back_are_counted_and_those_who_left_are_not() -
         event(2, "escalated", party="widget-0", session="s0"),
         event(2, "escalated", party="widget-1", session="s1"),
         event(3, "assumed", party="agent-0", session="s1"),
+        event(2, "escalated", party="widget-2", session="s2"),
+        event(3, "assumed", party="agent-0", session="s2"),
+        event(4, "transferred", party="agent-0", session="s2"),
     ]
     found = SmallLedger([message("0.a.0")], events, planned={"widgets": 5, "agents": 1, "messages": 1}).summary
     assert (found.parties.asked, found.parties.connected, found.parties.joined) == (6, 3, 3)
     assert found.parties.never_back == 1
-    assert (found.escalations.asked, found.escalations.assumed, found.escalations.never) == (2, 1, 1)
+    assert (found.escalations.asked, found.escalations.assumed, found.escalations.never) == (3, 1, 2)
     assert (found.time_to_join_ms.n, found.time_to_join_ms.lost) == (4, 1)
 
 

@@ -53,6 +53,19 @@ def test_every_counter_is_held_to_zero_unless_said_otherwise(counter: str) -> No
     assert judge(summary, {counter: {"max": float("inf")}}).verdict == "pass"
 
 
+def test_messages_that_nobody_was_there_to_see_are_no_pass_unless_a_goal_says_so() -> None:
+    """As where every hand-over is lost: what is left to judge was shown, all of it."""
+    nobodys = [message(f"{index}.w.1", None, recipient=None, reason="never_assumed") for index in range(38)]
+    summary = SmallLedger([*(message(f"{index}.a.0") for index in range(60)), *nobodys]).summary
+    verdict = judge(summary, {})
+    assert verdict.verdict == "unknown"
+    assert verdict.reasons[0].startswith("38 accepted messages had nobody to be shown to")
+    assert summary.headline.endswith("all shown as they were sent; 38 more to nobody, since no agent took the session")
+    assert judge(summary, {"never_assumed": {"max": 37}}).verdict == "fail"
+    assert judge(summary, {"never_assumed": {"max": 38}}).verdict == "pass"
+    assert judge(summary, {"never_assumed": {"max": float("inf")}}).verdict == "pass"
+
+
 def test_what_was_not_measured_is_unknown_never_zero() -> None:
     verdict = judge(healthy(leaks=None), {})
     assert verdict.verdict == "unknown"

@@ -7,7 +7,7 @@ run of their own, since they tell of a whole server or its journal, are in alone
 from types import ModuleType
 
 from tests.written.history import Written
-from tests.written.stories import alone, both, displays, ends, gaps, refused, rooms, server, torn
+from tests.written.stories import alone, both, displays, ends, gaps, refused, rooms, server, tabs, torn
 
 
 def _told_in(module: ModuleType) -> tuple[Written, ...]:
@@ -19,6 +19,8 @@ def _tells(each: object) -> bool:
     return list(getattr(each, "__annotations__", {})) == ["s", "return"]  # its parts take more, or give something
 
 
-STORIES = tuple(tell for module in (rooms, refused, gaps, server, displays, both, ends) for tell in _told_in(module))
+STORIES = tuple(
+    tell for module in (rooms, refused, tabs, gaps, server, displays, both, ends) for tell in _told_in(module)
+)
 
 ALONE = (*alone.ALONE, *torn.TORN)

@@ -390,6 +390,74 @@ def a_journal_that_tells_no_writes(book: Book) -> None:
     s.expect("a.1", "live")
 
 
+def frozen_when_the_server_was_back(book: Book) -> None:
+    """Whoever stands still would miss it without a death as well."""
+    s = restarted(book)
+    s.agent_sends("a.1", 25)
+    s.freezes("w", 15, 13)
+    s.widget_comes(28.1, after=1, offers=["a.1"])
+    s.expect("a.1", "recovered", "frozen")
+
+
+def died_under_a_supervisor(book: Book) -> None:
+    """The launcher knows only that there is a server; without a journal the refused connections tell."""
+    s = book.story()
+    book.event(-1, "server_ready", "launcher", url="http://127.0.0.1:8000")
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 9.95, reaches=False, answered=0.02)
+    book.server_is_killed(10, told=False)
+    s.drops("w", 10.01, last_frame=9.94)
+    s.drops("a", 10.02, last_frame=9.94)
+    book.lines["journal-1"] = [line for line in book.lines["journal-1"] if line["kind"] != "sid_disconnected"]
+    s.cannot_connect("w", 11, "Connection refused")
+    s.cannot_connect("a", 11, "Connection refused")
+    book.server_is_back(14, told=False)
+    s.widget_comes(14.5, offers=["a.0"])
+    s.connects("a", 14.6)
+    s.expect("a.0", "recovered", "server_restarted")
+
+
+def left_before_the_server_was_ended(book: Book) -> None:
+    """All are closed by themselves, and a moment later the launcher ends the server: it sent nobody away."""
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 9.95, reaches=False, answered=0.02)
+    s.drops("w", 10, last_frame=9.94, reason="io client disconnect")
+    s.drops("a", 10.01, last_frame=9.99, reason="io client disconnect")
+    book.server_is_killed(10.2)
+    s.expect("a.0", "lost", "offline", "never_back")
+
+
+def own_heartbeat(book: Book, heartbeat_s: float) -> Story:
+    """The scenario's is 5 + 4 s, and this server's another."""
+    s = book.story()
+    s.opens(0)
+    s.connects("w", 0.5, heartbeat_ns=round(heartbeat_s * 1e9))
+    s.joins("w", 0.6)
+    s.assumes(2)
+    return s
+
+
+def reset_when_it_had_been_quiet_for_less_than_a_heartbeat(book: Book) -> None:
+    s = own_heartbeat(book, 45)
+    s.agent_sends("a.0", 39.99, reaches=False, answered=0.005)
+    s.drops("w", 40, last_frame=20)
+    s.widget_comes(41, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
+def dead_for_a_short_heartbeat(book: Book) -> None:
+    s = own_heartbeat(book, 3)
+    s.agent_sends("a.0", 21.5, reaches=False)
+    s.drops("w", 23, last_frame=20, reason="ping timeout", heard=19.95)
+    s.widget_comes(24, offers=["a.0"])
+    s.expect("a.0", "recovered", ("half_open", "gone_silent"))
+
+
 ALONE: tuple[Callable[[Book], None], ...] = (
     a_journal_that_tells_no_rooms,
     a_journal_that_tells_no_writes,
@@ -415,4 +483,9 @@ ALONE: tuple[Callable[[Book], None], ...] = (
     closed_twice_at_the_same_age,
     a_few_alike_among_many_others,
     back_and_not_joined_when_the_run_ends,
+    frozen_when_the_server_was_back,
+    died_under_a_supervisor,
+    left_before_the_server_was_ended,
+    reset_when_it_had_been_quiet_for_less_than_a_heartbeat,
+    dead_for_a_short_heartbeat,
 )

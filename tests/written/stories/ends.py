@@ -111,3 +111,15 @@ def a_bare_403_for_a_token_after_a_drop(s: Story) -> None:
     s.journal(6.03, "auth_refused", sid="nobody", reason="expired")
     s.agent_sends("a.0", 7)
     s.expect("a.0", "lost", ("auth_refused", "handshake_refused"), "never_back")
+
+
+def behind_once_and_heard_of_for_long(s: Story) -> None:
+    """Its last message came late; pings came for half a minute after that, which whoever is so far behind has not."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.agent_sends("a.0", 5, shown=1.5)
+    s.agent_sends("a.1", 20, published=None)
+    s.drops("w", 40, last_frame=39.5, reason="io client disconnect")
+    s.expect("a.0", "live")
+    s.expect("a.1", "lost", ("not_published", "subscribed_nowhere"), "never_back")

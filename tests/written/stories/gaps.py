@@ -372,3 +372,31 @@ def down_when_it_was_in_a_stale_room(s: Story) -> None:
     s.drops("w", 4)
     s.agent_sends("a.0", 5, room="chat:new", there=["a"])
     s.expect("a.0", "lost", "offline", "never_back")
+
+
+def written_as_a_replay_before_its_client_knew(s: Story) -> None:
+    """The server restores the connection, under its sid, and writes what was missed before it answers CONNECT."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.is_restored("w", 7)
+    s.journal(7.045, "written", sid=s.sid("w"), mid=s.mid("a.0"), id=s.id("a.0"), session=s.session)
+    s.shows("w", "a.0", 7.06, via="replay")
+    s.expect("a.0", "recovered", "offline")
+
+
+def others_handed_over_that_were_not_missed(s: Story) -> None:
+    """A history of the newest is used up by what the customer wrote itself."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5)
+    s.agent_sends("a.0", 6)
+    s.widget_comes(8, count=1)
+    s.widget_sends("w.0", 9)
+    s.drops("w", 10)
+    s.widget_comes(11, count=1)
+    s.shows("w", "w.0", 11.2, via="join", why="duplicate")
+    s.expect("a.0", "lost", "offline", "window")

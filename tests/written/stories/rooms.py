@@ -663,3 +663,15 @@ def received_though_it_was_in_no_room(s: Story) -> None:
     s.agent_sends("a.0", 5)
     s.saw("w", 5.02, "received", via="live", mid=s.mid("a.0"), id=s.id("a.0"), seq=1, conn=1)
     s.expect("a.0", "lost", "unexplained", "never_back")
+
+
+def emitted_to_two_rooms_and_out_of_one(s: Story) -> None:
+    """To everybody's overview first, and to the session's room, which it had left: the first line is not the whole."""
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.journal(4, "room_left", sid=s.sid("w"), room=s.room)
+    s.inside.pop("w")
+    s.agent_sends("a.0", 5)
+    s.journal(5.0055, "published", members=0, sids=[], room="overview", mid=s.mid("a.0"), session=s.session)
+    s.expect("a.0", "lost", ("left_room", "subscribed_nowhere"), "never_back")
