@@ -2,7 +2,7 @@
 
 # What became of the missed ones, from when they may have been emitted on (where a frame came: from the answer on):
 # the first join ack, whether anything asked from before their seq (a page that fetches after its join asks by both),
-# whether a reply held others in time; and when, in the absence in which it was missed, the history had been asked for
+# whether a reply held others; and when, in the absence in which it was missed, the history had been asked for
 # before it. One that is slow may be read on the server long before it is answered: what is emitted in between comes too
 # late for it, unless it was in the answer.
 RECOVERY = """
@@ -33,21 +33,22 @@ came AS (
     GROUP BY mid
 ),
 handed_over AS (  -- of those that are lacking themselves only what was shown: one that cannot be is none of the others
-    SELECT DISTINCT party, session, t FROM frames ANTI JOIN lacking USING (mid)
-    WHERE kind = 'received' AND via IN ('join', 'history', 'replay')
-    UNION ALL SELECT recipient, session, kept_ns FROM lacking WHERE kept_ns IS NOT NULL AND live_ns IS NULL
+    SELECT party, session, max(t) AS last_ns FROM (
+        SELECT party, session, t FROM frames ANTI JOIN lacking USING (mid)
+        WHERE kind = 'received' AND via IN ('join', 'history', 'replay')
+        UNION ALL SELECT recipient, session, kept_ns FROM lacking WHERE kept_ns <= horizon_ns AND live_ns IS NULL
+    ) GROUP BY ALL
 )
 SELECT lacking.mid, coalesce(came.joined, false) AS joined_after, coalesce(came.asked, false) AS asked_after,
     coalesce(rejoin_asked, false) AS rejoin_asked,
-    coalesce(handed_over.t <= horizon_ns, false) AS others_offered,
+    coalesce(handed_over.last_ns > hi_ns, false) AS others_offered,
     if(fetches.t >= gap_start_ns
         AND (fetches.t <= at_ns OR coalesce(seen_ns NOT BETWEEN fetches.t AND fetches.t + 100_000_000, true)),
         fetches.read_ns, NULL) AS fetched_ns
 FROM lacking
 ASOF LEFT JOIN fetches ON fetches.party = recipient AND fetches.session = lacking.session AND fetches.read_ns <= at_ns
 LEFT JOIN came ON came.mid = lacking.mid
-ASOF LEFT JOIN handed_over ON handed_over.party = recipient AND handed_over.session = lacking.session
-    AND handed_over.t > hi_ns"""
+LEFT JOIN handed_over ON handed_over.party = recipient AND handed_over.session = lacking.session"""
 
 # Pages of the recipient that were open when the message was accepted and never showed what another page did. One whose
 # connection never ended is open, however quiet, until the party or its recorder stops: who closes it or loads it anew

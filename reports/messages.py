@@ -47,7 +47,7 @@ MIDS = """
 CREATE TABLE mids AS
 WITH told AS (
     SELECT mid, any_value(session) FILTER (kind IN ('sent', 'unsent')) AS session,
-        arg_min(party, t) FILTER (kind IN ('sent', 'unsent')) AS sender, min(due_ns) AS due_ns,
+        min(party) FILTER (kind IN ('sent', 'unsent')) AS sender, min(due_ns) AS due_ns,
         min(t) FILTER (kind = 'sent') AS sent_ns, count(*) FILTER (kind = 'sent') AS attempts,
         min(t) FILTER (kind = 'accepted') AS accepted_ns, max(seq) FILTER (kind = 'accepted') AS seq,
         max(seq) FILTER (kind <> 'accepted') AS other_seq

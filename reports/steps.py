@@ -77,7 +77,7 @@ NOT_SHOWN: Mapping[str, str] = {
     "shape": "the page does not know its form",
     "session": "the page has no such session",
     "duplicate": "it was there already",
-    "no-listener": "the page did not listen yet",
+    "no-listener": "nothing on the page listened to it",
 }
 PLAIN: Mapping[str, str] = {
     "due": "due",

@@ -62,6 +62,8 @@ tell another story. The other kinds may be missing, and what they are good for w
    and of the time around it silence proves nothing.
 6. **`mid`** is what the sender gave as `clientId`, `id` your own id of the message. One of the two is enough; with
    both, a message is found even where the payload lost one. `seq` counts a session's messages in the order of commits.
+   **`sid`** is the Socket.IO id that the client is told: `socket.id` in Node.js, not `socket.conn.id`. **`room`** is
+   one name: an emit to several rooms is one `published` line for each.
 7. **Silence.** From `server_started` on, what the journal does not show did not happen. Where the process has died,
    that holds until its last line; from there to the next `server_started` its silence proves nothing. The same holds
    for the end of a journal whose server goes on after it. Write something twice a second, such as `loop_lag`, so that
@@ -98,19 +100,20 @@ tell("server_started", { boot: require("node:crypto").randomUUID(), node: "1" })
 In Python:
 
 ```python
-import json, os, time, uuid
+import json, os, threading, time, uuid
 
 path = os.environ.get("ENTREGA_JOURNAL")
 journal = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if path else None
-n = 0
+n, one_by_one = 0, threading.Lock()
 
 
 def tell(kind, **fields):
     global n
     if journal is not None:
-        n += 1
-        line = json.dumps({"t": time.monotonic_ns(), "kind": kind, "n": n, **fields})
-        os.write(journal, line.encode() + b"\\n")
+        with one_by_one:
+            n += 1
+            line = json.dumps({"t": time.monotonic_ns(), "kind": kind, "n": n, **fields})
+            os.write(journal, line.encode() + b"\\n")
 
 
 tell("server_started", boot=uuid.uuid4().hex, node="1")

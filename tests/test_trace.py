@@ -259,7 +259,7 @@ def test_what_is_said_above_the_lanes_fits_eighty_columns(ledgers: dict[str, Led
     ("tell", "last", "verdict"),
     [
         (displays.malformed, "not shown: the page does not know its form", "lost: not shown in time"),
-        (displays.late_listener, "not shown: the page did not listen yet", ""),
+        (displays.late_listener, "not shown: nothing on the page listened to it", ""),
         (displays.wiped, "taken off the page", "lost: taken off the page, though"),
         (displays.wiped_of_what_a_join_had_brought, "told that it went well", "lost: taken off the page, though"),
     ],
