@@ -220,7 +220,9 @@ class Promises:
     ack: bool = _key("a sender is told that its message was taken", True)
     history: bool = _key("what was missed can be had later", True)
     order: bool = _key("messages of a session are emitted in the order of seq", True)
-    private: bool = _key("agents hear the sessions alone that they hold; false: all of them, which is no leak", True)
+    private: bool = _key(
+        "agents hear the sessions alone that they hold or held; false: all of them, which is no leak", True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

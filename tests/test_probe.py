@@ -41,6 +41,10 @@ WRONG = {
     "send.text": ('text = "content"\nsession', 'text = "t"\nsession', "A message has content", "[send]"),
     "message.seq_is": ('seq_is = "time"\n', "", "'at' ", "[message] seq"),
     "message.event": ('"chat:message"', '"message"', "'chat:message' came, not 'message'", "[message] event"),
+    "agent.message": (
+        "[agent.send]", '[agent.message]\nevent = "message"\n\n[agent.send]', "'chat:message' came, not 'message'",
+        "[agent.message] event",
+    ),
     "message.body": ('body = "data"', 'body = "."', "cannot be shown (shape)", "its payload has type, data._id, data."),
     "message.id": ('id = "_id"', 'id = "uuid"', "cannot be shown (shape)", "; it lacks id = 'uuid'"),
 }  # fmt: skip

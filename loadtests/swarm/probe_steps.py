@@ -163,24 +163,29 @@ class Steps(Probed):
 
     def not_shown(self, to: Party, mid: str) -> NoReturn:
         """What the recipient's page made of what came to it meanwhile."""
-        names = to.talk.side.message
+        names, table = to.talk.side.message, self.table(to, "message")
         came = self.find(to, "received")
         if not came:
             raise Failed("it never came", "[join] room", "is that the room that the server emits to?")
         event = came[-1]["event"]
         if event != names.event:
-            raise Failed(f"an event {event!r} came, not {names.event!r}", "[message] event", f"is it {event!r}?")
+            raise Failed(f"an event {event!r} came, not {names.event!r}", f"{table} event", f"is it {event!r}?")
         refused = self.find(to, "not_displayed")
         why = refused[-1]["why"] if refused else f"no {mid} in its text"
         arguments = self.tape.last_arguments(to.name, EVENT)
         place = mends.argument_with(mid, names, arguments)
         if place not in (None, names.argument):
             raise Failed(
-                f"it came and cannot be shown ({why})", "[message] argument", f"its text is in argument {place}"
+                f"it came and cannot be shown ({why})", f"{table} argument", f"its text is in argument {place}"
             )
         payload = arguments[names.argument] if names.argument < len(arguments) else None
         mend = f"its payload has {', '.join(mends.paths(payload))}{mends.lacking(names, payload)}"
-        raise Failed(f"it came and cannot be shown ({why})", "[message] body, text, id, session", mend)
+        raise Failed(f"it came and cannot be shown ({why})", f"{table} body, text, id, session", mend)
+
+    def table(self, party: Party, name: str) -> str:
+        """Where the target says that of this party."""
+        own = party is self.desk and getattr(self.target.agent, name) != getattr(self.target.widget, name)
+        return f"[agent.{name}]" if own else f"[{name}]"
 
     def audit(self) -> str:
         if not self.customer.has_history:
@@ -217,7 +222,8 @@ class Steps(Probed):
         mid = f"{self.stage.run}:0.a.1"
         shown = self.wait(customer, "displayed", mid=mid)
         if shown is not None:
-            return f"back, and what it missed came by {shown['via']}"
+            rests = "" if shown["via"] != "replay" or recover == "none" else f"; by {recover} it has not been tried"
+            return f"back, and what it missed came by {shown['via']}{rests}"
         if recover == "none":
             return "back, and what it missed is lost: the target has no way to it ([join] missed, or [history] path)"
         read = self.find(customer, "history_read", "joined")
