@@ -2,9 +2,9 @@
 
 # What became of the missed ones, from when they may have been emitted on (where a frame came: from the answer on):
 # the first join ack, whether anything asked from before their seq (a page that fetches after its join asks by both),
-# whether a reply held others; and when, in the absence in which it was missed, the history had been asked for
-# before it. One that is slow may be read on the server long before it is answered: what is emitted in between comes too
-# late for it, unless it was in the answer.
+# whether a reply held others; and when, in the absence in which it was missed, the history had been asked for before
+# it. One that is slow may be read on the server long before it is answered: what is emitted in between comes too late
+# for it, unless it was in the answer.
 RECOVERY = """
 CREATE TABLE recovery AS
 WITH lacking AS (
