@@ -4,6 +4,7 @@ import http.server
 import json
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,14 @@ def test_secrets_are_masked(probes: dict[str, Done]) -> None:
     assert '"ticket":"***"' in said
     assert "?ticket=***&" in said
     assert not re.search(r"ticket\W+\w{6}", said)
+
+
+def test_what_lets_in_is_masked_and_what_people_write_about_is_not() -> None:
+    letting_in, others = ("ticket", "authTicket", "sessionToken", "pid"), {"ticketId": "T-17", "rapid": "yes"}
+    line = json.dumps(dict.fromkeys(letting_in, "a") | others)
+    code = f"from loadtests.swarm.tape import Tape; print(Tape().masked({line!r}))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=WITHIN_S)
+    assert json.loads(said.stdout) == dict.fromkeys(letting_in, "***") | others
 
 
 def test_a_chat_that_says_next_to_nothing() -> None:
