@@ -64,6 +64,19 @@ def sessions(rows: pd.DataFrame) -> Sessions:
     )
 
 
+def paired(ours: Sessions, before: Sessions, events: str) -> pd.DataFrame:
+    """The sessions of which two runs of one plan judged messages: events k of n messages, and k_before of n_before.
+
+    What could not be judged counts as shown in our run, and not at all in the other: nothing is called worse for it.
+    """
+    now, then = (
+        pd.DataFrame({"index": each.index, "k": getattr(each, events), "n": of})
+        for each, of in ((ours, ours.owed), (before, before.judged))
+    )
+    pairs = now.merge(then, on="index", suffixes=("", "_before"))
+    return pairs[(pairs["n"] > 0) & (pairs["n_before"] > 0)]
+
+
 def rate(by_session: Sessions, events: tuple[int, ...], by: str) -> Rate:
     """Of the owed messages that could be judged: about the others nothing is known, neither good nor bad.
 

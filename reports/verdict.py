@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports.goals import MEASURES, check_goals, default_goals
-from reports.intervals import Quantiles, Rate, difference, samples_needed
+from reports.intervals import Quantiles, Rate, difference, paired_difference, samples_needed, zero_bound
+from reports.tally import paired
 from reports.words import certainty, count, listed, ms, percent, plural, seconds
 
 if TYPE_CHECKING:
@@ -157,11 +158,33 @@ def _compared(summary: "Summary", against: "Summary") -> Iterator[Judgement]:
         return
     for name in ("permanent_loss", "live_miss"):
         ours, theirs = getattr(summary, name), getattr(against, name)
-        between = difference(ours, theirs)
         said = f"{percent(ours.rate)} against the baseline's {percent(theirs.rate)}"
-        if between is None:
-            yield Judgement(f"against.{name}", UNKNOWN, f"{said}: too few sessions to compare.")
-        elif between[0] > 0:
-            yield Judgement(f"against.{name}", FAIL, f"{said}: worse by {percent(between[0])} at least, at 95 %.")
-        else:
-            yield Judgement(f"against.{name}", PASS, f"{said}: not worse beyond chance.")
+        yield Judgement(f"against.{name}", *_difference(ours, theirs, said, _paired(summary, against, name)))
+
+
+def _difference(ours: Rate, theirs: Rate, said: str, by_pairs: tuple[float, float] | None) -> tuple[str, str]:
+    """The verdict on two rates, and its reason."""
+    between = by_pairs or difference(ours, theirs)
+    said += " in the same sessions" if by_pairs else ""
+    if between is None:
+        whose, doubtful = ("this run", ours) if ours.low is None else ("the baseline", theirs)
+        return UNKNOWN, f"{said}, which cannot be compared: {whose} has {certainty(doubtful)}."
+    if between[0] > 0:
+        return FAIL, f"{said}: worse by {percent(between[0])} at least, at 95 %."
+    sessions = min(ours.sessions, theirs.sessions)
+    if sessions < SESSIONS_FOR_ZERO:
+        few = f"{plural(sessions, 'judged session')} only; {SESSIONS_FOR_ZERO} are needed"
+        return UNKNOWN, f"{said}: not worse beyond chance, but of {few}."
+    hidden = max(between[1], zero_bound(sessions) or 0.0)  # pairs that are all alike leave that much possible as well
+    return PASS, f"{said}: not worse beyond chance, which leaves up to {percent(hidden)} possible at 95 %."
+
+
+def _paired(summary: "Summary", against: "Summary", name: str) -> tuple[float, float] | None:
+    """The difference by pairs of sessions; null unless both runs played one plan, and each session for itself."""
+    plan, other = ((each.seed, each.widgets, each.agents) for each in (summary, against))
+    if plan != other or summary.seed is None or {getattr(each, name).by for each in (summary, against)} != {"session"}:
+        return None
+    pairs = paired(summary.sessions, against.sessions, {"permanent_loss": "lost", "live_miss": "missed"}[name])
+    if len(pairs) < SESSIONS_FOR_ZERO:
+        return None
+    return paired_difference((pairs["k"], pairs["n"]), (pairs["k_before"], pairs["n_before"]))

@@ -149,6 +149,66 @@ def test_a_baseline_fails_what_is_worse_beyond_chance() -> None:
     assert "The baseline played steady" in judge(lossy(3), free, against=other).reasons[0]
 
 
+def planned_misses(more: int, **info: Any) -> Summary:
+    """Sixty sessions of ten messages; in every third the plan has five of them missed, and in `more` others one is."""
+    missed = {f"{session}.a.{n}" for session in range(0, 60, 3) for n in range(5)}
+    missed |= {f"{session}.a.9" for session in range(1, 1 + 3 * more, 3)}
+    keys = [f"{session}.a.{n}" for session in range(60) for n in range(10)]
+    return SmallLedger([message(key, "recovered" if key in missed else "live") for key in keys], **info).summary
+
+
+def against(now: Summary, before: Summary) -> tuple[str, str]:
+    """What live_miss is found to be beside the baseline's."""
+    found = next(each for each in judge(now, {}, before).judgements if each.goal == "against.live_miss")
+    return found.verdict, found.reason
+
+
+def test_runs_of_one_plan_are_compared_session_by_session() -> None:
+    verdict, reason = against(planned_misses(8), planned_misses(0))
+    assert verdict == "fail"
+    assert "18 % against the baseline's 16.7 % in the same sessions: worse by 0." in reason
+    assert against(planned_misses(0), planned_misses(8))[0] == "pass"
+    assert against(planned_misses(2), planned_misses(0))[0] == "pass"  # two sessions may be bad luck
+    for other_plan in ({"seed": 8}, {"planned": {"widgets": 9, "agents": 1, "messages": 1}}):
+        verdict, reason = against(planned_misses(8), planned_misses(0, **other_plan))
+        assert (verdict, "in the same sessions" in reason) == ("pass", False)
+
+
+def test_pairs_that_saw_nothing_leave_as_much_possible_as_sessions_that_did() -> None:
+    assert against(healthy(60), healthy(60)) == (
+        "pass",
+        "0 % against the baseline's 0 % in the same sessions: not worse beyond chance, which leaves up to 4.9 % "
+        "possible at 95 %.",
+    )
+
+
+def test_what_could_not_be_judged_makes_nothing_worse() -> None:
+    """Half of what this run sent is unjudged: were it left out, its misses would be twice the share."""
+    keys = [f"{session}.a.{n}" for session in range(60) for n in range(10)]
+    rows = [message(key, "recovered" if key[-1] == "0" else "unjudged" if key[-1] > "4" else "live") for key in keys]
+    before = [message(key, "recovered" if key[-1] == "0" else "live") for key in keys]
+    assert against(SmallLedger(rows).summary, SmallLedger(before).summary)[0] == "pass"
+    assert against(SmallLedger(before).summary, SmallLedger(rows).summary)[0] == "pass"
+
+
+def test_a_comparison_that_rests_on_too_little_is_unknown_and_says_on_what() -> None:
+    assert against(healthy(12), healthy(60)) == (
+        "unknown",
+        "0 % against the baseline's 0 %: not worse beyond chance, but of 12 judged sessions only; 30 are needed.",
+    )
+    restart = [{"name": "kill-server", "party": None, "start_ns": T0_NS, "end_ns": T0_NS + 1, "sessions": 60}]
+    for now, before, whose in (
+        (planned_misses(8, fault_windows=restart), planned_misses(0), "this run"),
+        (planned_misses(8), planned_misses(0, fault_windows=restart), "the baseline"),
+    ):
+        verdict, reason = against(now, before)
+        assert verdict == "unknown"
+        assert reason.endswith(
+            f"which cannot be compared: {whose} has no 95 % interval: a fault hit all sessions at once, so that "
+            "together they are one case."
+        )
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
