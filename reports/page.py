@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from reports import figures, found, words
 from reports.goals import MEASURES
 from reports.intervals import samples_needed
-from reports.rig import LIMITS, MOST_ROWS, MOST_SHARE
+from reports.rig import LIMITS
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -65,7 +65,6 @@ def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes], reas
             counters=COUNTERS,
             p95_needs=samples_needed("p95"),
             limits=LIMITS,
-            spoiled=f"{MOST_ROWS} messages and {words.percent(MOST_SHARE)} of the owed ones",
             sample=next(iter(summary.samples.values()), None) or next(iter(ledger.deliveries["mid"]), "MID"),
             folder=ledger.run.path,
         )

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 WINDOW_S = 5
 A_LITTLE = 0.05  # of a latency: who may have added no more to it did not make it
-MOST_ROWS = 2  # or MOST_SHARE of the owed messages, whichever is more, may be spoiled by the rig
-MOST_SHARE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ def judge_rig(ledger: "Ledger") -> Rig:
     t0_ns = ledger.run.info.get("t0_ns") or 0
     measured, server = ledger.query(_windows_sql(t0_ns)), ledger.query(_server_sql(t0_ns))
     windows, whole_run = measured[measured["slot"].notna()], measured[measured["slot"].isna()]
-    reasons = (*_recorders(ledger), *_spoiled_rows(ledger), *_short_of_cpu(windows))
+    reasons = (*_recorders(ledger), *_short_of_cpu(windows))
     return Rig(
         valid=not reasons,
         reasons=reasons,
@@ -191,16 +189,6 @@ def _recorders(ledger: "Ledger") -> list[str]:
     if missing > 0:
         reasons.append(f"{plural(missing, 'load process', 'load processes')} left no recording: it never got to work.")
     return reasons
-
-
-def _spoiled_rows(ledger: "Ledger") -> list[str]:
-    counts = ledger.query(
-        "SELECT count(*) FILTER (reason = 'rig') AS spoiled, count(*) FILTER (owed) AS owed FROM ledger"
-    )
-    spoiled, owed = int(counts["spoiled"].iloc[0]), int(counts["owed"].iloc[0])
-    if spoiled <= max(MOST_ROWS, MOST_SHARE * owed):
-        return []
-    return [f"{plural(spoiled, 'message')} could not be judged because of the load generator itself."]
 
 
 def _short_of_cpu(windows: pd.DataFrame) -> list[str]:

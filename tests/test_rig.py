@@ -66,14 +66,6 @@ def test_a_recording_that_breaks_off_or_is_missing_is_invalid() -> None:
     assert alone.reasons == ("1 load process left no recording: it never got to work.",)
 
 
-def test_a_few_rows_spoiled_by_the_rig_are_borne_with() -> None:
-    spoiled = [message(f"{n}.a.0", "unjudged", reason="rig") for n in range(3)]
-    assert judge_rig(SmallLedger(spoiled[:2])).valid
-    assert not judge_rig(SmallLedger(spoiled)).valid
-    many = [message(f"{n}.a.0") for n in range(5_000)]
-    assert judge_rig(SmallLedger([*many, *spoiled])).valid  # 0.1 % of 5,003
-
-
 def test_the_server_s_own_figures_stand_beside_and_are_never_the_rig_s() -> None:
     used = [event(at_s, "server_cpu", source="launcher", cpu=cpu) for at_s, cpu in ((3, 0.2), (6, 1.4), (7, 1.8))]
     own = [event(3, "loop_lag", source="journal-a", lag_ms=900), *used]

@@ -26,6 +26,7 @@ from loadtests.bad_input import BadInput
 from loadtests.defects import widget_values
 from loadtests.events import Recorder
 from loadtests.scenario import Scenario
+from loadtests.swarm import own_errors
 from loadtests.swarm.asked import asked_defects, asked_play, cast
 from loadtests.swarm.delivery_tab import DeliveryTab
 from loadtests.swarm.rig import Rig
@@ -59,6 +60,7 @@ class Director:
         self._refused = False
         self._folder: Path | None = None  # of the run that this process began
         self._tab = DeliveryTab(environment.web_ui) if environment.web_ui is not None else None
+        own_errors.watch(environment, self._failed_itself)
         gevent.spawn(self._watch_lifeline, os.environ.get("ENTREGA_LIFELINE"))
         if isinstance(runner, WorkerRunner):
             runner.register_message("entrega", lambda msg, **_: self._play(**msg.data))
@@ -213,8 +215,18 @@ class Director:
                 os._exit(1)  # whatever Locust still waits for: nobody is left who would read it
 
     def _recorder_failed(self, folder: Path, why: str) -> None:
-        self._interrupt("the recorder failed")
-        self._end = ("failed", f"recording in {folder} stopped: {why}")
+        self._fail(folder, "the recorder failed", f"recording in {folder} stopped: {why}")
+
+    def _failed_itself(self, where: str) -> None:
+        if self.rig is not None and self._end[0] == "complete":
+            self._end = ("failed", where)  # at once: one mistake seldom comes alone
+            why = f"an error of entrega's own, {where}; please report it with the traceback in the log"
+            gevent.spawn(self._fail, self.rig.stage.folder, "the load generator failed", why)
+
+    def _fail(self, folder: Path, said: str, why: str) -> None:
+        """End the run; `said` is what its parties were stopped by."""
+        self._interrupt(said)
+        self._end = ("failed", why)
         gevent.spawn(self.runner.quit)
         with contextlib.suppress(OSError):  # the log may lie on the same full disk
             print(f"entrega: {self._end[1]}", file=sys.stderr, flush=True)

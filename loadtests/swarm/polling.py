@@ -94,15 +94,23 @@ class Polling:
     def _poll(self) -> None:
         try:
             while not (self._pausing or self._closed):
-                for packet in _decoded(_good(self._get()).body):
+                packets = self._next()
+                if packets is None:
+                    return self._end("transport error")
+                for packet in packets:
                     if packet == CLOSE:
                         return self._end("transport close")
                     if not self._closed:
                         self._carrier.arrived(packet)
-        except (OSError, ConnectFailed, ValueError):
-            self._end("transport error")
         finally:
             self._polled.set()
+
+    def _next(self) -> list[str | bytes] | None:
+        """What the next poll brings; None: no answer that counts."""
+        try:
+            return _decoded(_good(self._get()).body)
+        except (OSError, ConnectFailed, ValueError):
+            return None
 
     def _post(self) -> None:
         headers = {**self._dial.request_headers(), "Content-Type": "text/plain;charset=UTF-8"}
