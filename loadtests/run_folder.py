@@ -95,18 +95,27 @@ def open_run(path: Path | str) -> RunFolder:
     Raises RunFolderError, one line with the mend, for whatever cannot be read.
     """
     folder = _find(Path(path))
-    unmeasured = [name for name in MEASURES if not isinstance(read_info(folder).get(name), int | float)]
-    if unmeasured:
-        raise RunFolderError(
-            f"{folder / 'run.json'} does not say {', '.join(unmeasured)}; add it, or play the run again"
-        )
+    _readable(folder)
     seal_run(folder)
-    run = RunFolder(folder, read_info(folder))
+    run = RunFolder(folder, _readable(folder))
     if not run.events.is_file():
         raise RunFolderError(f"{folder} holds no events; it was never played, or its events were deleted")
     if not _is_parquet(run.events):
         raise RunFolderError(f"{run.events} is truncated or no Parquet file; restore it or play the run again")
     return run
+
+
+def _readable(folder: Path) -> dict[str, Any]:
+    """run.json, if the run can be read by it; of a fault that is written by hand its start is enough."""
+    info, file = read_info(folder), folder / "run.json"
+    unmeasured = [name for name in MEASURES if not isinstance(info.get(name), int | float)]
+    if unmeasured:
+        raise RunFolderError(f"{file} does not say {', '.join(unmeasured)}; add it, or play the run again")
+    windows = info.get("fault_windows") or []
+    if not all(isinstance(each, dict) and isinstance(each.get("start_ns"), int) for each in windows):
+        raise RunFolderError(f"{file} has fault_windows without start_ns; give each party, name, start_ns and end_ns")
+    filled = [{"party": None, "name": "fault", "end_ns": each["start_ns"], **each} for each in windows]
+    return {**info, "fault_windows": filled}
 
 
 def seal_run(path: Path) -> None:

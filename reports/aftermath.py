@@ -8,7 +8,7 @@
 RECOVERY = """
 CREATE TABLE recovery AS
 WITH lacking AS (
-    SELECT mid, recipient, session, seq, hi_ns, at_ns, seen_ns, kept_ns, live_ns,
+    SELECT mid, recipient, session, seq, hi_ns, at_ns, seen_ns, kept_ns, live_ns, via,
         if(received_ns IS NULL, at_ns, hi_ns) AS since_ns, gap_start_ns, horizon_ns
     FROM looked_at WHERE live_ns IS NULL OR kept_ns > horizon_ns
 ),
@@ -18,12 +18,12 @@ fetches AS (
     FROM around WHERE kind = 'history_read' AND audit IS NOT TRUE
 ),
 asks AS (
-    SELECT joins.party, joins.session, acked_ns AS t, least(joins."after", min(fetches."after")) AS "after",
-        true AS joined
+    SELECT joins.party, joins.session, sent_ns AS asked_ns, acked_ns AS t,
+        least(joins."after", min(fetches."after")) AS "after", true AS joined
     FROM joins LEFT JOIN fetches ON fetches.party = joins.party AND fetches.session = joins.session
         AND fetches.conn = joins.conn AND fetches.asked_ns BETWEEN acked_ns AND acked_ns + late_after_ns()
-    WHERE acked_ns IS NOT NULL GROUP BY joins.party, joins.session, joins.conn, acked_ns, joins."after"
-    UNION ALL SELECT party, session, asked_ns, "after", false FROM fetches
+    WHERE acked_ns IS NOT NULL GROUP BY joins.party, joins.session, joins.conn, sent_ns, acked_ns, joins."after"
+    UNION ALL SELECT party, session, asked_ns, asked_ns, "after", false FROM fetches
 ),
 came AS (
     SELECT mid, bool_or(joined) AS joined, bool_or("after" < coalesce(seq, forever())) AS asked,
@@ -33,26 +33,37 @@ came AS (
     GROUP BY mid
 ),
 handed_over AS (  -- of those that are lacking themselves only what was shown: one that cannot be is none of the others
-    SELECT party, session, max(t) AS last_ns FROM (
-        SELECT party, session, t FROM frames ANTI JOIN lacking USING (mid)
-        WHERE kind = 'received' AND via IN ('join', 'history', 'replay')
-        UNION ALL SELECT recipient, session, kept_ns FROM lacking WHERE kept_ns <= horizon_ns AND live_ns IS NULL
-    ) GROUP BY ALL
+    SELECT party, session, via, t FROM frames
+    ANTI JOIN lacking ON lacking.mid = frames.mid AND lacking.recipient = frames.party
+    WHERE kind = 'received' AND via IN ('join', 'history', 'replay')
+    UNION ALL
+    SELECT recipient, session, via, kept_ns FROM lacking WHERE kept_ns <= horizon_ns AND live_ns IS NULL
+),
+replies AS (  -- by what was asked, the first and the last that came; a replay is asked for by nobody
+    SELECT handed_over.party, handed_over.session, coalesce(asks."after", 0) AS "after",
+        min(handed_over.t) AS first_ns, max(handed_over.t) AS last_ns
+    FROM handed_over ASOF LEFT JOIN asks ON asks.party = handed_over.party AND asks.session = handed_over.session
+        AND if(asks.joined, 'join', 'history') = handed_over.via AND asks.asked_ns <= handed_over.t
+    GROUP BY handed_over.party, handed_over.session, asks."after", asks.asked_ns
+),
+offered AS (
+    SELECT DISTINCT mid FROM lacking JOIN replies ON replies.party = recipient AND replies.session = lacking.session
+        AND last_ns > hi_ns AND first_ns <= horizon_ns AND "after" < coalesce(seq, forever())
 )
 SELECT lacking.mid, coalesce(came.joined, false) AS joined_after, coalesce(came.asked, false) AS asked_after,
     coalesce(rejoin_asked, false) AS rejoin_asked,
-    coalesce(handed_over.last_ns > hi_ns, false) AS others_offered,
+    offered.mid IS NOT NULL AS others_offered,
     if(fetches.t >= gap_start_ns
-        AND (fetches.t <= at_ns OR coalesce(seen_ns NOT BETWEEN fetches.t AND fetches.t + 100_000_000, true)),
+        AND coalesce(seen_ns NOT BETWEEN fetches.t AND fetches.t + 100_000_000, true),
         fetches.read_ns, NULL) AS fetched_ns
 FROM lacking
 ASOF LEFT JOIN fetches ON fetches.party = recipient AND fetches.session = lacking.session AND fetches.read_ns <= at_ns
 LEFT JOIN came ON came.mid = lacking.mid
-LEFT JOIN handed_over ON handed_over.party = recipient AND handed_over.session = lacking.session"""
+LEFT JOIN offered ON offered.mid = lacking.mid"""
 
-# Pages of the recipient that were open when the message was accepted and never showed what another page did. One whose
-# connection never ended is open, however quiet, until the party or its recorder stops: who closes it or loads it anew
-# ends that. Any other is until its last event.
+# Pages of the recipient that ought to have shown the message when it was accepted, and never did what another page did:
+# that were connected and stayed so until it would have been late; or open for as long as it may take, one whose
+# connection never ended however quiet, until the party or its recorder stops, and any other until its last event.
 VIEW_MISSES = """
 CREATE TABLE missed_views AS
 WITH pages AS (
@@ -61,15 +72,18 @@ WITH pages AS (
     GROUP BY party, view QUALIFY count(*) OVER (PARTITION BY party) > 1
 ),
 lasting AS (SELECT party, view FROM connections GROUP BY ALL HAVING arg_max(ended_ns, conn) = forever()),
-open AS (
-    SELECT party, view, opened_ns, if(lasting.party IS NULL, last_ns, least(withdrawn_ns, end_ns)) AS closed_ns
+ready AS (
+    SELECT party, view, opened_ns AS from_ns,
+        if(lasting.party IS NULL, last_ns - horizon_ns(), least(withdrawn_ns, end_ns)) AS until_ns
     FROM pages LEFT JOIN lasting USING (party, view) JOIN watched USING (party)
+    UNION ALL
+    SELECT party, view, connected_ns, ended_ns - late_after_ns() FROM connections SEMI JOIN pages USING (party, view)
+    WHERE ended_ns < forever()
 )
-SELECT n, count(*) AS view_misses
-FROM messages JOIN shown USING (n)
-JOIN open ON open.party = recipient AND answered_ns BETWEEN opened_ns AND closed_ns
+SELECT n, count(DISTINCT ready.view) AS view_misses
+FROM messages JOIN shown USING (n) JOIN ready ON party = recipient AND answered_ns BETWEEN from_ns AND until_ns
 ANTI JOIN (FROM sightings WHERE displays > 0) AS held
-    ON held.n = messages.n AND held.party = open.party AND held.view = open.view
+    ON held.n = messages.n AND held.party = ready.party AND held.view = ready.view
 WHERE kept_ns IS NOT NULL GROUP BY n"""
 
 # When all that is stored of a session was read. A read of which fewer messages were recorded than it held says nothing.

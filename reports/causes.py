@@ -48,7 +48,10 @@ GONE = "received_ns IS NULL AND absent AND member IS NOT TRUE"
 LOOKED_UP = "received_ns IS NULL AND at_ns < dropped_ns"
 WAITING = "conn_state IN ('connected_unjoined', 'joining')"
 # It was emitted to others only, while the recipient had joined on a connection that was up.
-ELSEWHERE = "received_ns IS NULL AND member IS NOT TRUE AND conn_state = 'joined'"
+ELSEWHERE = (
+    "received_ns IS NULL AND member IS NOT TRUE AND NOT given_up"
+    " AND (conn_state = 'joined' OR conn_state = 'joining' AND entered_room IS NOT NULL)"
+)
 
 # Causes without a code are groups: what cannot be told apart from outside. Each stands after its last member.
 CAUSES = (
@@ -58,7 +61,7 @@ CAUSES = (
         sentence="It was emitted to a connection of the recipient that had ended and was still in the room.",
         cure="Take connections out of their rooms when they end, whatever they were doing; enter rooms last.",
         when="received_ns IS NULL AND not_enqueued = 'no-socket' AND NOT in_flight",
-        told="It was {emitted} to a connection of {recipient} that was none any more{inside}; {recipient} {state}.",
+        told="It was {emitted} to a connection of {recipient} that had ended{inside}; {recipient} {state}.",
         group="offline",
         needs="journal",
     ),
@@ -161,7 +164,20 @@ CAUSES = (
         sentence="It was emitted in one namespace while the recipient was in another.",
         cure="Use one namespace for the product, on both sides.",
         when=f"{ELSEWHERE} AND namespace <> entered_namespace",
-        told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of another.",
+        told="It was emitted to {room} in the namespace {namespace}{inside}; {recipient} was in that room of "
+        "another namespace.",
+        group="subscribed_nowhere",
+        needs="journal",
+    ),
+    Cause(
+        name="left_room",
+        code="R8",
+        sentence="It was emitted to the room that the recipient's connection had entered and was not in any more.",
+        cure="Leave rooms only when the connection ends or the page says so; look for time-outs, clean-ups and other "
+        "tabs that make it leave.",
+        # Not by its end: a connection that ends leaves its rooms as well.
+        when="received_ns IS NULL AND NOT member AND NOT untold AND entered_room = room AND (held OR NOT absent)",
+        told="It was emitted to {room}{inside}; {recipient} had entered it, was connected still, and not there.",
         group="subscribed_nowhere",
         needs="journal",
     ),
@@ -203,7 +219,7 @@ CAUSES = (
         cure="Spread the return (full jitter), keep the connect handler cheap, refuse early with 503 what is too much.",
         # After all of the above: who is refused, does not join or was kicked would miss it without a death as well, and
         # so would a page that stands still.
-        when="received_ns IS NULL AND at_ns > ready_ns + first_backoff_ns() AND frozen_ms IS NULL"
+        when="received_ns IS NULL AND at_ns > ready_ns + first_backoff_ns() AND met AND frozen_ms IS NULL"
         " AND conn_state IN ('never', 'connecting', 'down')",
         told="It was {emitted} when the server had been back for {lasted}, and {recipient} was not; {back}.",
         group="server_restarted",
@@ -230,7 +246,7 @@ CAUSES = (
         sentence="It was emitted before the recipient had asked to join the session's room.",
         cure="Hand over what was missed with the join's ack, read after the room was entered.",
         when=f"{GONE} AND NOT join_sent AND conn_state IN ('never', 'connecting', 'connected_unjoined')",
-        told="It was {emitted} {before_join}{inside}.",
+        told="It was {accepted} {before_join}{inside}.",
     ),
     Cause(
         name="join_race",
@@ -239,7 +255,7 @@ CAUSES = (
         cure="Enter the room before anything is awaited, ack the join, and hand over what was missed with the ack.",
         # On its way it is until the room is entered, also where the server acks it before that.
         when=f"first_join AND ({GONE} AND {WAITING} OR {ELSEWHERE} AND entered_later)",
-        told="It was {emitted} {before_join}, with the join on its way{inside}.",
+        told="It was {accepted} {joining}{inside}.",
     ),
     Cause(
         name="frozen",
@@ -315,18 +331,6 @@ CAUSES = (
         # A duplicate of what it does not show is another message with that id.
         when="received_ns IS NOT NULL AND why IN ('shape', 'session', 'duplicate')",
         told="It reached {recipient}, whose page took it for no message of this session, or for one that it had.",
-    ),
-    Cause(
-        name="left_room",
-        code="R8",
-        sentence="It was emitted to the room that the recipient's connection had entered and was not in any more.",
-        cure="Leave rooms only when the connection ends or the page says so; look for time-outs, clean-ups and other "
-        "tabs that make it leave.",
-        # After all ends of connections, which leave their rooms as well.
-        when="received_ns IS NULL AND NOT member AND NOT untold AND entered_room = room",
-        told="It was emitted to {room}{inside}; {recipient} had entered it, was connected still, and not there.",
-        group="subscribed_nowhere",
-        needs="journal",
     ),
     Cause(
         name="subscribed_nowhere",

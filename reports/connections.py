@@ -117,7 +117,12 @@ WINDOW by_time AS (PARTITION BY party ORDER BY t, source, "line"),
 # that it was in before, as if it had joined with it, and was handed over what came since.
 JOINS = """
 CREATE TABLE joins AS
-WITH answered AS (
+WITH had AS (  -- by which a restored connection knows what is missing
+    SELECT party, session, conn, max(seq) AS seq FROM frames
+    SEMI JOIN (SELECT DISTINCT party FROM connections WHERE conn <> state_of) USING (party)
+    WHERE kind = 'received' AND via IN ('live', 'replay') GROUP BY ALL
+),
+answered AS (
     SELECT *, lag(kind) OVER talk AS kind_before, lead(kind) OVER talk AS kind_after, lead(t) OVER talk AS t_after,
         lead(reason) OVER talk AS words, lead(room) OVER talk AS room_acked, lead("after") OVER talk AS after_acked
     FROM talk WHERE kind IN ('join_sent', 'joined', 'join_failed')
@@ -125,18 +130,20 @@ WITH answered AS (
 ),
 sent AS (
     SELECT party, session, view, conn, t AS sent_ns, coalesce("after", if(kind_after = 'joined', after_acked, NULL))
-            AS "after", coalesce(room_acked, room) AS room,
+            AS "after", coalesce(room_acked, room) AS room, room_acked AS room_told,
         if(kind_after <> 'join_sent', t_after, NULL) AS answered_ns,
         CASE kind_after WHEN 'joined' THEN 'acked'
             WHEN 'join_failed' THEN if(words ILIKE '%time%out%', 'timeout', 'refused') END AS answer
     FROM answered WHERE kind = 'join_sent'
     UNION ALL  -- an ack of a join that was not recorded
-    SELECT party, session, view, conn, t, "after", room, t, 'acked'
+    SELECT party, session, view, conn, t, "after", room, room, t, 'acked'
     FROM answered WHERE kind = 'joined' AND kind_before IS DISTINCT FROM 'join_sent'
     UNION ALL
-    SELECT back.party, session, back.view, back.conn, back.connected_ns, 0, arg_max(room, t), back.connected_ns, 'acked'
+    SELECT back.party, talk.session, back.view, back.conn, back.connected_ns, coalesce(max(had.seq), 0),
+        arg_max(room, t), arg_max(room, t), back.connected_ns, 'acked'
     FROM talk JOIN connections AS was ON was.party = talk.party AND was.conn = talk.conn
     JOIN connections AS back ON back.party = was.party AND back.state_of = was.state_of AND back.conn > was.conn
+    LEFT JOIN had ON had.party = was.party AND had.session = talk.session AND had.conn = was.conn
     WHERE kind = 'joined' GROUP BY ALL
 ),
 unknown AS (
@@ -145,6 +152,7 @@ unknown AS (
     WHERE around.kind = 'unknown_event' AND (around.event = join_event() OR join_event() IS NULL)
 )
 SELECT sent.party, sent.session, sent.conn, sent.sent_ns, sent.next_ns, sent.answered_ns, sent.after, sent.room,
+    sent.room_told,
     CASE WHEN sent.answer = 'acked' THEN sent.answered_ns END AS acked_ns,
     if(sent.answer IS DISTINCT FROM 'acked' AND unknown.t <= coalesce(sent.answered_ns, connections.ended_ns),
         'refused', sent.answer) AS answer,
@@ -213,11 +221,24 @@ WITH tries AS (
     WHERE answer IN ('refused', 'timeout') GROUP BY ALL
 ),
 firsts AS (SELECT party, min(from_ns) AS begun_ns FROM line GROUP BY party),
+met AS (  -- who asked for the server while there was none
+    SELECT DISTINCT party, start_ns FROM line JOIN outages ON from_ns BETWEEN start_ns AND end_ns
+    WHERE kind IN ('connecting', 'connect_failed')
+),
+taken AS (  -- who had come back before it took the session was not kept from it by an earlier death
+    SELECT absences.party, absences.session, absences.start_ns AS absent_ns, max(connected_ns) AS back_ns
+    FROM absences JOIN holdings ON agent = absences.party AND holdings.session = absences.session
+        AND holdings.from_ns BETWEEN absences.start_ns AND absences.end_ns
+    JOIN connections ON connections.party = absences.party AND connected_ns <= holdings.from_ns
+    GROUP BY ALL
+),
 deaths AS (
     SELECT absences.party, absences.session, absences.start_ns,
         list({'dead_ns': if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT apart,
                 absences.start_ns, greatest(absences.start_ns, outages.start_ns)),
-            'ready_ns': outages.end_ns} ORDER BY outages.start_ns) AS deaths,
+            'ready_ns': outages.end_ns,
+            'met': dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT apart OR met.party IS NOT NULL
+            } ORDER BY outages.start_ns) AS deaths,
         bool_or(dropped_ns >= outages.fell_ns AND NOT apart) AS began_it
     FROM (
         SELECT absences.*, coalesce(ended_by IN ('frozen', 'half_open', 'gone_silent'), false)
@@ -226,6 +247,10 @@ deaths AS (
         LEFT JOIN (SELECT party, conn, reason FROM connections) USING (party, conn)
     ) AS absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
     JOIN firsts ON firsts.party = absences.party AND firsts.begun_ns <= outages.end_ns
+    LEFT JOIN met ON met.party = absences.party AND met.start_ns = outages.start_ns
+    LEFT JOIN taken ON taken.party = absences.party AND taken.session = absences.session
+        AND taken.absent_ns = absences.start_ns
+    WHERE coalesce(outages.end_ns > taken.back_ns, true)
     GROUP BY ALL
 )
 SELECT absences.*, lag(end_ns, 1, -forever()) OVER (PARTITION BY party, session ORDER BY start_ns) AS before_ns,

@@ -28,22 +28,27 @@ FOREIGN = """
 SELECT count(DISTINCT coalesce(id, source || ':' || line)) FROM nameless ANTI JOIN named USING (source, line)
 WHERE kind = 'received' AND via IS DISTINCT FROM 'audit'"""
 
-# Seconds in which a widget was connected while a message accepted more than late_after_s ago was not shown.
+# Seconds in which a widget was connected, by whatever page, while a message accepted more than late_after_s ago was not
+# shown.
 FALSE_CONNECTED = """
 WITH owing AS (
     SELECT recipient AS party, accepted_ns + late_after_ns() AS from_ns,
         unshown_until_ns AS to_ns
     FROM caused WHERE owed AND accepted_ns IS NOT NULL AND starts_with(recipient, 'widget-')
 ),
-ordered AS (
-    SELECT *, max(to_ns) OVER (
-        PARTITION BY party ORDER BY from_ns, to_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS until_ns FROM owing WHERE to_ns > from_ns
+spans AS (
+    SELECT true AS up, party, connected_ns AS from_ns, ended_ns AS to_ns FROM connections
+    UNION ALL SELECT false, party, from_ns, to_ns FROM owing WHERE to_ns > from_ns
 ),
-fresh AS (SELECT party, greatest(from_ns, coalesce(until_ns, from_ns)) AS from_ns, to_ns FROM ordered)
-SELECT if((SELECT count(*) FROM connections) = 0, NULL,
-    coalesce(sum(greatest(0, least(to_ns, ended_ns) - greatest(from_ns, connected_ns))), 0) / 1e9)
-FROM fresh JOIN connections USING (party)"""
+fresh AS (  -- of each what no earlier one of its kind has
+    SELECT up, party, to_ns, greatest(from_ns, coalesce(max(to_ns) OVER (
+        PARTITION BY up, party ORDER BY from_ns, to_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), from_ns)
+    ) AS from_ns
+    FROM spans
+)
+SELECT if((SELECT count(*) FROM connections) = 0, NULL, coalesce(
+    sum(greatest(0, least(owed.to_ns, lasted.to_ns) - greatest(owed.from_ns, lasted.from_ns))), 0) / 1e9)
+FROM fresh AS owed JOIN fresh AS lasted ON lasted.party = owed.party AND lasted.up AND NOT owed.up"""
 
 COUNTERS = {
     **{name: f"SELECT coalesce(sum(n), 0)::BIGINT FROM {name}" for name in ("duplicates", "reorders", "leaks")},

@@ -3,8 +3,8 @@
 A frame may be read a little after it came, so a connection is quiet from IN_FLIGHT_NS before the last frame on: what
 was written then may have died with it. Where frames came late, by a slow reader or by a page that stood still, it is
 quiet from the last message on that it carried, however late that was read: a connection keeps the order. The same holds
-where a message was its last frame and had come later than that; but who were behind by more than a heartbeat would have
-been given up by then.
+where a message was its last frame and had come later than that; where another frame was, as a ping, that was as late
+as the message before it. But who were behind by more than a heartbeat would have been given up by then.
 
 ended_by          the cause it is the beginning of; null: nothing is known but that it ended
 kicked            the server disconnected it (a Socket.IO DISCONNECT)
@@ -101,6 +101,8 @@ SELECT silences.party, silences.conn,
         WHEN 'slow_consumer' THEN late_ms
         ELSE silent_ns / 1e6 END AS cause_ms,
     least(seen_ns - {IN_FLIGHT_NS}, left_ns,
+        if(late_ms >= {LATE_MS},
+            seen_ns - least(CAST(late_ms * 1e6 AS BIGINT), ping_interval_ns() + ping_timeout_ns()), NULL),
         if(late_ms >= {SLOW_MS} OR behind OR late_ms >= {LATE_MS} AND seen_ns < read_ns + {IN_FLIGHT_NS},
             greatest(emitted_ns, seen_ns - ping_interval_ns() - ping_timeout_ns()), NULL),
         if(ended_by = 'frozen', freezes.start_ns - {IN_FLIGHT_NS}, NULL)) AS quiet_ns
@@ -114,7 +116,7 @@ FROM (
 ) AS silences CROSS JOIN (SELECT EXISTS (FROM around WHERE kind = 'loop_lag') AS stalls_told)
 LEFT JOIN idle USING (party, conn)
 ASOF LEFT JOIN freezes ON freezes.party = silences.party AND freezes.start_ns <= silences.ended_ns
-ASOF LEFT JOIN stalls ON stalls.start_ns <= silences.ended_ns"""
+ASOF LEFT JOIN stalls ON stalls.start_ns <= least(silences.ended_ns, left_ns)"""
 
 # Table endings; it needs those of reports.witnesses, connections, and of reports.messages messages and frames.
 STEPS = (CARRIED, LEFT, SILENCES, IDLE, ENDINGS)

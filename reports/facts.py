@@ -39,7 +39,9 @@ WITH told AS (
         hidden.n IS NOT NULL AS torn,
         coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns AND NOT torn, false) AS journal_speaks,
         received_ns IS NULL AND coalesce(published_ns > again_ns, false) AS overtaken,
-        if(overtaken, sent_ns, coalesce(published_ns, sent_ns)) AS lo_ns, coalesce(published_ns, answered_ns) AS hi_ns,
+        if(overtaken, sent_ns, coalesce(published_ns, least(greatest(stored_ns, sent_ns), answered_ns), sent_ns))
+            AS lo_ns,
+        coalesce(published_ns, answered_ns) AS hi_ns,
         letter = 'w' AND base_ns <= held_ns AS waited,
         if(waited, held_ns, base_ns) AS counts_from_ns
     FROM messages LEFT JOIN shown USING (n) LEFT JOIN hidden USING (n) LEFT JOIN boots
@@ -54,10 +56,12 @@ LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.cou
 LOOKED_AT = """
 CREATE TABLE looked_at AS
 SELECT n, mid, recipient, letter, moments.session, seq, room, members, hi_ns, horizon_ns, seen_ns, received_ns, kept_ns,
-    live_ns, overtaken, gaps.party IS NOT NULL AS absent, if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
+    live_ns, via, overtaken,
+    gaps.party IS NOT NULL AS absent, if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
     gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
     list_filter(gaps.deaths, lambda each: each.dead_ns <= hi_ns)[-1] AS death, death IS NOT NULL AS server_died,
-    death['ready_ns'] AS ready_ns, gaps.join_refused, gaps.join_timeouts
+    death['ready_ns'] AS ready_ns, coalesce(gaps.root = 'server_restarted' OR death['met'], false) AS met,
+    gaps.join_refused, gaps.join_timeouts
 FROM moments
 LEFT JOIN gaps ON gaps.party = moments.recipient AND gaps.session = moments.session AND gaps.before_ns <= moments.lo_ns
     AND moments.lo_ns < gaps.end_ns AND gaps.start_ns <= moments.hi_ns
@@ -82,7 +86,10 @@ SELECT looked_at.mid, coalesce(there.conn, line.conn) AS conn, line.refusal, lin
         WHEN joins.acked_ns <= at_ns THEN 'joined'
         WHEN joins.answered_ns <= at_ns THEN 'connected_unjoined'
         ELSE 'joining' END AS conn_state,
-    coalesce(line.kind <> 'connected' AND endings.kicked, false) AS kicked,
+    coalesce(line.kind <> 'connected' AND endings.kicked, false)
+        OR coalesce(left_by.left_ns <= at_ns AND left_by.reason = 'server disconnect', false) AS kicked,
+    coalesce(left_by.left_ns <= at_ns OR outages.start_ns >= connections.connected_ns, false) AS given_up,
+    coalesce(left_by.left_ns > at_ns + 100_000_000, false) AS held,
     coalesce(there.sent_ns, joins.sent_ns) IS NOT NULL AS join_sent,
     coalesce(there.first, joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
     rejoins.rejoin_ns, nullif(connections.ended_ns, forever()) AS conn_ended_ns,
@@ -91,7 +98,9 @@ SELECT looked_at.mid, coalesce(there.conn, line.conn) AS conn, line.refusal, lin
     endings.ended_by, endings.cause_ms AS ended_ms,
     coalesce(there.room, joins.room) AS joined_room, coalesce(there.next_ns, joins.next_ns) AS next_join_ns,
     line.kind <> 'connected' OR connections.sid IS NOT NULL AS known_to_journal,
-    connections.transport, if(freezes.end_ns >= at_ns, (freezes.end_ns - freezes.start_ns) / 1e6, NULL) AS frozen_ms
+    connections.transport,
+    if(freezes.end_ns >= at_ns AND (freezes.start_ns <= at_ns OR gap_root = 'frozen'),
+        (freezes.end_ns - freezes.start_ns) / 1e6, NULL) AS frozen_ms
 FROM looked_at LEFT JOIN there USING (mid)
 LEFT JOIN line ON there.mid IS NULL AND line.party = looked_at.recipient AND line.from_ns <= looked_at.at_ns
     AND looked_at.at_ns < line.until_ns
@@ -102,7 +111,9 @@ LEFT JOIN rejoins ON rejoins.party = looked_at.recipient AND rejoins.session = l
 LEFT JOIN connections
     ON connections.party = looked_at.recipient AND connections.conn = coalesce(there.conn, line.conn)
 LEFT JOIN endings ON endings.party = looked_at.recipient AND endings.conn = coalesce(there.conn, line.last_conn)
-ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns
+LEFT JOIN left_by ON left_by.party = looked_at.recipient AND left_by.conn = coalesce(there.conn, line.conn)
+ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns + 100_000_000
+ASOF LEFT JOIN outages ON outages.start_ns <= looked_at.at_ns
 WHERE absent OR live_ns IS NULL"""
 
 # What belongs to a message, to its session and to its two parties. Every message goes through each of these joins, so
@@ -110,7 +121,7 @@ WHERE absent OR live_ns IS NULL"""
 SOURCES = """
 moments LEFT JOIN (
     SELECT * EXCLUDE (mid, recipient, letter, session, seq, room, members, hi_ns, horizon_ns, seen_ns, received_ns,
-        kept_ns, live_ns, overtaken)
+        kept_ns, live_ns, via, overtaken)
     FROM looked_at LEFT JOIN states USING (mid) LEFT JOIN membership USING (mid) LEFT JOIN recovery USING (mid)
     FULL JOIN missed_views USING (n) FULL JOIN unheard USING (n) FULL JOIN bursts USING (n)
 ) AS few USING (n)

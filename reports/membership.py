@@ -13,7 +13,8 @@ WITH told AS (
 )
 FROM told
 UNION ALL
-SELECT party, conn, acked_ns, room, NULL, session FROM joins WHERE acked_ns IS NOT NULL AND NOT EXISTS (FROM told)"""
+SELECT party, conn, acked_ns, room_told, NULL, session FROM joins
+WHERE acked_ns IS NOT NULL AND room_told IS NOT NULL AND NOT EXISTS (FROM told)"""
 
 # To which rooms each was emitted, and whether the journal lists who was there.
 EMISSIONS = """
@@ -38,12 +39,15 @@ reached AS (
     JOIN connections ON connections.sid = emitted.sid AND emitted.t >= sid_from_ns AND emitted.t < sid_until_ns
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
     WHERE connections.party = looked_at.recipient AND coalesce(emitted.t < back_ns, true)
-        AND (kind <> 'written' OR connections.begun_ns <= looked_at.hi_ns)
+        AND (kind <> 'written' OR looked_at.hi_ns
+            >= if(connections.conn <> connections.state_of, connections.connected_ns, connections.begun_ns))
 ),
 queues AS (SELECT sid, t, upgrading FROM around WHERE kind = 'queue')
-SELECT reached.mid, bool_or(in_flight) AS in_flight, bool_or(coalesce(upgrading, false)) AS upgrading,
+SELECT reached.mid, bool_or(in_flight) AS in_flight,
+    bool_or(coalesce(queues.upgrading, before.upgrading AND before.t >= reached.t - 1_000_000_000, false)) AS upgrading,
     min(reached.t) FILTER (kind = 'written') AS written_ns
 FROM reached ASOF LEFT JOIN queues ON queues.sid = reached.sid AND queues.t >= reached.t
+ASOF LEFT JOIN queues AS before ON before.sid = reached.sid AND before.t <= reached.t  -- it may end before the next
 GROUP BY reached.mid"""
 
 # What a connection of the recipient did not take; one that nobody was told of is known by its session.
@@ -136,6 +140,11 @@ WITH holed AS (  -- since its connection began, or as it should have been writte
     LEFT JOIN connections ON connections.party = looked_at.recipient AND connections.conn = states.conn
     JOIN holes ON holes.start_ns < at_ns + late_after_ns() AND holes.end_ns > coalesce(begun_ns, at_ns)
 ),
+returns AS (  -- who was there when it was emitted, on a connection that ended later
+    SELECT states.mid, min(acked_ns) AS returned_ns FROM states JOIN looked_at USING (mid)
+    JOIN presences ON presences.party = recipient AND presences.session = looked_at.session AND acked_ns > conn_ended_ns
+    WHERE NOT absent GROUP BY states.mid
+),
 kinds AS (
     SELECT EXISTS (FROM around JOIN connections USING (sid) WHERE kind = 'room_entered' AND room IS NOT NULL)
             AS rooms_told,
@@ -151,14 +160,15 @@ SELECT states.mid,
     -- what ended the connection that it was emitted to explains it, not what began the absence, if any
     coalesce(member AND (unacked OR NOT absent AND writes_told AND written_ns IS NULL AND ended_by = 'slow_consumer'),
         false) AS own_end,
-    coalesce(upgrading, false) AS upgrading,
+    returned_ns, coalesce(upgrading, false) AS upgrading,
     if(emitted_here, entered.room, looked_at.room) AS emitted_room,
     entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,
     if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL OR overtaken AS untold
 FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
 LEFT JOIN holed USING (mid) LEFT JOIN entered USING (mid)
-LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN emissions USING (mid)"""
+LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN emissions USING (mid)
+LEFT JOIN returns USING (mid)"""
 
 # Table membership; it needs looked_at and states of reports.facts and all that they stand on.
 STEPS = (ENTRIES, EMISSIONS, EMITTED, REFUSED, ENTERED, ENTERED_LATER, STALE, MEMBERSHIP)

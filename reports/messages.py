@@ -166,9 +166,9 @@ SELECT n, seen_ns, received_ns, again_ns, displayed_ns, kept_ns, live_ns, via, w
 FROM sightings ANTI JOIN several USING (party) WHERE own
 UNION ALL
 SELECT n, min(seen_ns), min(received_ns), min(again_ns), min(displayed_ns), min(kept_ns), min(live_ns),
-    arg_min(via, displayed_ns),
+    coalesce(arg_min(via, kept_ns), arg_min(via, displayed_ns)),
     arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL),
-    max(copies), bool_or(displays > 0) AND bool_and(wiped) FILTER (displays > 0)
+    max(copies), min(live_ns) IS NULL AND coalesce(min(displayed_ns) < coalesce(min(kept_ns), forever()), false)
 FROM sightings SEMI JOIN several USING (party) WHERE own GROUP BY n"""
 
 # Mids that were seen, or answered, without being of the plan.

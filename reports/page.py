@@ -75,7 +75,12 @@ def _played(info: Mapping[str, Any]) -> str:
     """Which server, when, with which seed."""
     clocks, target = info.get("clocks") or [], (info.get("target") or {}).get("name")
     began = f"{datetime.fromisoformat(clocks[0]['utc']):%Y-%m-%d %H:%M} UTC" if clocks else None
-    parts = (f"against {target}" if target else None, began, f"seed {info.get('seed')}", f"run {info['run']}")
+    parts = (
+        f"against {target}" if target else None,
+        began,
+        f"seed {info['seed']}" if "seed" in info else None,
+        f"run {info['run']}",
+    )
     return ", ".join(part for part in parts if part)
 
 

@@ -121,7 +121,8 @@ class Summary:
         nobodys = (
             f"; {self.never_assumed:,} more to nobody, since no agent took the session" if self.never_assumed else ""
         )
-        return f"{who}, {plural(self.owed, 'message')} owed: {went}{unjudged}{nobodys}"
+        owed = f"{plural(self.owed, 'message')} owed: {went}{unjudged}{nobodys}"
+        return f"{who}, {owed}" if who else owed
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -169,7 +170,7 @@ def summarize(ledger: "Ledger") -> Summary:
 
 def _plan(info: Mapping[str, Any], rows: int) -> dict[str, Any]:
     """What run.json says of the run; what it planned beyond the rows was never reached."""
-    planned, end = info.get("planned") or {}, info.get("end") or {}
+    planned, end = info.get("planned") or {}, info.get("end", {"state": "complete"})  # not said: written by hand
     return {
         "scenario": (info.get("scenario") or {}).get("name", "unnamed"),
         "seed": info.get("seed"),

@@ -58,19 +58,24 @@ def explained(row: Row, sender: str) -> list[str]:
 
 def _that_moment(row: Row, sender: str) -> str:
     """Who was where when it was emitted; or, by the journal never, when it should have been."""
-    emitted = "to be emitted" if row["evidence"] == "journal" and row["published_ns"] is None else "emitted"
+    emitted = "to be emitted" if row["evidence"] == "journal" and row["published_ns"] is None else _emitted(row)
     said = f"When it was {emitted}, {row['recipient']} {state(row)}, and {row['sender']} {sender}"
     if row["members"] is not None:
         said += f"; {plural(row['members'], 'connection')} in {row['room'] or 'the room'}"
     offset_ms = row["join_offset_ms"]
     if offset_ms is None:
         return f"{said}. {row['recipient']} never joined."
-    when = "after" if offset_ms > 0 else "before"
-    return f"{said}. {row['recipient']}'s first join was acked {lasted(abs(offset_ms))} {when} that."
+    when, what = "after" if offset_ms > 0 else "before", "that" if _accepted(row) == "emitted" else "it was accepted"
+    return f"{said}. {row['recipient']}'s first join was acked {lasted(abs(offset_ms))} {when} {what}."
 
 
 def _emitted(row: Row) -> str:
-    """Without a journal the moment is not known; its sender was told some time after it."""
+    """Without a journal the moment is not known: some time between the sending and the answer."""
+    return "emitted" if row["published_ns"] is not None else "on its way"
+
+
+def _accepted(row: Row) -> str:
+    """The moment that `join_offset_ms` counts from."""
     return "emitted" if row["published_ns"] is not None else "accepted"
 
 
@@ -96,6 +101,13 @@ def _before_join(row: Row) -> str:
     if offset_ms < 0:
         return f"before {row['recipient']} had joined {room} on this page"
     return f"{lasted(offset_ms)} before {row['recipient']} had joined {room}"
+
+
+def _joining(row: Row) -> str:
+    if row["conn_state"] == "joined":
+        return f"after the join of {row['recipient']} was acked and before the room was entered"
+    way = "with the join on its way" if row["conn_state"] == "joining" else "after a join that had failed"
+    return f"{_before_join(row)}, {way}"
 
 
 def _when_gone(row: Row) -> str:
@@ -124,7 +136,7 @@ def _back(row: Row) -> str:
 def _unasked(row: Row) -> str:
     if _there(row):
         return f"{row['recipient']} was joined when it was {_emitted(row)}, and did not join again"
-    return f"No join of {row['recipient']} succeeded after it"
+    return f"No join of {row['recipient']} succeeded after it{'' if row['back_after_ms'] is None else ' in time'}"
 
 
 def _rooted(row: Row) -> str:
@@ -137,7 +149,9 @@ def _raced(row: Row) -> str:
     if row["wiped"]:
         return f"{row['recipient']} had shown it, and took it off the page when a history came"
     before = f"{lasted(row['cause_ms'])} before" if row["cause_ms"] is not None else "before"
-    return f"{row['recipient']} had read the history {before} it was {_emitted(row)}, and joined without asking again"
+    return (
+        f"{row['recipient']} had asked for the history {before} it was {_emitted(row)}, and joined without asking again"
+    )
 
 
 def _refused_with(row: Row) -> str:
@@ -149,6 +163,8 @@ PHRASES: Mapping[str, Callable[[Row], str]] = {
     "recipient": lambda row: str(row["recipient"]),
     "state": state,
     "emitted": _emitted,
+    "accepted": _accepted,
+    "joining": _joining,
     "numbered": _numbered,
     "inside": _inside,
     "before_join": _before_join,

@@ -25,7 +25,8 @@ STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None:
     """What happened, whether it is good enough, how much, how fast, why, and how far to trust it."""
     summary = ledger.summary
-    console.print(f"[bold]{escape(summary.scenario)}[/], run {summary.run}, seed {summary.seed}", highlight=False)
+    seed = "" if summary.seed is None else f", seed {summary.seed}"
+    console.print(f"[bold]{escape(summary.scenario)}[/], run {summary.run}{seed}", highlight=False)
     console.print(f"{summary.headline}.\n", highlight=False)
     console.print(f"[{STYLES[verdict.verdict]}]{verdict.verdict.upper()}[/]")
     for reason in verdict.reasons:

@@ -120,7 +120,7 @@ outlived AS (
     SELECT count(*) > 0 AS broke_off FROM events SEMI JOIN (
         SELECT mid FROM events JOIN later USING (source, party) WHERE events.kind = 'sent' AND t > ended_ns
     ) USING (mid)
-    WHERE kind = 'received' AND coalesce(via, 'live') = 'live'
+    WHERE kind IN ('received', 'displayed') AND coalesce(via, 'live') = 'live'
 ),
 written AS (SELECT count(*) > 0 AS messages FROM events WHERE kind IN ('stored', 'published'))
 SELECT source, start_ns, last_ns, lead(start_ns, 1, forever()) OVER (ORDER BY start_ns) AS next_ns,
@@ -177,15 +177,15 @@ deaths AS (  -- a boot that most connections outlived was none
 ),
 ups AS (
     SELECT t, kind, sum(CASE kind WHEN 'connected' THEN 1 ELSE -1 END) OVER (
-            ORDER BY t, source, line ROWS UNBOUNDED PRECEDING
-        ) AS up,
+            ORDER BY t RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS up,  -- before that moment
         count(*) FILTER (kind = 'disconnected') OVER (
             ORDER BY t RANGE BETWEEN CURRENT ROW AND 1_000_000_000 FOLLOWING
         ) AS drops
     FROM around WHERE kind IN ('connected', 'disconnected')
 ),
 -- At least 80 % of the connections that were up dropped within 1 s ...
-mass_drops AS (SELECT t FROM ups WHERE kind = 'disconnected' AND up + 1 >= 2 AND drops >= 0.8 * (up + 1)),
+mass_drops AS (SELECT t FROM ups WHERE kind = 'disconnected' AND up >= 2 AND drops >= 0.8 * up),
 answers AS (
     SELECT t, kind FROM around
     WHERE kind = 'connected' OR kind = 'connect_failed' AND status IS NULL AND reason ILIKE '%refused%'

@@ -18,8 +18,9 @@ sorted by time, and that is all that ledger, figures and verdict are made of.
 
 A run may also be written by hand, or by another load generator. It needs
 
-- `run.json` with `format`, `run`, `horizon_s` and `late_after_s`; `fault_windows`, `workers` and the target's
-  `promises` where they matter;
+- `run.json` with `format`, `run`, `horizon_s` and `late_after_s`; `fault_windows` (each with `party`, null for all,
+  `name`, `start_ns` and `end_ns`), `workers`, `t0_ns` (else times count from the first message due) and the target's
+  `promises` where they matter; `end`, with `state` and `reason`, if it was not played to its end;
 - `events/` with any number of `.jsonl` files of any names, their lines in any order: who wrote a line is known by its
   kind, a server's boots by `server_started`;
 - for a message a `sent` (or `unsent`) with its `mid`: the KEY says who is to see it. An agent holds a session from
@@ -27,6 +28,8 @@ A run may also be written by hand, or by another load generator. It needs
   session that nobody takes is owed to nobody;
 - `session` on whatever is about one, and `conn` on connections, joins and frames. A frame is known by its `mid`, else
   by `id`, else by `session` and `seq`. To speak of a connection, a journal needs its `sid` on `connected`;
+- `view` on all of a party's lines or on none; a page that is loaded anew, and a second tab, have another;
+- for what a page got and did not show a `not_displayed` with its `why`, or nothing explains it;
 - for an audit `history_read` with `audit` and `count`, and a `received` with `via` = `audit` for each message of it;
 - a `sentinel` at the end of every file of the load, or lines that go on beyond the last message's horizon. A message
   that was not displayed is lost only when its whole horizon was watched, and `unjudged` otherwise.

@@ -212,7 +212,7 @@ def test_who_was_there_all_the_time_is_not_told_to_come_back(tmp_path: Path) -> 
     s.agent_sends("a.2", 10)
     ledger = read(book, tmp_path / "written")["journal"]
     assert trace(ledger, "0.a.0").explanations[2].startswith("Why not recovered? not_offered")
-    said = "widget-0 was joined when it was accepted, and did not join again, and nothing else asked for it."
+    said = "widget-0 was joined when it was on its way, and did not join again, and nothing else asked for it."
     assert said in trace(ledger, "0.a.1").explanations[2]
     assert "No join of widget-0 succeeded after it" in trace(ledger, "0.a.2").explanations[2]
 

@@ -58,12 +58,13 @@ def _dots(ledger: "Ledger") -> pd.DataFrame:
     return ledger.query(
         f"""
         WITH judged AS (
-            SELECT outcome, (due_ns - ?) / 1e9 AS due_s, latency_ms, count(*) OVER (PARTITION BY outcome) AS n,
+            SELECT outcome, (due_ns - coalesce(?, min(due_ns) OVER ())) / 1e9 AS due_s, latency_ms,
+                count(*) OVER (PARTITION BY outcome) AS n,
                 row_number() OVER (PARTITION BY outcome ORDER BY due_ns, mid) AS place
             FROM ledger WHERE owed AND outcome <> 'unjudged'
         )
         SELECT outcome, due_s, latency_ms, n FROM judged WHERE place % greatest(1, n // {DOTS}) = 0""",
-        [ledger.run.info["t0_ns"]],
+        [ledger.run.info.get("t0_ns")],
     )
 
 

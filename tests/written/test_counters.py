@@ -111,8 +111,8 @@ def foreign(book: Book) -> None:
 def view_misses(book: Book) -> None:
     s = book.story()
     talk(s)
-    s.saw("w", 4, "connecting", view=2, conn=2)
-    s.saw("w", 6.5, "disconnected", view=2, conn=2)
+    s.saw("w", 6, "connected", view=2, conn=2)
+    s.saw("w", 9.5, "disconnected", view=2, conn=2)
 
 
 def view_misses_of_a_page_that_goes_quiet(book: Book) -> None:

@@ -73,9 +73,10 @@ def best_view(s: Story) -> None:
     s.widget_comes(1)
     s.assumes(2)
     s.agent_sends("a.0", 3)
+    s.saw("w", 3.9, "connected", view=2, conn=2)
     s.shows("w", "a.0", 4, via="join", view=2, conn=2)
     s.agent_sends("a.1", 5)
-    s.saw("w", 6, "disconnected", view=2, conn=2)
+    s.saw("w", 8, "disconnected", view=2, conn=2)
     s.expect("a.0", "live")
     s.expect("a.1", "live")
 

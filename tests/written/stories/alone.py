@@ -47,6 +47,25 @@ def reconnect_storm(book: Book) -> None:
     s.expect("a.4", "recovered", "offline")
 
 
+def away_before_and_after_a_short_restart(book: Book) -> None:
+    """For a reason of its own: its next attempt comes when the server is back, and does not reach it."""
+    s = book.story()
+    s.opens(0)
+    s.widget_comes(0.5)
+    s.assumes(2)
+    s.drops("w", 5, reason="transport error")
+    book.server_is_killed(10)
+    s.drops("a", 10.02, last_frame=9.7)
+    book.server_is_back(10.4)
+    s.connects("a", 11)
+    s.joins("a", 11.1)
+    s.cannot_connect("w", 14, "Network is unreachable")
+    s.agent_sends("a.0", 17)
+    s.connects("w", 18)
+    s.joins("w", 18.1, offers=["a.0"])
+    s.expect("a.0", "recovered", "offline")
+
+
 def told_by_the_second_boot_alone(book: Book) -> None:
     """The first one's journal is missing: that it tells of no room says nothing."""
     s = restarted(book)
@@ -462,6 +481,7 @@ ALONE: tuple[Callable[[Book], None], ...] = (
     a_journal_that_tells_no_rooms,
     a_journal_that_tells_no_writes,
     reconnect_storm,
+    away_before_and_after_a_short_restart,
     told_by_the_second_boot_alone,
     back_with_the_first_back_off,
     never_back_after_a_restart,
