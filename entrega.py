@@ -8,8 +8,10 @@ entrega.judge(ledger.summary, goals)              # pass, fail or unknown, with 
 """
 
 import importlib
+import io
 import signal
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from entrega_options import FAIL, PASS, UNKNOWN, WRONG_USAGE, Asked, At, Held, Told, option, spread
+from entrega_options import FAIL, OUR_FAULT, PASS, UNKNOWN, WRONG_USAGE, Asked, At, Held, Told, option, spread
 
 if TYPE_CHECKING:
     from loadtests.order import Order
@@ -187,7 +189,9 @@ def _spoilt(folder: Path) -> str:
     except RunFolderError as error:
         return str(error)
     nothing = _nothing_came_of_it(summary)
-    return "; ".join([*summary.rig.reasons, *filter(None, [nothing and f"{nothing}; {PROBE}"])])
+    return "; ".join(
+        [*(reason.rstrip(".") for reason in summary.rig.reasons), *filter(None, [nothing and f"{nothing}; {PROBE}"])]
+    )
 
 
 def _nothing_came_of_it(summary: "Summary") -> str:
@@ -235,9 +239,8 @@ def report(held: Held, run: Run = LATEST) -> None:
 
     ledger = open_ledger(run)
     verdict = held.judge(ledger)
-    page = write_report(ledger, verdict)
-    print_report(ledger, verdict, Console())
-    print(page)
+    print_report(ledger, verdict, Console())  # first: the folder may be read-only
+    print(write_report(ledger, verdict))
 
 
 @app.command()
@@ -481,6 +484,10 @@ def main() -> None:
     """Commands end with an exit code and at most one line on stderr; a traceback is a bug of ours."""
     from loadtests.bad_input import BadInput
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # as in a terminal that knows ASCII only
+
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as a shell wants it for what runs in the background
             signal.signal(number, _stop)
@@ -493,7 +500,11 @@ def main() -> None:
     except BadInput as error:
         _end(WRONG_USAGE, str(error))
     except OSError as error:
-        _end(WRONG_USAGE, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        where = f"{error.filename}: " if error.filename else ""
+        _end(WRONG_USAGE, f"{where}{error.strerror or error}")
+    except Exception:  # noqa: BLE001  # a traceback would end with FAIL's code
+        traceback.print_exc()
+        _end(OUR_FAULT, "an error of entrega's own; please report it with what stands above")
     except _Stopped as stopped:
         _end(UNKNOWN, "; ".join([f"stopped by {stopped}", *getattr(stopped, "__notes__", ())]))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reports.verdict import Verdict
 
 PASS, FAIL, WRONG_USAGE, UNKNOWN = range(4)  # exit codes everywhere
+OUR_FAULT = 70  # as sysexits.h has it
 
 
 def option(*flags: str, help: str, **more: Any) -> Any:
@@ -132,6 +133,7 @@ class Held:
 
     def read(self, scenario: str, own: Mapping[str, Any]) -> "tuple[Mapping[str, Any], Summary | None]":
         """The goals and the baseline of a scenario with these `own` goals. Raises BadInput."""
+        from loadtests.bad_input import BadInput
         from reports.baseline import load_summary
         from reports.goals import check_goals, load_goals
 
@@ -140,7 +142,13 @@ class Held:
         if self.against is None:
             return goals, None
         of_scenario = self.against / f"{scenario}.json"
-        return goals, load_summary(of_scenario if of_scenario.is_file() else self.against)
+        if of_scenario.is_file():
+            return goals, load_summary(of_scenario)
+        if any(self.against.glob("*.json")) and not (self.against / "run.json").exists():
+            raise BadInput(
+                f"{self.against} holds baselines, and none of {scenario}; put its summary.json there as {of_scenario}"
+            )
+        return goals, load_summary(self.against)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +183,10 @@ class Told:
 
     def exit_code(self, checked: "Iterable[Checked]") -> int:
         """Fail before what could not be played before unknown before pass."""
-        unknown = {None: UNKNOWN, "fail": FAIL}.get(self.on_unknown, PASS)
-        codes = {"fail": FAIL, "trouble": WRONG_USAGE, "unknown": unknown, "pass": PASS}
+        found = set()
         for each in checked:
+            unknown = {None: UNKNOWN, "fail": FAIL}.get(each.if_unknown(self.on_unknown), PASS)
+            found.add({"fail": FAIL, "trouble": WRONG_USAGE, "unknown": unknown, "pass": PASS}[each.verdict])
             if each.verdict == "trouble" or (each.verdict == "unknown" and self.on_unknown == "warn"):
                 print(f"entrega: {each.scenario}: {' '.join(each.reasons)}", file=sys.stderr)
-        found = {codes[each.verdict] for each in checked}
         return next((code for code in (FAIL, WRONG_USAGE, UNKNOWN) if code in found), PASS)

@@ -1,5 +1,6 @@
 """What is to be run, checked as far as it can be before anything starts."""
 
+import math
 import resource
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from loadtests import target_file as targets
 from loadtests.address import check_url
 from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
-from loadtests.plan import plan
+from loadtests.machine import cores
+from loadtests.plan import in_time, plan
 from loadtests.reach import check_answers
 from loadtests.scenario import Scenario
 from loadtests.target import Target
 
+MOST_OF_A_CORE = 4  # load processes: more of them starve each other before any gets to work
 SPARE_FILES = 700  # descriptors of a process beside one a user: the REST pool, files, libraries
 
 
@@ -60,8 +63,9 @@ def order(
         raise BadInput(
             "a server's defect needs a server that the run starts; leave out -H, or start it with the defect"
         )
-    if processes < 1:
-        raise BadInput("--processes takes a whole number from 1 on")
+    most = MOST_OF_A_CORE * math.ceil(cores())
+    if not 1 <= processes <= most:
+        raise BadInput(f"--processes takes a whole number from 1 to {most} here, {MOST_OF_A_CORE} a core")
     wanted = scenarios.load(scenario, _in_ratio(scenario, {**described.client.of_scenario, **changes}, users))
     _check(wanted)
     check_can_play(wanted, described)
@@ -101,7 +105,23 @@ def _check(scenario: Scenario) -> None:
             f"at {scenario.arrivals_per_s:g} arrivals a second the last session would open after {last_s:.1f} s, "
             f"but sending ends after {scenario.run_time_s:g} s; raise -r or -t"
         )
+    check_faults(scenario)
     allow_files(scenario.widgets + scenario.agents)
+
+
+def check_faults(scenario: Scenario) -> None:
+    """Raise BadInput where one would happen to nobody for want of time: nothing would be tested, and all would pass.
+
+    Of those that come again and again, a mixture for long runs, some may.
+    """
+    happens = in_time(scenario) if scenario.faults else {}
+    for fault, does in happens.items():
+        if not does and (not fault.every_s[1] or not any(happens.values())):
+            since = "the run's start" if fault.hits("server") or fault.hits("agent") else "a session's opening"
+            raise BadInput(
+                f"the fault {fault.name} would hit nobody: it comes {fault.at_s[0]:g} s after {since} at the earliest, "
+                f"and sending ends after {scenario.run_time_s:g} s; raise -t, or set faults.{fault.name}.at_s"
+            )
 
 
 def check_plays_without_us(scenario: Scenario) -> None:

@@ -112,13 +112,32 @@ def server_strikes(scenario: Scenario) -> tuple[Strike, ...]:
     return tuple(after_each_other)
 
 
-def _strikes(scenario: Scenario, role: str, number: int, until_s: float) -> tuple[Strike, ...]:
-    found: list[Strike] = []
+def in_time(scenario: Scenario) -> dict[Fault, bool]:
+    """Of the faults that are to hit somebody, whether any does before sending ends."""
+    widgets, agents = range(scenario.widgets), range(scenario.agents)
+    parties = (("widget", widgets), ("agent", agents), ("server", range(1)))
+    drawn = {fault for role, all_ in parties for number in all_ for fault, _ in _drawn(scenario, role, number)}
+    strikes = (
+        *(plan(scenario, index).strikes for index in widgets),
+        *(agent_strikes(scenario, number) for number in agents),
+        server_strikes(scenario),
+    )
+    struck = {strike.fault for each in strikes for strike in each}
+    return {fault: fault in struck for fault in scenario.faults if fault in drawn}
+
+
+def _drawn(scenario: Scenario, role: str, number: int) -> Iterator[tuple[Fault, random.Random]]:
+    """The faults that are to hit this one, each with the dice that its times are drawn with."""
     for fault in scenario.faults:
         if fault.hits(role):
             dice = random.Random(f"{scenario.seed}:{fault.name}:{role}:{number}")
             if dice.random() < fault.share:
-                found += _of_fault(dice, fault, until_s)
+                yield fault, dice
+
+
+def _strikes(scenario: Scenario, role: str, number: int, until_s: float) -> tuple[Strike, ...]:
+    drawn = _drawn(scenario, role, number)
+    found = [strike for fault, dice in drawn for strike in _of_fault(dice, fault, until_s)]
     return tuple(sorted(found, key=lambda strike: strike.at_s))
 
 

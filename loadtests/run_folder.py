@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -20,6 +20,12 @@ RESERVE_BYTES = 2**18
 FILES = ("run.json", "injected.jsonl", "events.parquet", RESERVE)
 FOLDERS = ("events", "logs", "report")
 MEASURES = ("horizon_s", "late_after_s")  # what no message can be judged without
+KINDS: Mapping[str, Any] = {  # of what run.json may say
+    **dict.fromkeys(("scenario", "target", "planned", "end", "versions", "machine"), dict),
+    **dict.fromkeys(("fault_windows", "clocks"), list),
+    **dict.fromkeys(("t0_ns", "workers"), int),
+    "warm_up_s": int | float,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ def create(path: Path, info: dict[str, Any]) -> None:
         (path / RESERVE).write_bytes(bytes(RESERVE_BYTES))
         replace(path, info)
     except OSError as error:
+        if path.is_dir():
+            remove(path)
         raise RunFolderError(f"{path} cannot be made ({error.strerror}); name another folder with --out") from None
 
 
@@ -111,6 +119,9 @@ def _readable(folder: Path) -> dict[str, Any]:
     unmeasured = [name for name in MEASURES if not isinstance(info.get(name), int | float)]
     if unmeasured:
         raise RunFolderError(f"{file} does not say {', '.join(unmeasured)}; add it, or play the run again")
+    odd = [name for name, kind in KINDS.items() if not isinstance(info.get(name), kind | None)]
+    if odd:
+        raise RunFolderError(f"{file} has another kind of {', '.join(odd)} than runs have; restore it, or leave it out")
     windows = info.get("fault_windows") or []
     if not all(isinstance(each, dict) and isinstance(each.get("start_ns"), int) for each in windows):
         raise RunFolderError(f"{file} has fault_windows without start_ns; give each party, name, start_ns and end_ns")

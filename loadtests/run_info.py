@@ -73,6 +73,7 @@ def _windows(party: str | None, from_ns: int, strikes: tuple[Strike, ...]) -> li
             "party": party,
             "start_ns": from_ns + round(strike.at_s * 1e9),
             "end_ns": from_ns + round(strike.end_s * 1e9),
+            **({"way": strike.way} if strike.fault.name == "half-open" else {}),
         }
         for strike in strikes
     ]

@@ -105,13 +105,15 @@ CAUSES = (
     Cause(
         name="event_mismatch",
         code="R5",
-        sentence="The recipient was connected, but one side does not know the other's event.",
-        cure="Use one name for the event on both sides, answer unknown events with an error, test the contract.",
+        sentence="The recipient was connected, but its join was refused, or one side does not know the other's event.",
+        cure="Read in `entrega trace` what the join was answered. Use one name for the event on both sides, answer "
+        "unknown events with an error, test the contract.",
         # Joins that succeed later, or elsewhere, were only slow.
         when=f"{GONE} AND {WAITING} AND join_sent AND coalesce(back_ns > horizon_ns, true)"
         " AND (join_refused OR join_timeouts >= 2 AND NOT ever_joined)"
         " OR received_ns IS NOT NULL AND why = 'no-listener' AND NOT listened",
-        told="{recipient} {state} when it was {emitted}, and one side did not know the other's event.",
+        told="{recipient} {state} when it was {emitted}; its join was refused, or one side did not know the other's "
+        "event.",
     ),
     Cause(
         name="not_rejoined",

@@ -44,6 +44,12 @@ class Checked:
     took_s: float = 0.0
     causes: tuple[Found, ...] = ()
 
+    def if_unknown(self, asked: str | None) -> str | None:
+        """What `--on-unknown` makes of it: a run that was cut off, or in which nothing was owed, it does not excuse."""
+        summary = self.summary
+        tested = summary is None or (summary.owed > 0 and summary.end.state == "complete")
+        return asked if tested or asked == "fail" else None
+
 
 def judged(ledger: "Ledger", verdict: "Verdict") -> Checked:
     """A run that was played, with its verdict."""

@@ -77,7 +77,10 @@ def load_goals(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise GoalsError(f"no goals in {path}: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "no text"
+        raise GoalsError(
+            f"no goals in {path} ({why}); give a TOML file with [goals] and NAME = {{ max = NUMBER }}"
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise GoalsError(f"{path} is not TOML ({error}); mend its syntax") from None
     goals = table.get("goals", table)

@@ -17,10 +17,10 @@ OF_UNKNOWN = {None: "error", "fail": "failure", "warn": "skipped", "pass": "skip
 
 def junit(checked: Sequence[Checked], on_unknown: str | None) -> bytes:
     """The whole file. `on_unknown`: None, fail, warn or pass."""
-    elements = {FAIL: "failure", TROUBLE: "error", UNKNOWN: OF_UNKNOWN[on_unknown]}
     root = Xml.Element("testsuites", name="entrega")
     for each in checked:
         suite = Xml.SubElement(root, "testsuite", name=each.scenario, time=f"{each.took_s:.3f}")
+        elements = {FAIL: "failure", TROUBLE: "error", UNKNOWN: OF_UNKNOWN[each.if_unknown(on_unknown)]}
         for case in _cases(each):
             _add(suite, each.scenario, case, elements)
         if each.summary is not None:

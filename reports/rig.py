@@ -187,7 +187,9 @@ def _recorders(ledger: "Ledger") -> list[str]:
     ]
     missing = (ledger.run.info.get("workers") or 0) - len(swarm)
     if missing > 0:
-        reasons.append(f"{plural(missing, 'load process', 'load processes')} left no recording: it never got to work.")
+        reasons.append(
+            f"{plural(missing, 'load process', 'load processes')} left no recording, and so never got to work."
+        )
     return reasons
 
 

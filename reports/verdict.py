@@ -70,9 +70,9 @@ def _said(judgements: list[Judgement], verdict: str) -> Iterator[str]:
 def _conditions(summary: "Summary") -> Iterator[Judgement]:
     """What a run must be before the absence of trouble means anything."""
     if summary.end.state != "complete":
-        state = summary.end.state or "cut off"
+        state = {"failed": "failed", None: "was cut off"}.get(summary.end.state, f"was {summary.end.state}")
         why = f" ({summary.end.reason})" if summary.end.reason else ""
-        yield Judgement("", UNKNOWN, f"The run was {state}{why}: what it would have shown later is not known.")
+        yield Judgement("", UNKNOWN, f"The run {state}{why}: what it would have shown later is not known.")
     yield from (Judgement("", UNKNOWN, reason) for reason in summary.rig.reasons)
     if not summary.sent:
         yield Judgement("", UNKNOWN, f"Nothing was sent, so nothing was tested; {PROBE}.")
@@ -146,7 +146,8 @@ def _latency(summary: "Summary", name: str, most: float) -> Judgement:
 
 
 def _too_few(summary: "Summary", found: Quantiles, quantile: str) -> str:
-    void = f"; {plural(len(summary.rig.voided), 'window')} of 5 s were void" if summary.rig.voided else ""
+    voided = len(summary.rig.voided)
+    void = f"; {plural(voided, 'window')} of 5 s {'was' if voided == 1 else 'were'} void" if voided else ""
     return f"not known: it takes {plural(samples_needed(quantile), 'sample')}, there are {found.n:,}{void}."
 
 

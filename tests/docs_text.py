@@ -72,9 +72,10 @@ tell another story. The other kinds may be missing, and what they are good for w
    for the end of a journal whose server goes on after it. Write something twice a second, such as `loop_lag`, so that
    the last line tells when that was.
 8. No tokens and no texts.
-9. **One that cannot be believed is refused**, exit 2: of another run, by another clock, without `stored` or
-   `published`, or without a line that can be read. Put the right one into `events/` again under its name, or an empty
-   one to read the run without it (of a server that was started again, one for each boot: `journal-1.jsonl` and so on).
+9. **One that cannot be believed is refused**, exit 2: of another run, by another clock (it takes ten messages to tell),
+   without `stored` or `published`, or without a line that can be read. Put the right one into `events/` again under its
+   name, or an empty one to read the run without it (of a server that was started again, one for each boot:
+   `journal-1.jsonl` and so on).
    Where it only has holes, the report says how many lines are missing by their numbers, and counts the messages that
    it contradicts.
 
@@ -174,9 +175,10 @@ The laws, which tests hold for any stream of events:
 - recovered + lost = the sum of `missed_because`, and lost = the sum of `not_recovered_because`;
 - live miss = (recovered + lost) / (owed - unjudged), and permanent loss = lost / (owed - unjudged).
 
-**Owed** are the messages that were accepted, and those refused or unanswered that somebody saw all the same: to the
-widget from the session's opening until it leaves, to the agent from the assume until it hands the session over. What
-the customer wrote before the assume is owed from there; reading it from the history then is as good as live.
+**Owed** are the messages that were accepted, and those refused or unanswered that somebody saw, or an audit found, all
+the same: to the widget from the session's opening until it leaves, to the agent from the assume until it hands the
+session over. What the customer wrote before the assume is owed from there; reading it from the history then is as good
+as live.
 
 ## Outcomes
 
@@ -193,7 +195,7 @@ OUTCOMES = {
 
 COUNTED = {
     "duplicates": "copies beyond the first of one message on one page",
-    "reorders": "live frames of one connection whose seq is below one that came before",
+    "reorders": "live frames of one connection whose seq is below one that came before, but for copies",
     "leaks": "frames with a message of a session in which the party has no part, whatever its page filters",
     "phantoms": "messages that were accepted or displayed and are not stored",
     "unexpected": "messages of this run that nobody sent",
@@ -238,8 +240,8 @@ says ([journal.md](journal.md)), and of your page's own code what `[client]` in 
   and a bug that only the server can know of, such as a join that was acked and not carried out, as
   `subscribed_nowhere`.
 - **Your page's own code** is not looked at. A cause that rests on a declared habit says so in the report; whether the
-  page really is so, its code tells, or a browser. `malformed` holds payloads to the fields of `[message]`. A later
-  version is to play real pages.
+  page really is so, its code tells, or a browser. `malformed` holds payloads to the fields of `[message]`; what
+  a text says is not compared. A later version is to play real pages.
 
 Where a target has no numbers or times in its messages, nothing is said of their order; without a history nothing of
 what is stored, nor of phantoms; without acks nobody was told that it went well, so that `acked_and_lost` is not

@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -18,6 +18,7 @@ from reports.check import TROUBLE, Checked, judged
 from reports.confusion import SMALL
 from reports.junit import junit
 from reports.step_summary import step_summary
+from reports.summary import End
 from reports.verdict import judge
 from tests.command import Say
 from tests.played import WITHIN_S, Play, settings_of, start, until
@@ -127,6 +128,22 @@ def test_fail_beats_unknown_beats_pass(
 ) -> None:
     assert Told(on_unknown=on_unknown).exit_code([one() for one in each]) == code
     assert ("5 judged sessions only" in capsys.readouterr().err) == (on_unknown == "warn")
+
+
+@pytest.mark.parametrize(
+    "of_run", [{"owed": 0}, {"end": End("failed", "the server ended by itself (SIGKILL)")}, {"end": End(None, None)}]
+)
+def test_a_run_that_tested_nothing_is_not_excused(of_run: dict[str, Any]) -> None:
+    spoilt = replace(few(), summary=replace(few().summary, **of_run))  # type: ignore[arg-type]
+    told: tuple[tuple[Any, int, str], ...] = (
+        (None, 3, "error"),
+        ("warn", 3, "error"),
+        ("pass", 3, "error"),
+        ("fail", 1, "failure"),
+    )
+    for on_unknown, code, element in told:
+        assert Told(on_unknown=on_unknown).exit_code([spoilt]) == code
+        assert set(cases(junit([spoilt], on_unknown)).values()) == {"passed", element}
 
 
 @pytest.mark.parametrize("on_unknown", [None, "fail", "warn", "pass"])

@@ -75,7 +75,7 @@ def played(folder: Path, variables: dict[str, str], scripts: list[str]) -> list[
         short = {
             "ENTREGA_HOST": f"http://127.0.0.1:{free_port()}",
             "ENTREGA_USERS": "33",
-            "ENTREGA_RUN_TIME": "7s",
+            "ENTREGA_RUN_TIME": "11s",
             "ENTREGA_SPAWN_RATE": "30",
             "ENTREGA_SET": " ".join(f"{name}={SMALL[name]}" for name in SHORTENED),
             "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",

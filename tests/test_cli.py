@@ -131,7 +131,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "not a number": (("run", "steady", "-t", "nan"), "run_time_s takes a number from 0"),
     "one user": (("run", "steady", "-u", "1"), "-u counts widgets and agents together; it must be at least 2"),
     "users twice": (("run", "steady", "-u", "9", "--widgets", "3"), "-u says how many widgets and agents there are"),
-    "no process": (("run", "steady", "--processes", "0"), "--processes takes a whole number from 1 on"),
+    "no process": (("run", "steady", "--processes", "0"), "--processes takes a whole number from 1 to "),
     "unknown target": (("run", "steady", "--target", "nothing"), "no target 'nothing': neither one of bundled"),
     "another machine": (("run", "steady", "-H", "http://192.0.2.1"), "--allow-host 192.0.2.1"),
     "no address": (("run", "steady", "-H", "127.0.0.1:8000"), "give http://HOST:PORT"),

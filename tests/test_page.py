@@ -99,8 +99,8 @@ def test_faults_of_the_plan_are_said_in_words_with_units(tmp_path: Path) -> None
     drops = hit("drop", "widget-0", (1, 2), (3, 4), (5, 6.5), (7, 8))
     reload = hit("reload", "widget-1", (1, 2)) + hit("reload", "widget-2", (3, 4.5))
     text = page(lossy(tmp_path, fault_windows=[*drops, *reload, *hit("kill-server", None, (8, 9))])).text
-    assert "drop , of 1 widget or agent, for 4.5 s in all between 1 s and 8 s" in text
-    assert "reload , of 2 widgets and agents, from 1 s to 2 s and from 3 s to 4.5 s" in text
+    assert "drop , of 1 party, for 4.5 s in all between 1 s and 8 s" in text
+    assert "reload , of 2 parties, from 1 s to 2 s and from 3 s to 4.5 s" in text
     assert "kill-server , of everybody, from 8 s to 9 s" in text
     assert "6 of 60 messages, 60 sessions no 95 % interval: a fault hit all sessions at once" in text
 

@@ -63,7 +63,7 @@ def test_a_recording_that_breaks_off_or_is_missing_is_invalid() -> None:
     cut = judge_rig(SmallLedger([message("0.a.0")], healthy_rig()[:-1]))
     assert cut.reasons == ("The recording of load process swarm-1 breaks off: the process died or was killed.",)
     alone = judge_rig(SmallLedger([message("0.a.0")], workers=2))
-    assert alone.reasons == ("1 load process left no recording: it never got to work.",)
+    assert alone.reasons == ("1 load process left no recording, and so never got to work.",)
 
 
 def test_the_server_s_own_figures_stand_beside_and_are_never_the_rig_s() -> None:

@@ -283,6 +283,27 @@ def test_a_hand_over_needs_a_target_that_can(line: str, tmp_path: Path) -> None:
     assert order("steady", {}, target=str(tmp_path / "mine.toml")).target.name == "mine"
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("short-drop", {"run_time_s": 5}, "fault drop would hit nobody: it comes 5 s after a session's opening at the"),
+        ("polling", {"run_time_s": 15}, "fault drop would hit nobody: it comes 14 s after a session's opening"),
+        ("restart", {"run_time_s": 8}, "fault stop-server would hit nobody: it comes 8 s after the run's start"),
+        ("early-reply", {"faults.drop": {"at_s": 500, "for_s": 1}}, "fault drop would hit nobody: it comes 500 s"),
+        ("bad-day", {"run_time_s": 5}, "would hit nobody"),
+    ],
+)
+def test_a_fault_that_time_is_too_short_for_is_refused(name: str, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(said)):
+        order(name, {"arrivals_per_s": 100, **changes})
+
+
+def test_of_a_mixture_that_repeats_itself_some_faults_may_come_too_late() -> None:
+    assert order("bad-day", {"arrivals_per_s": 100, "run_time_s": 20}).scenario.run_time_s == 20
+    nobody = {"faults.drop": {"at_s": 500, "for_s": 1, "share": 0.0}}
+    assert order("steady", {"arrivals_per_s": 100, **nobody}).scenario.faults, "it is to hit nobody"
+
+
 def test_a_back_off_that_the_widget_is_declared_to_have_makes_the_horizon(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text(targets.SHIPPED.joinpath("bundled.toml").read_text() + "\n[client]\nbackoff_max_s = 30\n")

@@ -7,6 +7,7 @@ import pytest
 
 from loadtests import target_file as target
 from server_under_test.defects import DEFECTS, DefectError, draw, parse
+from tests.played import until
 from tests.server_client import WITHIN_S, Rest, handshake
 from tests.server_process import ServerProcess, running
 
@@ -132,6 +133,7 @@ def test_delay_holds_the_emit_back_and_nothing_else(tmp_path_factory: pytest.Tem
             assert not server.journal("published") or len(server.journal("stored")) == len(sent)
             other.send("r:1.w.0")
             got = [socket.next()["message"]["clientId"] for _ in sent]
+            until(lambda: len(server.journal("published")) == len(sent) + 1, "the other session's is published as well")
         rest.close()
         assert got == sent  # a session's order is kept
         key = {line["mid"]: line for line in server.injected() if line["name"] == "server.delay"}

@@ -121,7 +121,7 @@ def test_time_to_rejoin_keeps_those_who_never_came_back(ledger: Ledger) -> None:
     (axes,) = figure.axes
     (curve,) = axes.lines
     assert np.round(curve.get_xydata(), 2).tolist() == [[0, 0], [1.65, 0.5], [1.73, 0.5]]
-    assert names(figure) == ["told: 1 of 2 back"]
+    assert names(figure) == ["told: back after 1 of 2 absences"]
     assert axes.get_xlabel() == "from the end of the fault to the join's ack, s"
 
 
@@ -133,7 +133,7 @@ def test_half_are_back_within_a_time_that_has_an_interval(tmp_path: Path) -> Non
         story.widget_comes(7 + 0.1 * n)
     figure = figures.time_to_rejoin({"nine": build_ledger(book.write(tmp_path / "run"))})
     (axes,) = figure.axes
-    assert names(figure) == ["nine: 9 of 9 back, half of them within 1.6 s (1.2 to 1.9 at 95 %)"]
+    assert names(figure) == ["nine: back after 9 of 9 absences, half of them within 1.6 s (1.2 to 1.9 at 95 %)"]
     (median,) = (bar for bar in axes.collections if isinstance(bar, LineCollection))
     assert np.round(median.get_segments()[0][:, 0], 2).tolist() == [1.25, 1.85]  # the 2nd and the 8th of nine
 
@@ -143,7 +143,7 @@ def test_who_never_comes_back_is_drawn_as_nobody(tmp_path: Path) -> None:
     talk(book, "drop", 5, 6).drops("w", 5)
     figure = figures.time_to_rejoin({"gone": build_ledger(book.write(tmp_path / "run"))})
     assert figure.axes[0].get_title(loc="left").strip() == "Nobody came back"
-    assert names(figure) == ["gone: 0 of 1 back"]
+    assert names(figure) == ["gone: back after 0 of 1 absence"]
 
 
 def test_a_session_in_which_nothing_was_sent_has_no_timeline() -> None:

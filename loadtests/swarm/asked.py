@@ -11,7 +11,7 @@ from loadtests import target_file as targets
 from loadtests.address import CA_VARIABLE, check_url
 from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
-from loadtests.order import allow_files, check_can_play, check_plays_without_us
+from loadtests.order import allow_files, check_can_play, check_faults, check_plays_without_us
 from loadtests.reach import check_answers
 from loadtests.scenario import Scenario
 from loadtests.swarm.users import Agent, Widget
@@ -49,6 +49,7 @@ def asked_play(
     check_defects(asked_defects(), target)
     check_plays_without_us(scenario)
     check_can_play(scenario, target)
+    check_faults(scenario)
     of_class = next((each.host for each in environment.user_classes if each.host), None)
     url = check_url(environment.host or of_class or target.url, tuple(_words("ALLOW_HOST")))
     check_answers(url, ca=os.environ.get(CA_VARIABLE))

@@ -48,10 +48,10 @@ def websocket_cut(link: Link, until_s: float) -> Box:
 
 
 def poll_cut(link: Link, until_s: float) -> Box:
-    """Takes an answer by HTTP and closes the link instead of handing it on."""
+    """Takes the answer to a poll and closes the link instead of handing it on; what is sent is let through."""
 
     def cut(data: bytes) -> bytes:
-        if not data.startswith(OK) or time.monotonic() >= until_s:
+        if link.asked != "GET" or not data.startswith(OK) or time.monotonic() >= until_s:
             return data
         link.end("transport close")
         return b""

@@ -54,6 +54,7 @@ class Http1:
         answer = self._answer = AsyncResult()
         self._is_heard = False
         self._body = bytearray()
+        self._link.asked = method
         self._link.send(self._encoded(method, target, headers, body))
         try:
             response: Response = answer.get()

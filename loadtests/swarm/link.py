@@ -37,7 +37,7 @@ class Link:
 
     __slots__ = (
         "_arrived", "_at_once", "_buffer", "_closed", "_deaf", "_ended", "_mute", "_owner", "_reading", "_sipping",
-        "_sock", "_tls", "_unsent", "_writing", "boxes",
+        "_sock", "_tls", "_unsent", "_writing", "asked", "boxes",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, tls: Tls | None, owner: Owner) -> None:
@@ -51,6 +51,7 @@ class Link:
         self._buffer = 0  # what the kernel's was before it was made small
         self._unsent = bytearray()
         self._closed = self._deaf = self._mute = False
+        self.asked = ""  # the method of the request under way, where HTTP is spoken: for boxes
         self.boxes: tuple[Callable[[bytes], bytes], ...] = ()  # on the way: what comes goes through each
         self._arrived: Arrived = _nobody
         self._ended: Ended = _nobody

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 INK, PALE = "#1f2933", "#66717d"
 LIVE, LATE, PALER, LOST, SHADE, FAULT = "#6b8cae", "#c77700", "#c3d0dd", "#7a1626", "#f0e4c8", "#c2a25a"
 HATCHED: dict[str, Any] = {"color": PALER, "edgecolor": PALE, "hatch": "////", "linewidth": 0.5}
+SAID_WIDTH = 130  # characters of the line below the title
 KEY_WIDTH = 125  # characters of a row, each sign counting as eight
 NOTHING_OWED = "No message was owed to anybody."
 
@@ -42,6 +43,7 @@ def picture(title: str, said: str, height: float = 4.0) -> tuple[Picture, Axes]:
     figure = Picture(figsize=(9, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(f"{title}\n", loc="left", fontsize=12, fontweight="bold", color=INK)
+    said = said if len(said) <= SAID_WIDTH else f"{said[:SAID_WIDTH]} ..."  # more would leave the plot no room
     axes.annotate(said, (0, 1), (0, 8), "axes fraction", "offset points", fontsize=9, color=PALE)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)

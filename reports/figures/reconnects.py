@@ -62,7 +62,7 @@ def time_to_rejoin(ledgers: "Mapping[str, Ledger]") -> Figure:
     slowest, last_s = max(lasts.items(), key=itemgetter(1), default=("", 0.0))
     figure, axes = picture(
         f"The last to be back: {slowest}, {seconds(last_s)} after the fault was over" if lasts else "Nobody came back",
-        "share of those taken away who had joined again, by the time since the fault was over; bars: medians",
+        "share of absences that were over, by the time since the fault was; bars: their medians, at 95 %",
     )
     if not waits:
         return nothing(figure, axes, NOBODY_AWAY)
@@ -91,7 +91,7 @@ def _curve(
     axes: Axes, name: str, back_s: "pd.Series[float]", end_s: float, look: tuple[Any, str], height: float
 ) -> None:
     came = np.sort(back_s.dropna().to_numpy(dtype=float))
-    said, (line, colour) = f"{name}: {came.size:,} of {len(back_s):,} back", look
+    said, (line, colour) = f"{name}: back after {came.size:,} of {plural(len(back_s), 'absence')}", look
     everybody = np.concatenate([came, np.full(len(back_s) - came.size, np.inf)])  # who never came is later than any
     half_s = float(np.median(everybody))
     if math.isfinite(half_s):

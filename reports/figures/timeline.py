@@ -122,6 +122,9 @@ def _spans(ledger: "Ledger", session: str, parties: list[str]) -> pd.DataFrame:
         )
         SELECT lane, kind, t AS from_ns, lead(t) OVER (PARTITION BY party, view ORDER BY t, source, line) AS to_ns,
             CASE WHEN kind IN ('joined', 'server_ready') THEN '{JOINED}'
+                WHEN kind = 'connected' AND recovered AND last_value(
+                    if(kind = 'joined' OR kind = 'connected' AND recovered IS NOT TRUE, kind, NULL) IGNORE NULLS
+                ) OVER (PARTITION BY party, view ORDER BY t, source, line) = 'joined' THEN '{JOINED}'
                 WHEN kind = 'connected' THEN '{CONNECTED}' ELSE '{AWAY}' END AS state
         FROM talk ORDER BY t""",
         {"parties": parties, "session": session},
