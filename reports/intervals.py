@@ -54,7 +54,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Of `n` samples in ms, `lost` of them infinite. Null: too few samples beyond it, or it falls among the lost."""
+    """Of `n` samples in ms, `lost` of them infinite. Null: too few samples beyond it, or it falls among the lost.
+
+    `of_every` names those that are of every message, also of those that were left out (reports.tally.latencies).
+    """
 
     n: int
     lost: int
@@ -63,6 +66,7 @@ class Quantiles:
     p99: float | None
     p999: float | None
     max: float | None
+    of_every: tuple[str, ...] = ()
 
     def never(self, name: str) -> bool:
         """Whether this quantile is null because it falls among the lost, and not for want of samples."""

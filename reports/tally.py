@@ -129,7 +129,8 @@ def _series(rows: pd.DataFrame) -> dict[str, Quantiles]:
 def _with_tail(sound: Quantiles, every: Quantiles, beyond_ms: float) -> Quantiles:
     """The quantiles of the sound rows, but those of every row where these are beyond doubt."""
     found = {name: getattr(every, name) for name in (*SHARES, "max")}
-    return replace(sound, **{name: value for name, value in found.items() if value is not None and value > beyond_ms})
+    beyond = {name: value for name, value in found.items() if value is not None and value > beyond_ms}
+    return replace(sound, **beyond, of_every=tuple(beyond) if every.n > sound.n else ())
 
 
 def by_cause(rows: pd.DataFrame, column: str) -> dict[str, int]:

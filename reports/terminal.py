@@ -95,7 +95,9 @@ def _hidden(summary: "Summary") -> str:
 
 
 def _latencies(summary: "Summary") -> Table:
-    table = _table("Latency, ms (-: too few samples to tell)", "", *SHARES, "max", "of", "never")
+    every = any(getattr(summary, name).of_every for name in LATENCIES)
+    said = "; *: of all messages, also those of voided windows" * every
+    table = _table(f"Latency, ms (-: too few samples to tell{said})", "", *SHARES, "max", "of", "never")
     for name, called in LATENCIES.items():
         series = getattr(summary, name)
         table.add_row(

@@ -72,8 +72,8 @@ def within(found: Quantiles, name: str) -> str:
 
 
 def cell(found: Quantiles, name: str) -> str:
-    """The same as a bare number; - where there are too few samples."""
-    return "never" if found.never(name) else figure(getattr(found, name))
+    """The same as a bare number; - where there are too few samples, and * behind one that is of every message."""
+    return "never" if found.never(name) else figure(getattr(found, name)) + "*" * (name in found.of_every)
 
 
 def seconds(value: float) -> str:

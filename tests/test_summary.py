@@ -9,6 +9,7 @@ import pytest
 from loadtests.run_folder import RunFolderError
 from reports.baseline import SummaryError, load_summary
 from reports.faults import faults
+from reports.words import cell
 from tests.small_ledger import T0_NS, SmallLedger, event, healthy_rig, lost, message
 from tests.written.history import Book
 
@@ -95,6 +96,8 @@ def test_a_stall_does_not_hide_in_the_window_that_its_end_has_voided() -> None:
     calm, stalled = SmallLedger(rows).summary, SmallLedger(rows, end).summary
     assert [window.start_s for window in stalled.rig.voided] == [10.0, 15.0]
     assert calm.latency_ms.p95 == stalled.latency_ms.p95 > 1000.0
+    assert (calm.latency_ms.of_every, stalled.latency_ms.of_every) == ((), ("p95", "max"))
+    assert cell(stalled.latency_ms, "p95").endswith("*")
     assert stalled.latency_ms.p50 < 24.0  # of the windows that count: there a moment matters
     worse = SmallLedger(rows, [*healthy_rig(), event(15.0, "rig", lag_ms=320.0)]).summary
     assert worse.latency_ms.p95 < 24.0  # now it may have been the load generator, which says so
