@@ -83,7 +83,7 @@ def quantiles(samples_ms: ArrayLike, lost: int = 0) -> Quantiles:
     """
     ordered = np.sort(np.asarray(samples_ms, dtype=float))
     n = ordered.size + lost
-    found: dict[str, float | None] = {}
+    found: dict[str, Any] = {}
     for name, share in SHARES.items():
         rank = math.ceil(round(share * n, 9))
         enough = round(n * (1 - share), 9) >= TAIL_SAMPLES
