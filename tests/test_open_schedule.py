@@ -131,7 +131,7 @@ def test_a_busy_generator_is_told_and_excuses_no_loss(came_of: Any) -> None:
     assert played.process.returncode == 3
     assert not rig.valid
     assert "wanted more than 85 % of a core" in rig.reasons[0]
-    assert played.stderr().splitlines()[-1] == f"entrega: {rig.reasons[0]}"
+    assert played.stderr().splitlines()[-1] == f"entrega: {rig.reasons[0]}".rstrip(".")
     assert (rig.cpu or 0) > limits["cpu"].most
     assert (rig.lag_ms_p99 or 0) > limits["lag_ms_p99"].most
     assert (rig.slip_ms_p99 or 0) > limits["slip_ms_p99"].most
