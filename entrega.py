@@ -20,7 +20,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from entrega_options import FAIL, OUR_FAULT, PASS, UNKNOWN, WRONG_USAGE, Asked, At, Held, Told, option, spread
+from entrega_options import (
+    FAIL,
+    OUR_FAULT,
+    PASS,
+    UNKNOWN,
+    WRONG_USAGE,
+    JudgeOptions,
+    RunOptions,
+    ServerOptions,
+    VerdictOptions,
+    option,
+    spread,
+)
 
 if TYPE_CHECKING:
     from loadtests.order import Order
@@ -102,7 +114,7 @@ def _play(wanted: "Order") -> Path:
     with ProgressBar() as bar:
 
         def watch(progress: "Progress") -> None:
-            if _signals:  # its exception got lost, as it does where Python itself calls back
+            if _signals:  # _stop raised where Python drops exceptions, as in a finalizer: raise it again
                 raise _Stopped(_signals[0])
             bar(progress)
 
@@ -143,7 +155,7 @@ def all_commands(
         bool, typer.Option("--version", help="print the version", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """What every command has, and none needs."""
+    """Options of the program as a whole."""
 
 
 Run = Annotated[Path, typer.Argument(help="a run folder, or a folder of runs: then the newest", show_default=True)]
@@ -156,7 +168,7 @@ SELFTESTS = Path("runs/selftest")
 def run_command(
     context: typer.Context,
     scenario: Annotated[str, typer.Argument(help="a shipped scenario, a TOML file, or a run.json to play again")],
-    asked: Asked,
+    asked: RunOptions,
     out: Annotated[Path | None, option("--out", help="the run folder itself; it must hold no run yet")] = None,
 ) -> None:
     """Play a scenario against a server and leave a run folder, whose path is the last line on stdout.
@@ -226,7 +238,7 @@ def serve(context: typer.Context) -> None:
 
 @app.command()
 @spread
-def report(held: Held, run: Run = LATEST) -> None:
+def report(held: JudgeOptions, run: Run = LATEST) -> None:
     """Print what became of every message, and write report/ (ledger, summary, page, figures) into the run folder.
 
     Example: entrega report runs/latest --against baseline/summary.json
@@ -245,7 +257,7 @@ def report(held: Held, run: Run = LATEST) -> None:
 
 @app.command()
 @spread
-def gate(held: Held, told: Told, run: Run = LATEST) -> None:
+def gate(held: JudgeOptions, told: VerdictOptions, run: Run = LATEST) -> None:
     """Judge a run by its scenario's goals: exit 0 pass, 1 fail, 3 not enough evidence.
 
     Example: entrega gate runs/latest --goals goals.toml --junit junit.xml
@@ -266,9 +278,9 @@ def gate(held: Held, told: Told, run: Run = LATEST) -> None:
 @spread
 def check(
     scenarios: Annotated[list[str], typer.Argument(help="as for run, one or more")],
-    asked: Asked,
-    held: Held,
-    told: Told,
+    asked: RunOptions,
+    held: JudgeOptions,
+    told: VerdictOptions,
     out: Annotated[Path, option("--out", help="folder for the runs, junit.xml and summary.md")] = LATEST,
 ) -> None:
     """Play, report and judge scenarios: CI's one command. Exit 1 if one fails, else 3 if one is unknown, else 0.
@@ -399,7 +411,7 @@ def _causes() -> Listed:
 
 @app.command()
 @spread
-def probe(at: At) -> None:
+def probe(at: ServerOptions) -> None:
     """Play one session step by step, each with the raw reply, and where it fails the key of the target that mends it.
 
     Exit 0 if the server does all that the target says of it, 1 if not.
@@ -460,7 +472,7 @@ def demo() -> None:
     for title, defects in (("with the defect server.no-history", ["server.no-history"]), ("on the healthy server", [])):
         print(f"early-reply {title}: 60 widgets, 6 agents, 20 s of talk", file=sys.stderr)
         ledger = open_ledger(run("early-reply", widgets=60, agents=6, seconds=20, seed=7, defects=defects))
-        verdict = Held().judge(ledger)
+        verdict = JudgeOptions().judge(ledger)
         pages.append(write_report(ledger, verdict))
         Console().rule(f"early-reply {title}")
         print_report(ledger, verdict, Console())
@@ -476,7 +488,7 @@ _signals: list[str] = []  # that have come
 
 def _stop(number: int, *_: object) -> None:
     _signals.append(signal.Signals(number).name)
-    if len(_signals) == 1:  # that one is enough: what it began is bounded and must not be cut
+    if len(_signals) == 1:  # later ones would cut the clean-up, which is bounded
         raise _Stopped(_signals[0])
 
 

@@ -1,6 +1,7 @@
 """The options of the command line that commands share, each written once.
 
-A command takes a group of them (Asked, Held, Told) as one argument; `spread` shows typer the group's fields.
+A command takes a group of them (RunOptions, JudgeOptions, VerdictOptions) as one argument; `spread` shows typer the
+group's fields.
 """
 
 import dataclasses
@@ -54,7 +55,7 @@ def _fields(group: Any) -> list[inspect.Parameter]:
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class ServerOptions:
     """Which server, and where."""
 
     target: Annotated[str, option("--target", help="a shipped target or a TOML file")] = "bundled"
@@ -67,8 +68,8 @@ class At:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(At):
-    """How `run` and `check` are to play."""
+class RunOptions(ServerOptions):
+    """How a run is played: the options of `run` and `check`."""
 
     users: Annotated[int | None, option("-u", "--users", help="widgets + agents, in the scenario's ratio")] = None
     widgets: Annotated[int | None, option("--widgets", help="customers")] = None
@@ -117,8 +118,8 @@ class Asked(At):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What a run is held to."""
+class JudgeOptions:
+    """The goals and the baseline that a run is judged by."""
 
     against: Annotated[
         Path | None, option("--against", help="a baseline: a run, a summary.json, or a folder with SCENARIO.json")
@@ -152,8 +153,8 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Who is told of a verdict, and what comes of an unknown one."""
+class VerdictOptions:
+    """Where a verdict is written, and what an unknown one exits with."""
 
     junit: Annotated[Path | None, option("--junit", help="write the verdict there as JUnit's XML")] = None
     github: Annotated[

@@ -1,1 +1,1 @@
-"""What the load side says and needs, pure of any network: events, scenario, plan, target, run folder, launcher."""
+"""The load side but for the swarm itself: events, scenario, plan, target, run folder, launcher."""

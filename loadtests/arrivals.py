@@ -17,7 +17,7 @@ def _along(*corners: tuple[float, float]) -> Callable[[float], float]:
     return after
 
 
-# None is ahead of an even spread, at which Locust starts its users.
+# None may open a session earlier than an even spread would: at that pace Locust starts its users.
 SHAPES: Mapping[str, Callable[[float], float]] = {
     "constant": lambda share: share,
     "ramp": math.sqrt,
@@ -27,5 +27,5 @@ SHAPES: Mapping[str, Callable[[float], float]] = {
 
 
 def arrives_s(shape: str, per_s: float, sessions: int, index: int) -> float:
-    """When session `index` of so many opens, from the first one. Whoever is asked for beyond them comes at once."""
+    """When session `index` of so many opens, in s from the first. Sessions beyond that number open at once."""
     return SHAPES[shape](index / sessions) * sessions / per_s if index < sessions else 0.0

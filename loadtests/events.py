@@ -229,7 +229,7 @@ class Recorder:
         return self.add(kind, fields)
 
     def add(self, kind: str, fields: dict[str, Any]) -> int:
-        """As append, for who has the fields as a dict, which is taken over."""
+        """As append; the dict is taken over and changed."""
         fields["t"] = t_ns = time.monotonic_ns()
         fields["kind"] = kind
         try:

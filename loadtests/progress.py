@@ -51,7 +51,7 @@ class Tail:
                 data = file.read()
             whole = data[: data.rfind(b"\n") + 1]
             self._read[path] = self._read.get(path, 0) + len(whole)
-            yield from ((path.stem, json.loads(line)) for line in _lines_with(RIG, whole))
+            yield from ((path.stem, json.loads(line)) for line in whole.splitlines() if RIG in line)
 
     def _overdue(self, accepted: int, displayed: int) -> int:
         now_s = time.monotonic()
@@ -60,12 +60,3 @@ class Tail:
             self._accepted.popleft()
         then_s, then = self._accepted[0]
         return max(0, then - displayed) if then_s <= now_s - self.late_after_s else 0
-
-
-def _lines_with(words: bytes, whole: bytes) -> Iterator[bytes]:
-    """The lines in which those words stand; they are few among many."""
-    at = whole.find(words)
-    while at >= 0:
-        end = whole.find(b"\n", at)
-        yield whole[whole.rfind(b"\n", 0, at) + 1 : end]
-        at = whole.find(words, end)

@@ -19,7 +19,7 @@ def check_answers(url: str, wait_s: float = 0.0, ca: Path | str | None = None) -
     until_s = time.monotonic() + wait_s
     tls = trust(ca) if url.startswith("https:") else None
     while (why := _why_not(url, tls, patient=time.monotonic() < until_s)) is not None:
-        if not time.monotonic() < until_s:  # nor is that before NaN
+        if not time.monotonic() < until_s:  # so that a wait of NaN ends as well
             waited = f", within {wait_s:g} s" if wait_s else ""
             raise TargetError(
                 f"nothing answers at {url}{waited} ({why}); start the server, or mend -H or the target's url"

@@ -1,4 +1,4 @@
-"""What run.json says of a run before it begins and once it has begun. Pure but for the look at the machine."""
+"""What run.json says of a run before it begins and once it has begun. It looks at the machine, the versions and git."""
 
 import dataclasses
 import os

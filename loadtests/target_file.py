@@ -181,7 +181,7 @@ def _nonsense(target: Target) -> Iterator[str]:
 
 
 def _nonsense_of(side: Side, own: tuple[str, ...], of: str) -> Iterator[str]:
-    """`of`: whose sections they are. What is wrong with both sides is said of the widget's, which all begin from."""
+    """`of`: "" or "agent.". What is wrong on both sides is said of the widget's, from which the agent's are made."""
     if not side.send.event and not side.send.path and "send" not in own:
         yield f"[{of}send] has neither event nor path; give the event that says something, or where it is said by REST"
     yield from _pattern(f"[{of}join] room", side.join.room, ("session",))

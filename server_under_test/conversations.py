@@ -28,7 +28,7 @@ class History:
 
 
 class Unanswered(Exception):
-    """It was done, and whoever asked is to hear nothing."""
+    """It was done, and the answer is withheld (server.ack-lost)."""
 
 
 class Conversations:

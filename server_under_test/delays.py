@@ -48,7 +48,7 @@ def parse_delay(text: str) -> Delay:
 
 
 class Held:
-    """Messages that wait for their time. None passes another of its session: it leaves right after it, if need be."""
+    """Messages that are published later, in their session's order: a shorter delay waits for the message before."""
 
     def __init__(self, release: Callable[[Message, int], Awaitable[None]]) -> None:
         """`release` is given the message and since when it was held (monotonic ns)."""

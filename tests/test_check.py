@@ -12,7 +12,7 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from entrega_options import Told
+from entrega_options import VerdictOptions
 from loadtests import target_file as targets
 from reports.check import TROUBLE, Checked, judged
 from reports.confusion import SMALL
@@ -126,7 +126,7 @@ def test_text_of_others_is_neither_html_nor_a_new_cell() -> None:
 def test_fail_beats_unknown_beats_pass(
     each: list[Callable[[], Checked]], on_unknown: Any, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert Told(on_unknown=on_unknown).exit_code([one() for one in each]) == code
+    assert VerdictOptions(on_unknown=on_unknown).exit_code([one() for one in each]) == code
     assert ("5 judged sessions only" in capsys.readouterr().err) == (on_unknown == "warn")
 
 
@@ -142,13 +142,13 @@ def test_a_run_that_tested_nothing_is_not_excused(of_run: dict[str, Any]) -> Non
         ("fail", 1, "failure"),
     )
     for on_unknown, code, element in told:
-        assert Told(on_unknown=on_unknown).exit_code([spoilt]) == code
+        assert VerdictOptions(on_unknown=on_unknown).exit_code([spoilt]) == code
         assert set(cases(junit([spoilt], on_unknown)).values()) == {"passed", element}
 
 
 @pytest.mark.parametrize("on_unknown", [None, "fail", "warn", "pass"])
 def test_what_could_not_be_played_never_passes(on_unknown: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    told = Told(on_unknown=on_unknown)
+    told = VerdictOptions(on_unknown=on_unknown)
     assert told.exit_code([UNPLAYED, green(), few()]) == (1 if on_unknown == "fail" else 2)
     assert told.exit_code([UNPLAYED, red()]) == 1
     assert "entrega: early-reply: the server ended at once" in capsys.readouterr().err

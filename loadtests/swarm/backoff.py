@@ -15,7 +15,7 @@ class Backoff:
 
     first_s: float
     longest_s: float
-    seed: str  # and no dice: a Random of each party's own would be a tenth of its memory
+    seed: str  # not a Random, which would be a tenth of a party's memory
     kind: str = "js"
 
     def delay_s(self, failures: int, draw: int) -> float:

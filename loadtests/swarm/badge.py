@@ -1,4 +1,4 @@
-"""By what a server knows a party: its token, in the places that the target names, and the cookies that it was given."""
+"""A party's credentials: its token, in the places that the target names, and the cookies that it was given."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from loadtests.target import Auth
 
 @dataclass(slots=True)
 class Badge:
-    """`token` None: there is none. Both may change while it is worn."""
+    """`token` None: there is none. Token and cookies may change while they are in use."""
 
     auth: Auth
     token: str | None = None

@@ -15,7 +15,9 @@ MOST_SOURCES = 250
 
 _sources: list[str] = []  # of the loopback's addresses, those to connect from; none: as the kernel likes
 
-_PlainSocket = get_original("socket", "socket")  # Locust patches the module; the event loop is asked here, not it
+_PlainSocket = get_original(
+    "socket", "socket"
+)  # not the one that Locust patches: who connects here waits on the event loop itself
 
 
 def connected(host: str, port: int, until_s: float) -> socket.socket:

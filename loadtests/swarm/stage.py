@@ -73,7 +73,7 @@ class Stage:
     counts: Counts = field(default_factory=Counts)
     stopping: Event = field(default_factory=Event)  # sending ends
     over: Event = field(default_factory=Event)  # the quiet phase too; set by the rig
-    heartbeat_s: float = 0.0  # the longest of a server that was connected to: so long a silence ends a connection
+    heartbeat_s: float = 0.0  # the longest pingInterval + pingTimeout that a server has told
     _stopped_ns: int | None = None
     _auditor: Badge | None = None
     _ids: dict[str, Any] = field(default_factory=dict)  # of sessions that are not called by text

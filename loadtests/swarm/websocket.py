@@ -44,7 +44,7 @@ class WebSocket:
             raise
 
     def send(self, packets: list[str | bytes]) -> None:
-        if self._closing is None:  # else its end is told when it comes
+        if self._closing is None:  # once it is closing, frames are dropped: its end is told when it comes
             for packet in packets:
                 self._link.send(frame(TEXT, packet.encode()) if isinstance(packet, str) else frame(BINARY, packet))
 
