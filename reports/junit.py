@@ -1,6 +1,7 @@
 """A verdict as JUnit's XML, which every CI shows: a suite for each scenario, a case for each goal.
 
-A goal that was missed is a failure, one that could not be judged an error, or by `--on-unknown` a failure or skipped. The case `the run` stands for what all goals rest on: that it was played to its end by a rig that kept up.
+A goal that was missed is a failure, one that could not be judged an error, or by `--on-unknown` a failure or skipped.
+The case `the run` stands for what all goals rest on: that it was played to its end by a rig that kept up.
 """
 
 import re

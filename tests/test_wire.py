@@ -245,5 +245,21 @@ def test_a_box_takes_the_answer_to_a_poll_along(
     assert not [said for said in talk.client.heard if said["heard"] == "event"]
 
 
+def test_a_box_that_takes_polls_along_lets_through_what_is_sent(
+    tmp_path_factory: pytest.TempPathFactory, clients: Players
+) -> None:
+    """A page sends again what met a connection that was closed; a server that does not mind stores it twice."""
+    with server_process.running(tmp_path_factory.mktemp("twice"), "--defect", "server.no-dedupe") as server:
+        rest = Rest(server.url)
+        talk = Talk(server, rest, clients, transports=("polling",))
+        said = {"sessionId": talk.widget.session_id, "text": "hello", "clientId": "r:0.w.0"}
+        talk.client.do(hurt("cut_polls", for_s=1.0), emit("send-message", said, number=next(talk.numbers)))
+        assert talk.client.hear("disconnected")["reason"] == "transport error"
+        talk.client.hear("connected")
+        talk.client.do(hurt("close", away_s=0.0))
+        rest.close()
+    assert [line["mid"] for line in server.journal("stored")] == ["r:0.w.0"]
+
+
 def talk_message(talk: Talk, mid: str) -> dict[str, str]:
     return {"sessionId": talk.widget.session_id, "clientId": mid, "text": "hello"}

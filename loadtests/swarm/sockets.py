@@ -15,9 +15,7 @@ MOST_SOURCES = 250
 
 _sources: list[str] = []  # of the loopback's addresses, those to connect from; none: as the kernel likes
 
-_PlainSocket = get_original(
-    "socket", "socket"
-)  # not the one that Locust patches: who connects here waits on the event loop itself
+_PlainSocket = get_original("socket", "socket")  # not Locust's patched one: who connects waits on the loop itself
 
 
 def connected(host: str, port: int, until_s: float) -> socket.socket:
