@@ -72,6 +72,11 @@ WHERE absent OR live_ns IS NULL OR kept_ns > horizon_ns"""
 STATES = """
 CREATE TABLE states AS
 WITH rejoins AS (SELECT party, session, conn, min(sent_ns) AS rejoin_ns FROM joins GROUP BY ALL),
+lives AS (  -- when the server let go of each connection by its journal, and when it next died
+    SELECT connections.*, left_ns, left_by.reason AS left_by_reason, outages.start_ns AS fell_ns
+    FROM connections LEFT JOIN left_by USING (party, conn)
+    ASOF LEFT JOIN outages ON outages.start_ns >= connections.connected_ns
+),
 there AS (
     SELECT mid, presences.*
     FROM looked_at JOIN presences ON presences.party = recipient AND presences.session = looked_at.session
@@ -87,18 +92,18 @@ SELECT looked_at.mid, coalesce(there.conn, line.conn) AS conn, line.refusal, lin
         WHEN joins.answered_ns <= at_ns THEN 'connected_unjoined'
         ELSE 'joining' END AS conn_state,
     coalesce(line.kind <> 'connected' AND endings.kicked, false)
-        OR coalesce(left_by.left_ns <= at_ns AND left_by.reason = 'server disconnect', false) AS kicked,
-    coalesce(left_by.left_ns <= at_ns OR outages.start_ns >= connections.connected_ns, false) AS given_up,
-    coalesce(left_by.left_ns > at_ns + 100_000_000, false) AS held,
+        OR coalesce(left_ns <= at_ns AND left_by_reason = 'server disconnect', false) AS kicked,
+    coalesce(left_ns <= at_ns OR fell_ns <= at_ns, false) AS given_up,
+    coalesce(left_ns > at_ns + 100_000_000, false) AS held,
     coalesce(there.sent_ns, joins.sent_ns) IS NOT NULL AS join_sent,
     coalesce(there.first, joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
-    rejoins.rejoin_ns, nullif(connections.ended_ns, forever()) AS conn_ended_ns,
-    absent AND line.kind = 'connected' AND connections.ended_ns < back_ns
-        AND coalesce(connections.connected_ns > dropped_ns, true) AS unacked,  -- it ended before a join on it was acked
+    rejoins.rejoin_ns, nullif(lives.ended_ns, forever()) AS conn_ended_ns,
+    absent AND line.kind = 'connected' AND lives.ended_ns < back_ns
+        AND coalesce(lives.connected_ns > dropped_ns, true) AS unacked,  -- it ended before a join on it was acked
     endings.ended_by, endings.cause_ms AS ended_ms,
     coalesce(there.room, joins.room) AS joined_room, coalesce(there.next_ns, joins.next_ns) AS next_join_ns,
-    line.kind <> 'connected' OR connections.sid IS NOT NULL AS known_to_journal,
-    connections.transport,
+    line.kind <> 'connected' OR lives.sid IS NOT NULL AS known_to_journal,
+    lives.transport,
     if(freezes.end_ns >= at_ns AND (freezes.start_ns <= at_ns OR gap_root = 'frozen'),
         (freezes.end_ns - freezes.start_ns) / 1e6, NULL) AS frozen_ms
 FROM looked_at LEFT JOIN there USING (mid)
@@ -108,12 +113,9 @@ LEFT JOIN joins ON there.mid IS NULL AND joins.party = looked_at.recipient AND j
     AND joins.sent_ns <= looked_at.at_ns AND looked_at.at_ns < joins.next_ns
 LEFT JOIN rejoins ON rejoins.party = looked_at.recipient AND rejoins.session = looked_at.session
     AND rejoins.conn = coalesce(there.conn, line.conn)
-LEFT JOIN connections
-    ON connections.party = looked_at.recipient AND connections.conn = coalesce(there.conn, line.conn)
+LEFT JOIN lives ON lives.party = looked_at.recipient AND lives.conn = coalesce(there.conn, line.conn)
 LEFT JOIN endings ON endings.party = looked_at.recipient AND endings.conn = coalesce(there.conn, line.last_conn)
-LEFT JOIN left_by ON left_by.party = looked_at.recipient AND left_by.conn = coalesce(there.conn, line.conn)
 ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns + 100_000_000
-ASOF LEFT JOIN outages ON outages.start_ns <= looked_at.at_ns
 WHERE absent OR live_ns IS NULL"""
 
 # What belongs to a message, to its session and to its two parties. Every message goes through each of these joins, so

@@ -36,6 +36,7 @@ WAYS: Mapping[str, tuple[str, str, str]] = {  # colour, line, marker
     "unjudged": (PALE, ":", "$?$"),
 }
 MESSAGE = ["key", "sender", "sent_s", "emitted_s", "shown_s"]
+NAME = 0.1  # of the width, for a fault's
 LABELLED = 40  # messages; of more, only the missed ones have their name
 
 
@@ -167,9 +168,12 @@ def _messages(axes: Axes, way: str, rows: pd.DataFrame) -> None:
 
 
 def _shade(axes: Axes, ledger: "Ledger", parties: list[str], opened_ns: int, end_s: float) -> None:
-    """The plan's faults of these two parties, and of the server, as bands with their names."""
+    """The plan's faults of these two parties, and of the server, as bands, with their names where there is room."""
+    free_s = 0.0
     for window in ledger.run.info.get("fault_windows") or []:
         start_s, until_s = ((window[name] - opened_ns) / 1e9 for name in ("start_ns", "end_ns"))
         if window["party"] in {None, *parties} and start_s < end_s and until_s > 0:
             axes.axvspan(max(0.0, start_s), min(until_s, end_s), color=SHADE, zorder=0)
-            axes.text(max(0.0, start_s), 2.4, f" {window['name']}", va="top", fontsize=8, color=INK)
+            if start_s >= free_s:
+                axes.text(max(0.0, start_s), 2.4, f" {window['name']}", va="top", fontsize=8, color=INK)
+                free_s = start_s + NAME * end_s
