@@ -218,7 +218,7 @@ class Director:
         self._fail(folder, "the recorder failed", f"recording in {folder} stopped: {why}")
 
     def _failed_itself(self, where: str) -> None:
-        if self.rig is not None and self._end[0] == "complete":
+        if self.rig is not None and not self.rig.closed and self._end[0] == "complete":
             self._end = ("failed", where)  # at once: one mistake seldom comes alone
             why = f"an error of entrega's own, {where}; please report it with the traceback in the log"
             gevent.spawn(self._fail, self.rig.stage.folder, "the load generator failed", why)
