@@ -328,12 +328,12 @@ def list_(
 
     Examples: entrega list scenarios; entrega list scenarios early-reply; entrega list defects
     """
+    from entrega_lists import TABLES
     from loadtests.bad_input import near
 
-    tables = {"scenarios": _scenarios, "targets": _targets, "defects": _defects, "faults": _faults, "causes": _causes}
-    if what not in tables:
-        raise typer.BadParameter(f"{what!r}; there are {', '.join(tables)}")
-    table = tables[what]()
+    if what not in TABLES:
+        raise typer.BadParameter(f"{what!r}; there are {', '.join(TABLES)}")
+    table = TABLES[what]()
     if name is not None and name not in table:
         nearest = near(name, table, f"`entrega list {what}` has them all")
         raise typer.BadParameter(f"no {what.removesuffix('s')} {name!r}; {nearest}")
@@ -342,71 +342,6 @@ def list_(
     else:
         width = max(map(len, table))
         print("\n".join(f"{each:{width}}  {sentence}" for each, (sentence, _) in table.items()))
-
-
-Listed = dict[str, tuple[str, list[str]]]  # name -> its sentence, and the lines that tell all of it
-
-
-def _scenarios() -> Listed:
-    """All of one is a file that can be given in its place."""
-    from loadtests import scenario as scenarios
-
-    known = {name: scenarios.load(name) for name in scenarios.shipped()}
-    return {name: (each.sentence, scenarios.described(each)) for name, each in known.items()}
-
-
-def _targets() -> Listed:
-    """All of one is a file that can be given in its place."""
-    from loadtests import target_file as targets
-
-    known = {name: targets.load(name) for name in targets.shipped()}
-    return {name: (each.sentence, list(targets.described(each))) for name, each in known.items()}
-
-
-def _defects() -> Listed:
-    from loadtests.defects import WIDGET_DEFECTS
-    from server_under_test.defects import DEFECTS
-
-    known: dict[str, Any] = {**DEFECTS, **WIDGET_DEFECTS}
-    values = {name: f"value: {each.unit}; default: {each.default}" for name, each in known.items() if each.unit}
-    return {
-        name: (
-            f"{each.sentence} [{values[name]}]" if name in values else each.sentence,
-            [each.sentence, values.get(name, "value: none")],
-        )
-        for name, each in known.items()
-    }
-
-
-def _faults() -> Listed:
-    from loadtests.faults import FAULTS, fields_of
-
-    return {
-        name: (
-            kind.sentence,
-            [
-                kind.sentence,
-                f"it happens to {kind.hits}; fields: {', '.join(fields_of(name))}",
-                f"--set faults.{name}.at_s=5 --set faults.{name}.for_s=2",
-            ],
-        )
-        for name, kind in FAULTS.items()
-    }
-
-
-def _causes() -> Listed:
-    """Both columns' of the ledger."""
-    from reports.causes import CAUSES, NOT_RECOVERED
-
-    columns = {"missed_because": CAUSES, "not_recovered_because": NOT_RECOVERED}
-    return {
-        cause.name: (
-            cause.sentence,
-            [cause.sentence, f"Cure: {cause.cure}", f"A value of {column}; see docs/causes.md."],
-        )
-        for column, causes in columns.items()
-        for cause in causes
-    }
 
 
 @app.command()

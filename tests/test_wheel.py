@@ -23,7 +23,8 @@ from tests.server_process import running
 ROOT = Path(__file__).resolve().parent.parent
 FROM_LOCUST = ROOT / "docs" / "from-locust.md"
 HOUSES = ("loadtests", "reports", "server_under_test")
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "entrega.py", "entrega_options.py", "tests", "notebooks", *HOUSES)
+FRONT_DOOR = ("entrega.py", "entrega_lists.py", "entrega_options.py")
+PARTS = ("pyproject.toml", "README.md", "LICENSE", "tests", "notebooks", *FRONT_DOOR, *HOUSES)
 IGNORED = shutil.ignore_patterns("__pycache__", "node_modules", ".ipynb_checkpoints")
 
 
@@ -91,7 +92,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_wheel_holds_the_houses_and_nothing_else(source: Path, wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     ours = {path for house in HOUSES for path in (source / house).rglob("*") if path.is_file()}
-    assert held == {"entrega.py", "entrega_options.py", *(str(path.relative_to(source)) for path in ours)}
+    assert held == {*FRONT_DOOR, *(str(path.relative_to(source)) for path in ours)}
 
 
 def test_wheel_holds_the_data(wheel: Path) -> None:
