@@ -80,3 +80,50 @@ def test_a_message_that_is_not_there(say: Say, tmp_path: Path) -> None:
     assert done.status == 2
     assert "no message '5.a.5'" in done.line
     assert say("trace", "0.w.0", tmp_path / "run").status == 0
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        *(
+            ({name: "x"}, f"has another kind of {name} than runs have")
+            for name in ("scenario", "clocks", "t0_ns", "end")
+        ),
+        ({"fault_windows": [{"party": None}]}, "has fault_windows without start_ns"),
+    ],
+)
+def test_a_run_json_that_says_what_none_says(say: Say, tmp_path: Path, odd: dict[str, Any], said: str) -> None:
+    folder = folder_of(tmp_path / "run", {**INFO, **odd}, SENT)
+    for command in ("report", "gate"):
+        done = say(command, folder)
+        assert done.status == 2
+        assert said in done.line
+
+
+def test_a_run_by_hand_needs_no_more_than_the_documents_say(say: Say, tmp_path: Path) -> None:
+    least = {name: INFO[name] for name in ("format", "run", "horizon_s", "late_after_s")}
+    folder = folder_of(tmp_path / "run", {**least, "fault_windows": [{"start_ns": 5}]}, SENT)
+    done = say("report", folder)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("unnamed, run r\n0 messages owed: nothing to show.")
+    assert "The run was cut off" not in done.out
+    assert (folder / "report" / "report.html").is_file()
+
+
+def test_baselines_without_that_scenario_s(say: Say, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "run", {**INFO, "scenario": {"name": "steady"}}, SENT)
+    (tmp_path / "baselines").mkdir()
+    (tmp_path / "baselines" / "storm.json").write_text("{}")
+    done = say("gate", folder, "--against", tmp_path / "baselines")
+    assert (done.status, "holds baselines, and none of steady" in done.line) == (2, True)
+
+
+def test_a_mistake_of_ours_is_no_verdict(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("reports.check.judged", breaks)
+    done = say("gate", folder_of(tmp_path / "run", INFO, SENT))
+    assert done.status == 70
+    assert "ZeroDivisionError: ours" in done.err
+    assert done.err.endswith("entrega: an error of entrega's own; please report it with what stands above\n")
