@@ -1,8 +1,8 @@
 """facts: one row per planned message, its stages and the state of its recipient when it was published.
 
 The columns (reports.schema.FACTS) are all that outcomes and causes may look at. The moment of publishing is the
-journal's; where there is none, it lies somewhere between sent and answered, and the recipient's first absence within
-counts. Everything is a set operation over the whole run: hash joins, ASOF joins, window functions.
+journal's; where there is none, it lies somewhere between sent, or stored, and answered, and the recipient's first
+absence within counts. Everything is a set operation over the whole run: hash joins, ASOF joins, window functions.
 """
 
 from typing import Any

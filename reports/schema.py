@@ -117,7 +117,7 @@ FACTS = _facts(
      "nullif(if(own_end, coalesce(back_ns, returned_ns), back_ns), forever())"),
     ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never",
      "coalesce(server_died, false)"),
-    ("kicked", "BOOLEAN", "", "its connection was down, and the server had disconnected the last one", "never",
+    ("kicked", "BOOLEAN", "", "the server had disconnected it, as it knew by then or not yet", "never",
      "coalesce(kicked, false)"),
     ("met", "BOOLEAN", "", "that death ended its connection, or it asked for the server while there was none", "never",
      "coalesce(met, false)"),

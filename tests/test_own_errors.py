@@ -40,8 +40,6 @@ SPOTS = {
     "story": ("websocket", "Widget", "acts", "about[4].index == 3", "users.py"),
     "beside": ("websocket", "Party", "takes_step", "about[1] == 'escalate'", "parties.py"),
 }
-
-
 TALKS_S = 90
 
 

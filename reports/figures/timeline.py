@@ -4,6 +4,7 @@ A lane is a band that says what the party's connection was doing; a message goes
 """
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -170,7 +171,7 @@ def _messages(axes: Axes, way: str, rows: pd.DataFrame) -> None:
 def _shade(axes: Axes, ledger: "Ledger", parties: list[str], opened_ns: int, end_s: float) -> None:
     """The plan's faults of these two parties, and of the server, as bands, with their names where there is room."""
     free_s = 0.0
-    for window in ledger.run.info.get("fault_windows") or []:
+    for window in sorted(ledger.run.info.get("fault_windows") or [], key=itemgetter("start_ns")):
         start_s, until_s = ((window[name] - opened_ns) / 1e9 for name in ("start_ns", "end_ns"))
         if window["party"] in {None, *parties} and start_s < end_s and until_s > 0:
             axes.axvspan(max(0.0, start_s), min(until_s, end_s), color=SHADE, zorder=0)
