@@ -17,6 +17,9 @@ PING_INTERVAL_S, PING_TIMEOUT_S = 1.0, 1.0
 NOTICED_S = PING_INTERVAL_S + PING_TIMEOUT_S
 GIVEN_UP_S = NOTICED_S + 1.0
 BUSY_S = 0.7  # by which a machine with other things to do may be late
+# A browser asks once more where a kept connection ended before an answer; who waits for that one hears nothing, when
+# what the server had to say was all in the first.
+POLL_CUT = ("transport error", "ping timeout")
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +241,7 @@ def test_a_box_takes_the_answer_to_a_poll_along(
     talk = Talk(server, rest, clients, transports=("polling",))
     talk.client.do(hurt("cut_polls", for_s=3.0))
     talk.says("r:0.w.0")
-    assert talk.client.hear("disconnected")["reason"] == "transport error"
+    assert talk.client.hear("disconnected")["reason"] in POLL_CUT
     talk.client.hear("connected")
     assert [message["clientId"] for message in talk.join()["messages"]] == ["r:0.w.0"]
     assert talk.written() == ["r:0.w.0"]
@@ -254,7 +257,7 @@ def test_a_box_that_takes_polls_along_lets_through_what_is_sent(
         talk = Talk(server, rest, clients, transports=("polling",))
         said = {"sessionId": talk.widget.session_id, "text": "hello", "clientId": "r:0.w.0"}
         talk.client.do(hurt("cut_polls", for_s=1.0), emit("send-message", said, number=next(talk.numbers)))
-        assert talk.client.hear("disconnected")["reason"] == "transport error"
+        assert talk.client.hear("disconnected")["reason"] in POLL_CUT
         talk.client.hear("connected")
         talk.client.do(hurt("close", away_s=0.0))
         rest.close()
