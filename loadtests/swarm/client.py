@@ -4,7 +4,9 @@ python-socketio gives the packets; its client's reconnect is not used, nor Locus
 swallow failures (docs/decisions.md). What is told here is told in the event loop and must not block.
 """
 
+import math
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -41,8 +43,9 @@ class Listener(Protocol):
 @dataclass(slots=True)
 class _Waiting:
     acked: Acked
+    until_s: float  # time.monotonic()
     takes_s: float | None  # None where the server acks
-    timer: Timer | None = None
+    overdue: str | None = "timeout"  # what is then told
 
 
 class Client:
@@ -69,6 +72,8 @@ class Client:
         self._engine: Engine | None = None
         self._timer: Timer | None = None  # of the attempt under way, or until the next one
         self._waiting: dict[int, _Waiting] = {}
+        self._expiry: Timer | None = None  # one for all that waits: one for each costs a tenth more a delivery
+        self._expires_s = math.inf
         self._unsent: list[tuple[int | None, list[str | bytes]]] = []  # emitted while down, by the number of its ack
         self._early: list[tuple[tuple[Any, ...], int]] = []  # events that came before the answer to CONNECT
         self._decoder = Decoder()
@@ -113,10 +118,11 @@ class Client:
         number = self._numbers if acked is not None else None
         parts = encoded(EVENT, self._namespace, [event, *arguments], number if takes_s is None else None)
         if acked is not None:
-            self._waiting[self._numbers] = waiting = _Waiting(acked, takes_s)
-            if deadline_s is not None:
-                waiting.timer = self._wire.loop.timer(deadline_s, self._answer, number, (), "timeout")
+            until_s = math.inf if deadline_s is None else time.monotonic() + deadline_s
+            self._waiting[self._numbers] = _Waiting(acked, until_s, takes_s)
             self._numbers += 1
+            if until_s < self._expires_s:
+                self._expire_at(until_s)
         if self.connected and self._engine is not None and not self._engine.is_expired():
             self._written(number, parts)
         else:
@@ -300,21 +306,35 @@ class Client:
         waiting = self._waiting.pop(number, None) if number is not None else None
         if waiting is None:
             return
-        if waiting.timer is not None:
-            waiting.timer.stop()
         if why == "timeout" and any(number == unsent for unsent, _ in self._unsent):
             self._unsent = [unsent for unsent in self._unsent if unsent[0] != number]
             why = "never connected"
         waiting.acked(arguments, why)
+
+    def _expire_at(self, until_s: float) -> None:
+        if self._expiry is not None:
+            self._expiry.stop()
+        self._expires_s = until_s
+        self._expiry = self._wire.loop.timer(until_s - time.monotonic(), self._expire)
+
+    def _expire(self) -> None:
+        self._expires_s, now_s = math.inf, time.monotonic()
+        try:
+            for number, waiting in list(self._waiting.items()):
+                if waiting.until_s <= now_s:
+                    self._answer(number, (), waiting.overdue)
+        finally:
+            next_s = min((waiting.until_s for waiting in self._waiting.values()), default=math.inf)
+            if next_s < self._expires_s:
+                self._expire_at(next_s)
 
     # -- what goes
 
     def _written(self, number: int | None, parts: list[str | bytes]) -> None:
         waiting = self._waiting.get(number) if number is not None else None
         if waiting is not None and waiting.takes_s is not None:
-            if waiting.timer is not None:
-                waiting.timer.stop()
-            waiting.timer = self._wire.loop.timer(waiting.takes_s, self._answer, number, (), None)
+            waiting.overdue, waiting.until_s = None, time.monotonic() + waiting.takes_s
+            self._expire_at(min(waiting.until_s, self._expires_s))
         self._write(parts)
 
     def _ack(self, number: int, *arguments: Any) -> None:
