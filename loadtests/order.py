@@ -140,6 +140,12 @@ def check_can_play(scenario: Scenario, target: Target) -> None:
             f"the target {target.name} has no way to hand a session over; give [transfer] path and [waiting] agent and "
             "event_agent, or leave out transfer_after_s"
         )
+    if target.escalate.event and scenario.connect_after_s[1] > scenario.escalate_after_s[0]:
+        raise BadInput(
+            f"the target {target.name} asks for a human by an event, which takes a connection, and in {scenario.name} "
+            f"widgets connect up to {scenario.connect_after_s[1]:g} s after the opening and ask after "
+            f"{scenario.escalate_after_s[0]:g} s; set connect_after_s or escalate_after_s so that they connect first"
+        )
 
 
 def allow_files(users: int) -> None:

@@ -283,6 +283,21 @@ def test_a_hand_over_needs_a_target_that_can(line: str, tmp_path: Path) -> None:
     assert order("steady", {}, target=str(tmp_path / "mine.toml")).target.name == "mine"
 
 
+def test_who_asks_for_a_human_by_an_event_connects_first(tmp_path: Path) -> None:
+    """Else nobody would hear of the session, and a check of early replies would look at none."""
+    mine = tmp_path / "mine.toml"
+    asks = re.compile(r"^\[escalate\]\npath = .*", re.MULTILINE)
+    text, n = asks.subn('[escalate]\nevent = "escalate"', targets.shipped()["bundled"].read_text())
+    assert n == 1
+    mine.write_text(text)
+    with pytest.raises(
+        BadInput, match=r"in early-reply widgets connect up to 4\.9 s after the opening and ask after 0"
+    ):
+        order("early-reply", {}, target=str(mine))
+    assert order("early-reply", {"escalate_after_s": 5}, target=str(mine)).target.escalate.event == "escalate"
+    assert order("steady", {}, target=str(mine)).target.name == "mine"
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "said"),
     [
