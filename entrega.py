@@ -25,6 +25,7 @@ from entrega_options import (
     OUR_FAULT,
     PASS,
     UNKNOWN,
+    UNREAD,
     WRONG_USAGE,
     JudgeOptions,
     RunOptions,
@@ -427,19 +428,24 @@ def _stop(number: int, *_: object) -> None:
         raise _Stopped(_signals[0])
 
 
+def _prepare() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # as in a terminal that knows ASCII only
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell wants it for what runs in the background
+            signal.signal(number, _stop)
+
+
 def main() -> None:
     """Commands end with an exit code and at most one line on stderr; a traceback is a bug of ours."""
     from loadtests.bad_input import BadInput
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # as in a terminal that knows ASCII only
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell wants it for what runs in the background
-            signal.signal(number, _stop)
+    _prepare()
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], prog_name="entrega", standalone_mode=False))
+        status = app(sys.argv[1:] or ["--help"], prog_name="entrega", standalone_mode=False)
+    except SystemExit as ended:  # typer and rich say FAIL where nobody reads what is printed
+        status = UNREAD if ended.code == FAIL else ended.code
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "entrega"
@@ -454,6 +460,7 @@ def main() -> None:
         _end(OUR_FAULT, "an error of entrega's own; please report it with what stands above")
     except _Stopped as stopped:
         _end(UNKNOWN, "; ".join([f"stopped by {stopped}", *getattr(stopped, "__notes__", ())]))
+    sys.exit(status)
 
 
 def _end(code: int, said: str) -> NoReturn:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PASS, FAIL, WRONG_USAGE, UNKNOWN = range(4)  # exit codes everywhere
 OUR_FAULT = 70  # as sysexits.h has it
+UNREAD = 141  # as a shell says it of a program whose reader went away
 
 
 def option(*flags: str, help: str, **more: Any) -> Any:

@@ -1,6 +1,7 @@
 """The command line: help with examples, a variable for every option, one line with the mend for whatever is wrong."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from loadtests import target_file as targets
 from reports.confusion import SMALL
 from tests.command import Say
 from tests.played import ENDS_WITHIN_S, WITHIN_S, entrega, environment, settings_of, the_line
+from tests.written.history import Book
 
 COMMANDS = typer.main.get_command(front_door.app).commands  # type: ignore[attr-defined]
 
@@ -248,6 +250,18 @@ def test_options_behind_two_dashes_reach_locust(started: Any) -> None:
     assert done.stdout == ""
     *_, line = done.stderr.splitlines()
     assert line == "entrega: Locust says: unrecognized arguments: --no-such-option; `locust --help` lists its options"
+
+
+def test_a_reader_that_goes_away_is_no_fail(tmp_path: Path) -> None:
+    """`entrega gate | head -1` in a script whose shell looks at every exit code."""
+    Book().write(tmp_path / "run")
+    for words in (["gate", tmp_path / "run"], ["report", tmp_path / "run"], ["list", "scenarios"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        command = [sys.executable, "-m", "entrega", *map(str, words)]
+        with os.fdopen(writer, "wb") as nobody:
+            done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, timeout=WITHIN_S, check=False)
+        assert (done.returncode, done.stderr) == (141, b""), words
 
 
 def test_more_users_than_file_descriptors(tmp_path: Path) -> None:
