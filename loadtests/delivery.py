@@ -4,13 +4,12 @@ Like progress it is read from the tails of the recorders' files. What is shown a
 after a join, a fetch or a replay; the ledger knows it better afterwards.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from loadtests.progress import Tail
 
-RECENT_S = 30.0  # for rates, quantiles and lag
 TOTALS = ("connected", "joined", "sent", "accepted", "displayed", "caught_up")
 QUANTILES = (50, 95, 99)
 COLUMNS = {
@@ -30,42 +29,31 @@ COLUMNS = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one run's tail says of it; rates, quantiles and lag are of the last RECENT_S."""
+    """What one run's tail says of it; rates, quantiles and lag are of the lines that it keeps."""
 
     tail: Tail
-    _lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # of each process, the recent ones
 
     def rows(self, now_ns: int) -> list[dict[str, Any]]:
         """With the keys of COLUMNS, null where nothing can be said; those of each process where there are several."""
-        for name, line in self.tail.lines():
-            self._lines.setdefault(name, []).append(line)
-        late_ns = round(self.tail.late_after_s * 1e9)
-        for name, lines in self._lines.items():
-            old_ns = lines[-1]["t"] - max(late_ns, round(RECENT_S * 1e9))
-            self._lines[name] = [line for line in lines if line["t"] >= old_ns]
-        names = sorted(self._lines)
+        self.tail.look()
+        names = sorted(self.tail.lines)
         each = [{**self._row([name]), "name": name.removeprefix("swarm-")} for name in names if len(names) > 1]
-        return [*each, self._together(names, now_ns - late_ns)]
-
-    def _together(self, names: list[str], late_ns: int) -> dict[str, Any]:
-        """What only all of them know together, since one process sends what another one displays."""
-        row = self._row(names)
-        before = [[line for line in self._lines[name] if line["t"] <= late_ns] for name in names]
-        owed_since_long = sum(lines[-1]["accepted"] for lines in before if lines)
-        row["overdue"] = max(0, owed_since_long - row["displayed"])
-        row["delivered"] = round(100 * row["displayed"] / row["accepted"], 2) if row["accepted"] else None
-        return {**row, "name": "all"}
+        # What only all of them know together, since one process sends what another one displays.
+        every = {**self._row(names), "name": "all", "overdue": self.tail.overdue(now_ns)}
+        if every["accepted"]:
+            every["delivered"] = round(100 * every["displayed"] / every["accepted"], 2)
+        return [*each, every]
 
     def _row(self, names: list[str]) -> dict[str, Any]:
-        latest = [self._lines[name][-1] for name in names]
-        lines = [line for name in names for line in self._lines[name]]
+        latest = [self.tail.lines[name][-1] for name in names]
+        lines = [line for name in names for line in self.tail.lines[name]]
         samples = sorted(round(ms, 1) for line in lines for ms in line["latencies_ms"] or ())
         return {
             **dict.fromkeys(COLUMNS),
             **{key: sum(line[key] for line in latest) for key in TOTALS},
-            "rate": round(sum(_rate(self._lines[name]) for name in names), 1),
+            "rate": round(sum(_rate(self.tail.lines[name]) for name in names), 1),
             **{f"p{q}": samples[ceil(len(samples) * q / 100) - 1] for q in QUANTILES if samples},
             "slowest": samples[-1] if samples else None,
             "lag": round(max(line["lag_ms"] for line in lines), 1) if lines else None,

@@ -184,7 +184,7 @@ class _Run:
                 return
             if elapsed_s >= next_look_s:
                 next_look_s = elapsed_s + 0.5
-                self._watch(tail.look(elapsed_s, planned_s))
+                self._watch(tail.progress(elapsed_s, planned_s))
                 self._look_at_server()
                 self._recorder.flush()
                 info = run_folder.read_info(self._folder)
@@ -196,7 +196,7 @@ class _Run:
             if self._outages is not None:
                 self._outages.tick(t0_ns)
             time.sleep(TICK_S)
-        self._watch(tail.look(time.monotonic() - began_s, planned_s))
+        self._watch(tail.progress(time.monotonic() - began_s, planned_s))
         self._end(*self._how(swarm.returncode, began=t0_ns is not None))
 
     def _how(self, status: int, *, began: bool) -> tuple[str, str | None]:
