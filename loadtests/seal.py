@@ -48,22 +48,12 @@ def seal(folder: Path) -> Sealed:
 
 def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], sealed_to: Path, draft: Path) -> Sealed:
     info = run_json.read_info(folder) if (folder / "run.json").exists() else {}
-    before, known = _sealed_before(con, info.get("sealed", {}), sealed_to)
+    counts = _sealed_before(con, info.get("sealed", {}), sealed_to)
     # A journal that is put there again takes the place of the one before; the swarm's own are written once.
-    new = [file for file in files if file.stem not in known or file.stem.startswith("journal")]
-    counts, unread = before, dict(info.get("unread") or {})  # how many lines of each file were garbage
+    new = [file for file in files if file.stem not in counts.sources or file.stem.startswith("journal")]
     if new or not sealed_to.exists():
-        fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
-        con.execute(f"CREATE TABLE evidence ({fields})")
-        if known:
-            again = ", ".join(quoted(file.stem) for file in new if file.stem in known)
-            others = f" WHERE source NOT IN ({again})" if again else ""
-            con.execute(f"INSERT INTO evidence BY NAME FROM read_parquet({quoted(sealed_to)}){others}")
-            counts = _without(con, before, known & {file.stem for file in new}, unread)
-        for file in new:
-            taken = _take_in(con, file, counts)
-            unread[file.stem] = taken.garbage - counts.garbage
-            counts = taken
+        unread = dict(info.get("unread") or {})  # how many lines of each file were garbage
+        counts = _gather(con, counts, new, unread, sealed_to)
         con.execute(
             f"COPY (FROM evidence ORDER BY t, source, line) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
         )
@@ -75,30 +65,41 @@ def _seal(con: duckdb.DuckDBPyConnection, folder: Path, files: list[Path], seale
     return counts
 
 
-def _sealed_before(
-    con: duckdb.DuckDBPyConnection, said: dict[str, Any], sealed_to: Path
-) -> tuple[Sealed, frozenset[str]]:
-    """What an earlier seal left: its counts (`said` is what run.json keeps) and the files that it had taken in."""
+def _sealed_before(con: duckdb.DuckDBPyConnection, said: dict[str, Any], sealed_to: Path) -> Sealed:
+    """What an earlier seal left; `said` is what run.json keeps of it."""
     if not sealed_to.exists():
-        return Sealed(0, 0, 0, ()), frozenset()
+        return Sealed(0, 0, 0, ())
     found = con.execute(f"SELECT source, count(*) FROM read_parquet({quoted(sealed_to)}) GROUP BY source").fetchall()
     sources = {str(source) for source, _ in found} | set(said.get("sources", ()))
     events = sum(int(count) for _, count in found)
-    return Sealed(events, said.get("garbage", 0), said.get("truncated", 0), tuple(sorted(sources))), frozenset(sources)
+    return Sealed(events, said.get("garbage", 0), said.get("truncated", 0), tuple(sorted(sources)))
 
 
-def _without(con: duckdb.DuckDBPyConnection, counts: Sealed, again: frozenset[str], unread: dict[str, int]) -> Sealed:
-    """The counts of what `evidence` holds, without those files that are taken in again."""
+def _gather(
+    con: duckdb.DuckDBPyConnection, before: Sealed, new: list[Path], unread: dict[str, int], sealed_to: Path
+) -> Sealed:
+    """Make the table `evidence` of what was sealed before and of the new files; `unread` takes in their garbage."""
+    fields = ", ".join(f'"{name}" {kind}' for name, kind in columns().items())
+    con.execute(f"CREATE TABLE evidence ({fields})")
+    again = [file.stem for file in new if file.stem in before.sources]
+    if before.sources:
+        others = f"FROM read_parquet({quoted(sealed_to)}) WHERE NOT list_contains(?::VARCHAR[], source)"
+        con.execute(f"INSERT INTO evidence BY NAME {others}", [again])
+    garbage, truncated = before.garbage - sum(unread.pop(name, 0) for name in again), before.truncated
+    for file in new:
+        unread[file.stem], cut = _take_in(con, file)
+        garbage, truncated = garbage + unread[file.stem], truncated + cut
     events = con.execute("SELECT count(*) FROM evidence").fetchone()
     assert events is not None
-    garbage = counts.garbage - sum(unread.pop(name, 0) for name in again)
-    return Sealed(
-        int(events[0]), garbage, counts.truncated, tuple(name for name in counts.sources if name not in again)
-    )
+    kept = (name for name in before.sources if name not in again)
+    return Sealed(int(events[0]), garbage, truncated, (*kept, *(file.stem for file in new)))
 
 
-def _take_in(con: duckdb.DuckDBPyConnection, file: Path, counts: Sealed) -> Sealed:
-    """Add one file's events to `evidence`. Lines are parsed by DuckDB, in parallel; a row's number is its line's."""
+def _take_in(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[int, bool]:
+    """Add one file's events to `evidence`; how many lines were garbage, and whether the last one is cut off.
+
+    Lines are parsed by DuckDB, in parallel; a row's number is its line's.
+    """
     con.execute(
         "CREATE OR REPLACE TABLE lines AS FROM read_ndjson_objects("
         f"{quoted(file)}, ignore_errors = true, maximum_object_size = {LONGEST_LINE})"
@@ -116,13 +117,8 @@ def _take_in(con: duckdb.DuckDBPyConnection, file: Path, counts: Sealed) -> Seal
     lines = con.execute("SELECT count(*), last(json IS NULL) FROM lines").fetchone()
     assert taken is not None
     assert lines is not None
-    events, cut = int(taken[0]), int(bool(lines[1]) and not _ends_its_last_line(file))
-    return Sealed(
-        counts.events + events,
-        counts.garbage + int(lines[0]) - events - cut,
-        counts.truncated + cut,
-        (*counts.sources, file.stem),
-    )
+    cut = bool(lines[1]) and not _ends_its_last_line(file)
+    return int(lines[0]) - int(taken[0]) - cut, cut
 
 
 def _structure() -> str:
