@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from server_under_test.defects import DefectError
 from server_under_test.settings import Settings, StartError
 
 
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
         from server_under_test.main import serve  # takes a moment, which wrong options need not wait for
 
         serve(settings)
-    except StartError as error:
+    except (StartError, DefectError) as error:
         print(f"entrega server: {error}", file=sys.stderr)
         return 2
     return 0

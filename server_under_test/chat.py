@@ -76,13 +76,10 @@ class Session:
             return dataclasses.replace(self, status="closed")
         self.check_open()
         if verb == "transfer":
-            return self._transferred(bearer, to)
+            if bearer.role != "agent":
+                raise Refused(403, "Only an agent's token can transfer a session.")
+            return dataclasses.replace(self, status="waiting", agent=to)
         return dataclasses.replace(self, status="waiting") if self.status == "open" else self
-
-    def _transferred(self, bearer: Bearer, to: str | None) -> "Session":
-        if bearer.role != "agent":
-            raise Refused(403, "Only an agent's token can transfer a session.")
-        return dataclasses.replace(self, status="waiting", agent=to)
 
     def _assumed_by(self, bearer: Bearer) -> "Session":
         if bearer.role != "agent":

@@ -14,7 +14,7 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from server_under_test.app import running
-from server_under_test.defects import Defects
+from server_under_test.defects import Defects, parse
 from server_under_test.engine import MAX_PACKET_BYTES
 from server_under_test.journal import Journal, Lines
 from server_under_test.settings import Settings, StartError
@@ -32,7 +32,7 @@ def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     with _lines(settings.journal, "--journal") as journal_lines, _lines(settings.injected, "--injected") as key:
-        defects = Defects(settings.defect_values(), settings.seed, key)
+        defects = Defects(parse(settings.defects), settings.seed, key)
         storage = await _storage(settings.database, defects)
         try:
             async with running(settings, storage, Journal(journal_lines), defects) as app:

@@ -85,14 +85,11 @@ class Publisher:
         if strikes("server.leak", message):
             room = None  # io.emit(...) instead of io.to(room).emit(...)
         namespace = "/support" if strikes("server.namespace", message) else None
-        payload = self._payload(message)
+        payload: dict[str, Any] = {"message": message.as_json(), "from": message.sender}
+        if strikes("server.payload-shape", message):
+            payload = {"id": message.id, "text": message.text, "sender": message.sender}
         for _ in range(2 if strikes("server.duplicate-emit", message) else 1):
             sids = self._server.sids_in(room, namespace)
             self._journal.tell("published", message, room=room, namespace=namespace, members=len(sids), sids=sids)
             with carrying(message):
                 await self._server.emit("new-message", payload, to=room, namespace=namespace)
-
-    def _payload(self, message: Message) -> dict[str, Any]:
-        if self._defects.strikes("server.payload-shape", message):
-            return {"id": message.id, "text": message.text, "sender": message.sender}
-        return {"message": message.as_json(), "from": message.sender}

@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from server_under_test.defects import DefectError, parse
+from server_under_test.defects import parse
 
 
 class StartError(Exception):
@@ -28,15 +27,8 @@ class Settings:
     ping_timeout_s: float = 20.0
     origins: tuple[str, ...] = ("https://shop.example",)
 
-    def defect_values(self) -> dict[str, Any]:
-        """Name -> value of the defects that are on. Raises StartError."""
-        try:
-            return parse(self.defects)
-        except DefectError as error:
-            raise StartError(str(error)) from None
-
     def check(self) -> None:
-        """Raises StartError for what can be seen to be wrong without opening anything."""
+        """Raises StartError and DefectError for what can be seen to be wrong without opening anything."""
         if not 0 <= self.port <= 65_535:
             raise StartError(f"--port {self.port} is no port; take 0 (any free one) to 65535")
         if not 1 <= self.ping_interval_s < 86_400 or self.ping_interval_s % 1:
@@ -45,8 +37,9 @@ class Settings:
             )
         if not 0 < self.ping_timeout_s < 86_400:
             raise StartError(f"--ping-timeout {self.ping_timeout_s:g} is no time to wait; take 0.1 to 86400 seconds")
+        defects = parse(self.defects)
         for name in ("server.join-delay", "server.slow-handshake"):
-            if self.defect_values().get(name, 0.0) >= self.ping_timeout_s * 1000:
+            if defects.get(name, 0.0) >= self.ping_timeout_s * 1000:
                 raise StartError(f"{name} must be shorter than --ping-timeout, or none would ever end")
         if not re.fullmatch(r"sqlite(\+aiosqlite)?:///(?!:memory:).+", self.database):
             raise StartError(f"--database {self.database!r} names no SQLite file; write sqlite:///FILE")
