@@ -43,9 +43,17 @@ def asked_defects() -> tuple[str, ...]:
 def asked_play(
     environment: Environment, users: int, spawn_rate: float, run_time_s: float | None, open_end: bool
 ) -> tuple[Scenario, Target, str]:
-    """Scenario, target and address. Raises BadInput."""
+    """Scenario, target and address; `users` are both, in the scenario's ratio. Raises BadInput."""
     target = targets.load(os.environ.get("ENTREGA_TARGET", "bundled"))
-    scenario = _scenario(target, users, spawn_rate, run_time_s, open_end)
+    name = os.environ.get("ENTREGA_SCENARIO", "steady")
+    changes = {**target.client.of_scenario, **dict(map(scenarios.parse_setting, _words("SET")))}
+    if "ENTREGA_SEED" in os.environ:
+        changes |= [scenarios.parse_setting(f"seed={os.environ['ENTREGA_SEED']}")]
+    base = scenarios.load(name, changes)
+    agents = max(1, round(users * base.agents / (base.agents + base.widgets)))
+    run_time_s = run_time_s or (max(base.run_time_s, OPEN_END_S) if open_end else base.run_time_s)
+    changes |= {"agents": agents, "widgets": max(1, users - agents)}
+    scenario = scenarios.load(name, {**changes, "arrivals_per_s": spawn_rate, "run_time_s": float(run_time_s)})
     check_defects(asked_defects(), target)
     check_plays_without_us(scenario)
     check_can_play(scenario, target)
@@ -55,19 +63,6 @@ def asked_play(
     check_answers(url, ca=os.environ.get(CA_VARIABLE))
     allow_files(users)
     return scenario, target, url
-
-
-def _scenario(target: Target, users: int, spawn_rate: float, run_time_s: float | None, open_end: bool) -> Scenario:
-    """`users` are both, in the scenario's ratio; how many of them, how fast and how long is Locust's to say."""
-    name = os.environ.get("ENTREGA_SCENARIO", "steady")
-    changes = {**target.client.of_scenario, **dict(map(scenarios.parse_setting, _words("SET")))}
-    if "ENTREGA_SEED" in os.environ:
-        changes |= [scenarios.parse_setting(f"seed={os.environ['ENTREGA_SEED']}")]
-    base = scenarios.load(name, changes)
-    agents = max(1, round(users * base.agents / (base.agents + base.widgets)))
-    run_time_s = run_time_s or (max(base.run_time_s, OPEN_END_S) if open_end else base.run_time_s)
-    changes |= {"agents": agents, "widgets": max(1, users - agents)}
-    return scenarios.load(name, {**changes, "arrivals_per_s": spawn_rate, "run_time_s": float(run_time_s)})
 
 
 def _words(variable: str) -> list[str]:
