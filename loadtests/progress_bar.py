@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
@@ -22,7 +21,7 @@ class ProgressBar:
     def __enter__(self) -> "ProgressBar":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._form.close()
 
     def __call__(self, progress: Progress) -> None:

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import time
-from typing import cast
 
 import gevent
 from gevent.event import Event
@@ -172,5 +171,5 @@ def _decoded(payload: bytes) -> list[str | bytes]:
     packets = payload.decode().split(SEPARATOR)
     try:
         return [base64.b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet for packet in packets]
-    except binascii.Error as error:
-        raise ValueError("not base64") from cast(Exception, error)
+    except binascii.Error:
+        raise ValueError("not base64") from None

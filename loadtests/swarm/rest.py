@@ -71,7 +71,9 @@ def _answer(response: Any, badge: Badge | None) -> Answer:
     cookies = headers.getlist("set-cookie")
     if badge is not None and cookies:
         badge.keep(cookies)
-    return Answer(status, body, _why(status, body, raw, headers), _seconds(headers.get("retry-after")), raw)
+    pause = headers.get("retry-after", "")  # in seconds; or it is a date
+    pause_s = float(pause) if pause.isdecimal() else None
+    return Answer(status, body, _why(status, body, raw, headers), pause_s, raw)
 
 
 def _why(status: int, body: Any, raw: bytes, headers: Any) -> str | None:
@@ -82,11 +84,6 @@ def _why(status: int, body: Any, raw: bytes, headers: Any) -> str | None:
         kind = "HTML" if raw.lstrip()[:1] == b"<" else "no JSON"
         return f"HTTP {status}, {kind}"
     return None
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Of a Retry-After header; null: none, or a date."""
-    return float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
 
 
 def _json(data: bytes) -> Any:

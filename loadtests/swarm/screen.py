@@ -14,7 +14,6 @@ class Mark(NamedTuple):
 
 
 NOTHING = Mark(0, None)
-NONE: frozenset[int] = frozenset()
 
 
 class Screen:
@@ -26,7 +25,7 @@ class Screen:
         self._dedupe = dedupe
         self._counts = counts
         self._shown: dict[str, str | None] = {}  # mid by the server's id
-        self._ahead = NONE  # seen, while something below is missing
+        self._ahead: frozenset[int] = frozenset()  # seen, while something below is missing
         self.after = 0  # the highest seq below which nothing is missing, or else the highest that was shown
         self._place: Any = None  # the same as the server wrote it, where it does not count
 
