@@ -74,12 +74,8 @@ class _Run:
     def start_server(self) -> None:
         """Start the target's server, if the run is to have one of its own. Raises BadInput."""
         if self._order.url is None:
-            server = ServerProcess(
-                self._order.target.start or "",
-                self._environment(),
-                (self._folder / "logs").resolve(),
-                self._order.target.folder or None,
-            )
+            target, logs = self._order.target, (self._folder / "logs").resolve()
+            server = ServerProcess(target.start or "", self._environment(), logs, target.folder)
             strikes = list(server_strikes(self._order.scenario))
             self._outages = Outages(self._folder, server, strikes, self._recorder.append)
             server.launch()
@@ -234,7 +230,5 @@ def _end_group(swarm: "subprocess.Popen[bytes]") -> None:
 
 def _free_port() -> int:
     """A port for Locust's master, so that two runs at once do not meet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -29,7 +29,7 @@ def probe(target: Target, host: str | None, allowed_hosts: tuple[str, ...], ca: 
         (folder / "logs").mkdir()
         (folder / "events").mkdir()
         environment = {**SERVER, "ENTREGA_DATABASE": f"sqlite:///{folder}/chat.db"}
-        server = ServerProcess(target.start, environment, folder / "logs", target.folder or None)
+        server = ServerProcess(target.start, environment, folder / "logs", target.folder)
         try:
             return _play(target, check_url(server.launch(), allowed_hosts), folder, ca)
         finally:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -34,10 +34,10 @@ class ServerProcess:
     start: str
     environment: dict[str, str]
     logs: Path
-    folder: str | None = None  # where it runs; None: here
+    folder: str = ""  # where it runs; empty: here
     url: str = ""
     boot: int = 0
-    _process: "subprocess.Popen[bytes] | None" = field(default=None)
+    _process: "subprocess.Popen[bytes] | None" = None
 
     @property
     def pid(self) -> int:
@@ -53,7 +53,7 @@ class ServerProcess:
             try:
                 self._process = subprocess.Popen(
                     self._command(),
-                    cwd=self.folder,
+                    cwd=self.folder or None,
                     env={**os.environ, **self.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=out_file,
