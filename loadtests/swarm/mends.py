@@ -94,11 +94,6 @@ def of_ack(section: str, why: str | None, keys: str) -> tuple[str, str]:
     return f"[{section}]", f"{keys}: see what it says"
 
 
-def of_null(section: str) -> tuple[str, str, str]:
-    """What is wrong, the key and the mend where an answer in Node's way is read as an object."""
-    return "the answer begins with null", f"[{section}] answer", "say error-first, if an error or null comes before it"
-
-
 def of_field(section: str, key: str, answer: Answer) -> tuple[str, str]:
     """The key and the mend where an answer lacks the field that a key names."""
     return f"[{section}] {key}", f"the answer has {', '.join(paths(answer.body)) or 'no fields'}"

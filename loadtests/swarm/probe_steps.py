@@ -86,10 +86,9 @@ class Steps(Probed):
                     "arguments, if it takes several; or answer, if it acks none"
                 )  # fmt: skip
             raise Failed(f"the join was refused: {why}", *mends.of_ack("join", why, "room, into, session, token"))
-        if side.join.event and side.join.answer == "object" and self.begins_with_null(party):
-            raise Failed(*mends.of_null("join"))
         if not side.join.event:
             return "the server is to put the connection into its room by itself"
+        self.check_ack(party, "join")
         told = f", {found['members']} there" if found["members"] is not None else ""
         rests = f"no answer is expected: entered {side.join.takes_s:g} s later" if side.join.answer == "none" else ""
         return rests or f"in {found['room'] or party.talk.room(self.seat.session)}{told}"
@@ -152,13 +151,13 @@ class Steps(Probed):
             mend = mends.of_ack("send", said, SAYING)
             by_rest = self.tape.lines[-1].startswith("< ") and not self.stage.last.good
             raise Failed(f"it was not taken: {why}", *(mends.of_answer(self.stage.last, "send") if by_rest else mend))
-        names, by_socket = sender.talk.side, self.find(sender, "sent")[-1]["via"] == "socket"
-        if names.send.answer == "object" and by_socket and self.begins_with_null(sender):
-            raise Failed(*mends.of_null("send"))
+        if self.find(sender, "sent")[-1]["via"] == "socket":
+            self.check_ack(sender, "send")
         shown = self.wait(to, "displayed", mid=mid)
         if shown is None:
             self.not_shown(to, mid)
-        lacks = names.send.answer != "none" and names.message.id and not answered["id"]
+        side = sender.talk.side
+        lacks = side.send.answer != "none" and side.message.id and not answered["id"]
         return f"shown to {to.name}" + "; its answer names no id ([send] message)" * bool(lacks)
 
     def not_shown(self, to: Party, mid: str) -> NoReturn:

@@ -92,10 +92,12 @@ class Probed:
         events = (event for event, _ in self.tape.events[self._since :])
         return [event for event in events if event["party"] == party.name and event["kind"] in kinds]
 
-    def begins_with_null(self, party: Party) -> bool:
-        """Whether the last ack to the party came in Node's way: null, then the result."""
+    def check_ack(self, party: Party, section: str) -> None:
+        """Raises Failed where the last one came in Node's way (null, then the result) and is read as an object."""
         ack = self.tape.last_arguments(party.name, ACK)
-        return len(ack) > 1 and ack[0] is None
+        if getattr(party.talk.side, section).answer == "object" and len(ack) > 1 and ack[0] is None:
+            mend = "say error-first, if an error or null comes before it"
+            raise Failed("the answer begins with null", f"[{section}] answer", mend)
 
     def until(self, condition: Callable[[], Any]) -> Any:
         deadline_s = time.monotonic() + WITHIN_S
