@@ -59,7 +59,7 @@ class Sockets:
         self._bearers[sid] = bearer
         self._journal.write("sid_connected", sid=sid, session=_session_of(bearer))
         if bearer.role == "agent":
-            self._enter(sid, AGENTS, None)
+            self._enter(sid, AGENTS)
 
     def disconnect(self, sid: str, reason: str) -> None:
         bearer = self._bearers.pop(sid)
@@ -105,7 +105,7 @@ class Sockets:
         if sid not in self._bearers:
             raise Refused(409, "The connection ended while it joined.")
         room = self._publisher.room(wanted.session_id)
-        self._enter(sid, room, wanted.session_id)
+        self._enter(sid, room)
         if forget_s := self._defects.value("server.forget-room"):
             asyncio.get_running_loop().call_later(forget_s, self._forget, sid, room)
         members = len(self._server.sids_in(room))
@@ -124,8 +124,8 @@ class Sockets:
         draft = Draft(sent.session_id, sent.client_id, sent.text, sent.metadata, bearer)
         return {"message": (await self._conversations.send(draft)).message.as_json()}
 
-    def _enter(self, sid: str, room: str, session_id: str | None) -> None:
-        self._journal.write("room_entered", sid=sid, room=room, session=session_id)
+    def _enter(self, sid: str, room: str) -> None:
+        self._journal.write("room_entered", sid=sid, room=room, session=session_in(room))
         self._server.manager.basic_enter_room(sid, "/", room)
 
     def _forget(self, sid: str, room: str) -> None:
