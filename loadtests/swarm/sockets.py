@@ -29,9 +29,8 @@ def connected(host: str, port: int, until_s: float) -> socket.socket:
             _connect(sock, address, until_s)
         except OSError as error:
             sock.close()
-            if error.errno not in (errno.EADDRNOTAVAIL, errno.EADDRINUSE) or not str(address[0]).startswith("127."):
-                raise
-            if len(_sources) == MOST_SOURCES:
+            is_used_up = error.errno in (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
+            if not is_used_up or not str(address[0]).startswith("127.") or len(_sources) == MOST_SOURCES:
                 raise
             _sources.append(f"127.0.0.{len(_sources) + 2}")
         except BaseException:
