@@ -117,8 +117,7 @@ class Desk(Party):
             gevent.spawn(self.look_for_waiting)
 
     def _hears(self, payload: Any) -> None:
-        session, name, agent = (get(payload) for get in self._event)
-        self._notice(session, name, agent)
+        self._notice(*(get(payload) for get in self._event))
 
     def look_for_waiting(self) -> None:
         """Read the list of waiting sessions: what was announced while nobody listened."""

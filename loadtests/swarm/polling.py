@@ -150,8 +150,8 @@ class Polling:
 
 def _good(response: Response) -> Response:
     if response.status != 200:
-        location = [value for name, value in response.headers if name == "location"]
-        raise refused(response.status, response.body, "".join(location[:1]))
+        location = next((value for name, value in response.headers if name == "location"), "")
+        raise refused(response.status, response.body, location)
     return response
 
 

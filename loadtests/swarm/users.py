@@ -91,8 +91,7 @@ class Player(User):
         """Stay until all that was planned has come, and then for late copies; at most the quiet phase."""
         if not self.leaves_early:
             seat.done.wait()
-        if not self.stage.over.wait(0):
-            self.stage.over.wait(self.stage.scenario.late_after_s)
+        self.stage.over.wait(self.stage.scenario.late_after_s)
 
 
 class Widget(Player):
