@@ -5,11 +5,13 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NoReturn
 
+from gevent.event import AsyncResult
+
 from loadtests.plan import SessionPlan
 from loadtests.swarm import mends
 from loadtests.swarm.chat import Party
 from loadtests.swarm.parties import Customer, Desk
-from loadtests.swarm.probed import Failed, Probed
+from loadtests.swarm.probed import WITHIN_S, Failed, Probed
 from loadtests.swarm.seat import Seat
 from loadtests.swarm.tape import EVENT, Event
 
@@ -98,8 +100,8 @@ class Steps(Probed):
         if badge is None:
             self.refuse("the agent could not log in", "login")
         self.tape.wears(badge)
-        self.told: list[str] = []
-        self.desk = Desk(self.stage, 0, badge, lambda session, *_: self.told.append(session))
+        self.told = AsyncResult()
+        self.desk = Desk(self.stage, 0, badge, lambda session, *_: self.told.set(session))
         self.listen(self.desk)
         has = [f"{len(badge.cookies)} cookie(s)"] * bool(badge.cookies) + ["a token"] * bool(badge.token)
         return f"with {' and '.join(has) or 'nothing'}"
@@ -110,11 +112,12 @@ class Steps(Probed):
             self.refuse("the customer could not ask for a human", "escalate")
         if self.stage.tells_waiting:
             return "entrega itself tells agents who waits"
-        if waiting.event and not self.until(lambda: self.told):
+        told = self.told.wait(WITHIN_S) if waiting.event else self.seat.session
+        if told is None:
             raise Failed(
                 f"no {waiting.event!r} came that names {self.name}", "[waiting]", "event, event_session, event_name"
             )
-        if waiting.event and self.seat.session not in self.told:
+        if told != self.seat.session:
             fields = ", ".join(mends.paths(next(iter(self.tape.last_arguments(self.desk.name, EVENT)), None)))
             raise Failed(
                 f"{waiting.event!r} came with another id", "[waiting] event_session", f"its payload has {fields}"

@@ -5,9 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
-
-import gevent
+from typing import NoReturn
 
 from loadtests import scenario as scenarios
 from loadtests.payload import getter
@@ -15,7 +13,7 @@ from loadtests.swarm import mends
 from loadtests.swarm.chat import Party
 from loadtests.swarm.rest import Answer
 from loadtests.swarm.stage import Stage
-from loadtests.swarm.tape import ACK, LOOK_AGAIN_S, Event, Tape, TapedRest
+from loadtests.swarm.tape import ACK, Event, Tape, TapedRest
 from loadtests.target import STEPS, Target
 
 WITHIN_S = 4.0
@@ -98,12 +96,6 @@ class Probed:
         if getattr(party.talk.side, section).answer == "object" and len(ack) > 1 and ack[0] is None:
             mend = "say error-first, if an error or null comes before it"
             raise Failed("the answer begins with null", f"[{section}] answer", mend)
-
-    def until(self, condition: Callable[[], Any]) -> Any:
-        deadline_s = time.monotonic() + WITHIN_S
-        while not condition() and time.monotonic() < deadline_s:
-            gevent.sleep(LOOK_AGAIN_S)
-        return condition()
 
     def refuse(self, wrong: str, section: str) -> NoReturn:
         """The last REST answer is why: it is no good one, or lacks a field that the target names."""
