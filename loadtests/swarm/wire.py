@@ -138,5 +138,4 @@ class Wire:
         self._links.discard(link)
 
     def bury(self, sock: socket.socket) -> None:
-        """Keep it open until the other end must have given it up."""
         gevent.spawn_later(self._given_up_s, sock.close)
