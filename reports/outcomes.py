@@ -22,12 +22,7 @@ class Reason:
 
 NOT_ACCEPTED = (
     Reason("unsent", "", "It was never sent.", "sender_view = 'unsent'"),
-    Reason(
-        "oversize",
-        "U3",
-        "The server refused it as too large.",
-        "sender_view = 'refused' AND status = 413",
-    ),
+    Reason("oversize", "U3", "The server refused it as too large.", "sender_view = 'refused' AND status = 413"),
     Reason("refused", "", "The server refused it.", "sender_view = 'refused'"),
     Reason(
         "recorder",
@@ -47,12 +42,7 @@ NOT_ACCEPTED = (
         "It left in one poll with more packets than python-engineio takes (16), which answers OK and drops them all.",
         "sender_view = 'unanswered' AND burst > 16",
     ),
-    Reason(
-        "uplink_lost",
-        "U1",
-        "No answer came, and nobody saw the message again.",
-        "sender_view = 'unanswered'",
-    ),
+    Reason("uplink_lost", "U1", "No answer came, and nobody saw the message again.", "sender_view = 'unanswered'"),
 )
 
 NOT_OWED = (

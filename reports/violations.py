@@ -17,7 +17,6 @@ class Attribution:
 
     name: str
     whose: str  # server or client
-    code: str
     sentence: str
     cure: str
     when: str
@@ -114,7 +113,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "stored_twice",
             "server",
-            "U4",
             "The server stored it twice: its sender had heard nothing and sent it again.",
             "Let (session, clientId) be unique, and answer a message that is known already as if it were new.",
             "stored > 1",
@@ -122,7 +120,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "emitted_twice",
             "server",
-            "W4",
             "It came more than once over one connection: the server emitted it more than once.",
             "Emit in one place, once a commit; with several workers let only one of them emit.",
             "on_one > 1",
@@ -130,7 +127,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "duplicate_handler",
             "client",
-            "W4",
             "It came once and was shown more than once: the page has several handlers for one event.",
             "Register handlers once, outside of `connect`, and take them off when a component goes.",
             "displays > frames",
@@ -138,7 +134,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "not_deduped",
             "client",
-            "W4",
             "It came by two ways, live and with a history, and the page showed both.",
             "Merge by id: what is on the page already is not put there again.",
             "true",
@@ -149,7 +144,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "emitted_out_of_order",
             "server",
-            "W5",
             "It came after a message with a higher number, over the same connection: the server emitted them so.",
             "Publish a session's messages one after the other, in the order of their seq.",
             "late",
@@ -157,7 +151,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "sorted_wrongly",
             "client",
-            "W5",
             "It came in order, and the page put it in another place.",
             "Sort by seq on insert, not by the time of arrival or of a clock.",
             "true",
@@ -167,7 +160,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "joined_elsewhere",
             "client",
-            "",
             "The party had asked to join that session's room itself, and was let in.",
             "Check on the server whose room it is, and let a page forget a session that is over.",
             "asked",
@@ -175,7 +167,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "emitted_to_others",
             "server",
-            "",
             "The server emitted it to a party that has no part in the session.",
             "Never emit without a room, and build the room's name in one place. Where every agent is to hear every "
             "session, the target says so: [promises] private = false.",
@@ -186,7 +177,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "not_in_history",
             "server",
-            "",
             "The server stored it, by its journal, and its history does not hold it: after a reload it is gone.",
             "Look at what the history leaves out (the newest, a kind, a page of so many), and whether what is "
             "stored outlives a restart.",
@@ -195,7 +185,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "emitted_unstored",
             "server",
-            "",
             "It was emitted and is stored nowhere: after a reload it is gone.",
             "Store first, then emit.",
             "emitted",
@@ -203,7 +192,6 @@ ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
         Attribution(
             "accepted_unstored",
             "server",
-            "",
             "Its sender was told that it went well, and it is stored nowhere.",
             "Commit before the answer.",
             "true",
