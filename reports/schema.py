@@ -21,9 +21,13 @@ class Column:
     sql: str
 
 
+NOUGHT = {"BOOLEAN": "false", "INTEGER": "0"}  # what is never null is that where no table has it
+
+
 def _column(name: str, type: str, unit: str, meaning: str, null: str, sql: str = "") -> Column:
     """Without `sql` it stands under its own name in these tables."""
-    return Column(name, type, unit, meaning, null, sql or name)
+    own = f"coalesce({name}, {NOUGHT[type]})::{type}" if null == "never" and type in NOUGHT else name
+    return Column(name, type, unit, meaning, null, sql or own)
 
 
 def _facts(*rows: tuple[str, ...]) -> tuple[Column, ...]:
@@ -41,7 +45,7 @@ FACTS = _facts(
     # sent and accepted
     ("due_ns", "BIGINT", "ns", "when the plan wanted it sent", "not known"),
     ("sent_ns", "BIGINT", "ns", "the first attempt", "never sent"),
-    ("attempts", "INTEGER", "", "how often it was sent", "never", "attempts::INTEGER"),
+    ("attempts", "INTEGER", "", "how often it was sent", "never"),
     ("accepted_ns", "BIGINT", "ns", "when the sender was told it went well", "it was not"),
     ("answered_ns", "BIGINT", "ns", "acceptance, else last answer, else the sending", "never sent"),
     ("sender_view", "VARCHAR", "", "unsent, accepted, refused or unanswered; the best of attempts", "never"),
@@ -51,7 +55,7 @@ FACTS = _facts(
      "included", "it was answered, or did not go over polling"),
     ("sender_cut", "BOOLEAN", "", "the sender's recorder broke off", "never", "NOT coalesce(senders.whole, false)"),
     # stored and published
-    ("in_audit", "BOOLEAN", "", "the audit read it", "never", "coalesce(in_audit, false)"),
+    ("in_audit", "BOOLEAN", "", "the audit read it", "never"),
     ("audit_ns", "BIGINT", "ns", "when the session was last audited", "it was not"),
     ("stored_ns", "BIGINT", "ns", "when the server committed it", "no journal, or not seen there"),
     ("published_ns", "BIGINT", "ns", "when the server emitted it", "no journal, or not seen there"),
@@ -66,28 +70,23 @@ FACTS = _facts(
     ("member", "BOOLEAN", "", "the recipient was among those members", "not told, or not looked up"),
     ("not_enqueued", "VARCHAR", "", "why the recipient's connection took nothing: no-socket, overdue, closed",
      "it did, or not told"),
-    ("upgrading", "BOOLEAN", "", "the recipient's connection was on its way to websocket then", "never",
-     "coalesce(upgrading, false)"),
+    ("upgrading", "BOOLEAN", "", "the recipient's connection was on its way to websocket then", "never"),
     ("written_ns", "BIGINT", "ns", "when it was written to the recipient's connection", "not seen"),
-    ("in_flight", "BOOLEAN", "", "emitted to a connection that ended, and after what it carried last", "never",
-     "coalesce(in_flight, false)"),
+    ("in_flight", "BOOLEAN", "", "emitted to a connection that ended, and after what it carried last", "never"),
     # received and displayed by the recipient
     ("seen_ns", "BIGINT", "ns", "first sign of it at the recipient", "there was none"),
     ("received_ns", "BIGINT", "ns", "first live frame of it", "none came"),
     ("why", "VARCHAR", "", "why a page did not show it: shape, session, no-listener, duplicate", "none said"),
     ("listened", "BOOLEAN", "", "at some other time the page listened to that event, or by the target it is to",
-     "never",
-     "coalesce(listened, false)"),
+     "never"),
     ("displayed_ns", "BIGINT", "ns", "first display by any way", "never displayed"),
     ("kept_ns", "BIGINT", "ns", "first display by any way that was not removed for good", "there was none"),
     ("live_ns", "BIGINT", "ns", "first kept display as it was emitted (or, stored before the assume, as it was read)",
      "there was none"),
     ("via", "VARCHAR", "", "the way of the first display: live, join, history, replay", "never displayed"),
-    ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never",
-     "coalesce(copies, 0)::INTEGER"),
-    ("view_misses", "INTEGER", "", "other pages, open when it was accepted, that never showed it", "never",
-     "coalesce(view_misses, 0)::INTEGER"),
-    ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never", "coalesce(wiped, false)"),
+    ("copies", "INTEGER", "", "times it stood on one page, the page with most", "never"),
+    ("view_misses", "INTEGER", "", "other pages, open when it was accepted, that never showed it", "never"),
+    ("wiped", "BOOLEAN", "", "displayed, then removed without return", "never"),
     # the allowance
     ("owed_from_ns", "BIGINT", "ns", "due, or the assume where stored before it: latency counts from here", "not known",
      "if(waited, moments.held_ns, coalesce(due_ns, sent_ns))"),
@@ -101,7 +100,7 @@ FACTS = _facts(
     ("at_ns", "BIGINT", "ns", "that moment; without a journal the first within sent and answered that explains a miss",
      "never sent", "coalesce(at_ns, lo_ns)"),
     ("absent", "BOOLEAN", "", "nothing emitted could reach it: before its first join ack, or from when a connection "
-     "that ended went quiet to the next join ack or restored connection", "never", "coalesce(absent, false)"),
+     "that ended went quiet to the next join ack or restored connection", "never"),
     ("gap_root", "VARCHAR", "", "the cause that the end of that connection goes back to: server_restarted, kicked, "
      "frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout", "not absent, or nothing is known",
      "if(own_end, ended_by, gap_root)"),
@@ -115,16 +114,11 @@ FACTS = _facts(
      "on which no join was acked, or which read too slowly", "neither", "if(own_end, conn_ended_ns, dropped_ns)"),
     ("back_ns", "BIGINT", "ns", "the join ack that ended the absence, or came after that end", "neither",
      "nullif(if(own_end, coalesce(back_ns, returned_ns), back_ns), forever())"),
-    ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never",
-     "coalesce(server_died, false)"),
-    ("kicked", "BOOLEAN", "", "the server had disconnected it, as it knew by then or not yet", "never",
-     "coalesce(kicked, false)"),
-    ("met", "BOOLEAN", "", "that death ended its connection, or it asked for the server while there was none", "never",
-     "coalesce(met, false)"),
-    ("given_up", "BOOLEAN", "", "by the journal the server had no such connection any more", "never",
-     "coalesce(given_up, false)"),
-    ("held", "BOOLEAN", "", "by the journal the server had its connection still", "never",
-     "coalesce(held, false)"),
+    ("server_died", "BOOLEAN", "", "the absence goes back to the server's death", "never"),
+    ("kicked", "BOOLEAN", "", "the server had disconnected it, as it knew by then or not yet", "never"),
+    ("met", "BOOLEAN", "", "that death ended its connection, or it asked for the server while there was none", "never"),
+    ("given_up", "BOOLEAN", "", "by the journal the server had no such connection any more", "never"),
+    ("held", "BOOLEAN", "", "by the journal the server had its connection still", "never"),
     ("ready_ns", "BIGINT", "ns", "when there was a server again", "it had not died, or was not back",
      "nullif(ready_ns, forever())"),
     ("refusal", "VARCHAR", "", "what its attempt to connect ran into: origin, auth, handshake (a bare 403)",
@@ -133,23 +127,19 @@ FACTS = _facts(
     ("join_sent", "BOOLEAN", "", "it had sent a join before", "not looked up"),
     ("first_join", "BOOLEAN", "", "its last join was its page's first", "not looked up"),
     ("join_refused", "BOOLEAN", "", "a join of this absence got an error ack, or the journal says its event is unknown",
-     "never", "coalesce(join_refused, false)"),
-    ("join_timeouts", "INTEGER", "", "joins of this absence that timed out on a connection that stayed up", "never",
-     "coalesce(join_timeouts, 0)::INTEGER"),
+     "never"),
+    ("join_timeouts", "INTEGER", "", "joins of this absence that timed out on a connection that stayed up", "never"),
     ("rejoin_ns", "BIGINT", "ns", "the first join sent on the connection of that moment", "none was"),
     ("conn_ended_ns", "BIGINT", "ns", "when that connection ended", "it did not"),
     ("entered_room", "VARCHAR", "", "the room its connection had entered", "none, or not looked up"),
     ("entered_namespace", "VARCHAR", "", "the namespace of that room", "none, or not looked up",
      "if(entered_room IS NULL, NULL, coalesce(entered_namespace, namespace_of(moments.recipient)))"),
-    ("stale", "BOOLEAN", "", "that room was the session's once, or is another session's", "never",
-     "coalesce(stale, false)"),
-    ("entered_later", "BOOLEAN", "", "its join was acked before, and the room entered only after it", "never",
-     "coalesce(entered_later, false)"),
+    ("stale", "BOOLEAN", "", "that room was the session's once, or is another session's", "never"),
+    ("entered_later", "BOOLEAN", "", "its join was acked before, and the room entered only after it", "never"),
     ("untold", "BOOLEAN", "", "a journal without room_entered (of who was not there) or written (of who was), or that "
-     "lacks lines of that time, tells no more", "never", "coalesce(untold, false)"),
+     "lacks lines of that time, tells no more", "never"),
     ("first_acked_ns", "BIGINT", "ns", "the recipient's first join ack", "it never joined", "seats.acked_ns"),
-    ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never",
-     "coalesce(ever_joined, false)"),
+    ("ever_joined", "BOOLEAN", "", "a join of the recipient succeeded some time, in whatever session", "never"),
     # afterwards, for those that were not displayed within the horizon
     ("joined_after", "BOOLEAN", "", "a join succeeded after it", "not looked up"),
     ("rejoin_asked", "BOOLEAN", "", "the first of these joins asked from before its seq", "not looked up"),
