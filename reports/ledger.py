@@ -85,12 +85,8 @@ def open_ledger(path: Path | str) -> Ledger:
     Raises loadtests.run_folder.RunFolderError with the mend.
     """
     run = open_run(path)
-    file = _file(run, journal=True)
-    kept = _kept(file)
-    if kept.get("made_of") != _fingerprint(run):
-        return _build(run, journal=True)
-    counts = kept["counters"], kept["attributed"], kept["contradictions"], tuple(kept["doubts"])
-    return Ledger(run, file, True, *counts)
+    kept = _kept(_file(run, journal=True))
+    return _ledger(run, True, kept) if kept.get("made_of") == _fingerprint(run) else _build(run, journal=True)
 
 
 def build_ledger(run_path: Path | str, *, journal: bool = True) -> Ledger:
@@ -125,17 +121,21 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         if journal:
             refuse(con, run)
         con.execute("DROP TABLE mids; DROP TABLE shown")  # as long, and looked at no more
-        counters, contradicted = count(con, run.info), contradictions(con)
+        counters = count(con, run.info)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
-        lacking = doubts(con)
         counts = {
-            "made_of": made_of, "counters": counters, "attributed": made_by, "contradictions": contradicted,
-            "doubts": lacking,
+            "made_of": made_of, "counters": counters, "attributed": made_by, "contradictions": contradictions(con),
+            "doubts": doubts(con),
         }  # fmt: skip
         (Path(scratch) / "counts.json").write_text(json.dumps(counts))
         draft.replace(file)
         (Path(scratch) / "counts.json").replace(file.with_suffix(".json"))
-    return Ledger(run, file, journal, counters, made_by, contradicted, tuple(lacking))
+    return _ledger(run, journal, counts)
+
+
+def _ledger(run: RunFolder, journal: bool, counts: Mapping[str, Any]) -> Ledger:
+    counters, made_by, contradicted = counts["counters"], counts["attributed"], counts["contradictions"]
+    return Ledger(run, _file(run, journal), journal, counters, made_by, contradicted, tuple(counts["doubts"]))
 
 
 def _refuse_others(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
