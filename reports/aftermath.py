@@ -111,7 +111,7 @@ came AS (
     WHERE kind = 'received' AND coalesce(via, 'live') = 'live'
 ),
 heard AS (SELECT DISTINCT party, event, true AS listened FROM came ANTI JOIN missed USING (mid, party))
-SELECT n, coalesce(bool_or(listened OR event = message_event(letter)), false) AS listened
+SELECT n, bool_or(listened OR event = message_event(letter)) AS listened
 FROM came SEMI JOIN missed USING (mid, party) JOIN messages USING (mid) LEFT JOIN heard USING (party, event)
 WHERE party = recipient GROUP BY n"""
 

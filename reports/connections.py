@@ -79,11 +79,10 @@ attempts AS (
         last_value(if(kind = 'connected', closes_tab, NULL) IGNORE NULLS) OVER past AS latest_closes_tab,
         last_value(if(kind = 'connected' AND NOT of_closed_tab, conn, NULL) IGNORE NULLS) OVER past AS other_conn,
         if(latest_closes_tab, coalesce(other_conn, latest_conn), latest_conn) AS last_conn,
-        CASE kind WHEN 'connect_failed' THEN t WHEN 'connecting' THEN lead(t) OVER future END AS failed_ns,
-        CASE kind WHEN 'connect_failed' THEN kind WHEN 'connecting' THEN lead(kind) OVER future END AS ending,
-        CASE kind WHEN 'connect_failed' THEN reason WHEN 'connecting' THEN lead(reason) OVER future END AS words,
-        CASE kind WHEN 'connect_failed' THEN status WHEN 'connecting' THEN lead(status) OVER future END AS answer,
-        CASE kind WHEN 'connect_failed' THEN refused WHEN 'connecting' THEN lead(refused) OVER future END AS turned_away
+        {'failed_ns': t, 'words': reason, 'answer': status, 'turned_away': refused} AS said,
+        CASE WHEN kind = 'connect_failed' THEN said
+            WHEN kind = 'connecting' AND lead(kind) OVER future = 'connect_failed' THEN lead(said) OVER future
+        END AS failure
     FROM states LEFT JOIN (SELECT party, conn, of_closed_tab, closes_tab FROM connections) USING (party, conn)
     WHERE kind <> 'disconnected' OR conn >= newest
     WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING),
@@ -97,16 +96,16 @@ SELECT party, t AS from_ns, lead(t, 1, forever()) OVER by_time AS until_ns, kind
     coalesce(ran_into, if(unanswered, last_value(ran_into IGNORE NULLS) OVER earlier, NULL)) AS refusal,
     coalesce(with_words, if(unanswered, last_value(with_words IGNORE NULLS) OVER earlier, NULL)) AS refused_with
 FROM (
-    SELECT attempts.*, ending = 'connect_failed' AND answer IS NULL AND NOT had_connected AS unanswered,
-        CASE WHEN ending IS DISTINCT FROM 'connect_failed' THEN NULL
-            WHEN regexp_matches(words, 'origin|\\bcors\\b', 'i') AND coalesce(answer <= 500, true) THEN 'origin'
+    SELECT attempts.*, failed_ns IS NOT NULL AND answer IS NULL AND NOT had_connected AS unanswered,
+        CASE WHEN regexp_matches(words, 'origin|\\bcors\\b', 'i') AND coalesce(answer <= 500, true) THEN 'origin'
             WHEN answer = 401 OR regexp_matches(words, 'auth|token|jwt|credential|not allowed|expired', 'i')
                 OR words ILIKE '%forbidden%' AND answer IS DISTINCT FROM 403
                 OR turned_away AND words NOT ILIKE '%namespace%' AND words NOT ILIKE '%disconnect%' THEN 'auth'
             WHEN answer = 403 THEN if(refusals.t >= failed_ns - 1_000_000_000, told, 'handshake')
         END AS ran_into,
         if(ran_into IS NULL, NULL, coalesce(words, 'HTTP ' || answer)) AS with_words
-    FROM attempts ASOF LEFT JOIN refusals ON refusals.t <= coalesce(attempts.failed_ns, attempts.t)
+    FROM (SELECT *, unnest(failure) FROM attempts) AS attempts
+    ASOF LEFT JOIN refusals ON refusals.t <= coalesce(failed_ns, attempts.t)
 )
 WINDOW by_time AS (PARTITION BY party ORDER BY t, source, "line"),
     earlier AS (PARTITION BY party ORDER BY t, source, "line" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
@@ -181,18 +180,15 @@ WHERE acked_ns IS NOT NULL"""
 # connection whose end began it.
 ABSENCES = """
 CREATE TABLE absences AS
-WITH spans AS (
-    SELECT party, session, conn, acked_ns AS start_ns, ended_ns AS end_ns, of_closed_tab, closes_tab, quiet_ns
-    FROM presences
-),
-bounds AS (
+WITH bounds AS (
     SELECT party, session, start_ns, max(quiet_ns) OVER earlier AS quiet_ns,
         arg_max({'conn': conn, 'end_ns': end_ns, 'closes_tab': closes_tab}, quiet_ns) OVER earlier AS latest,
         arg_max({'conn': conn, 'end_ns': end_ns, 'closes_tab': false}, quiet_ns) FILTER (NOT of_closed_tab) OVER earlier
             AS other,
         if(latest['closes_tab'], coalesce(other, latest), latest) AS dropped
     FROM (
-        FROM spans
+        SELECT party, session, conn, acked_ns AS start_ns, ended_ns AS end_ns, of_closed_tab, closes_tab, quiet_ns
+        FROM presences
         UNION ALL BY NAME  -- whoever is to be reached is absent until the first join, and after the last connection
         SELECT party, session, forever() AS start_ns FROM (
             SELECT widget AS party, session FROM sessions WHERE session IS NOT NULL
@@ -212,7 +208,13 @@ FROM bounds WHERE dropped IS NULL OR start_ns > quiet_ns"""
 # the server died; and who left by itself was not sent away by that.
 GAPS = """
 CREATE TABLE gaps AS
-WITH tries AS (
+WITH begun AS (  -- `apart`: by something else than a server that died
+    SELECT absences.*, ended_by, cause_ms, coalesce(ended_by IN ('frozen', 'half_open', 'gone_silent'), false)
+        OR coalesce(reason ILIKE '%client disconnect%', false) AS apart
+    FROM absences LEFT JOIN endings USING (party, conn)
+    LEFT JOIN (SELECT party, conn, reason FROM connections) USING (party, conn)
+),
+tries AS (
     SELECT joins.party, joins.session, absences.start_ns,
         bool_or(answer = 'refused') AS join_refused,
         count(*) FILTER (answer = 'timeout' AND stayed_up) AS join_timeouts
@@ -233,31 +235,23 @@ taken AS (  -- who had come back before it took the session was not kept from it
     GROUP BY ALL
 ),
 deaths AS (
-    SELECT absences.party, absences.session, absences.start_ns,
+    SELECT begun.party, begun.session, begun.start_ns,
         list({'dead_ns': if(dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT apart,
-                absences.start_ns, greatest(absences.start_ns, outages.start_ns)),
+                begun.start_ns, greatest(begun.start_ns, outages.start_ns)),
             'ready_ns': outages.end_ns,
             'met': dropped_ns BETWEEN outages.fell_ns AND outages.end_ns AND NOT apart OR met.party IS NOT NULL
             } ORDER BY outages.start_ns) AS deaths,
         bool_or(dropped_ns >= outages.fell_ns AND NOT apart) AS began_it
-    FROM (
-        SELECT absences.*, coalesce(ended_by IN ('frozen', 'half_open', 'gone_silent'), false)
-            OR coalesce(reason ILIKE '%client disconnect%', false) AS apart
-        FROM absences LEFT JOIN endings USING (party, conn)
-        LEFT JOIN (SELECT party, conn, reason FROM connections) USING (party, conn)
-    ) AS absences JOIN outages ON outages.start_ns < absences.end_ns AND outages.end_ns > absences.start_ns
-    JOIN firsts ON firsts.party = absences.party AND firsts.begun_ns <= outages.end_ns
-    LEFT JOIN met ON met.party = absences.party AND met.start_ns = outages.start_ns
-    LEFT JOIN taken ON taken.party = absences.party AND taken.session = absences.session
-        AND taken.absent_ns = absences.start_ns
+    FROM begun JOIN outages ON outages.start_ns < begun.end_ns AND outages.end_ns > begun.start_ns
+    JOIN firsts ON firsts.party = begun.party AND firsts.begun_ns <= outages.end_ns
+    LEFT JOIN met ON met.party = begun.party AND met.start_ns = outages.start_ns
+    LEFT JOIN taken ON taken.party = begun.party AND taken.session = begun.session AND taken.absent_ns = begun.start_ns
     WHERE coalesce(outages.end_ns > taken.back_ns, true)
     GROUP BY ALL
 )
-SELECT absences.*, lag(end_ns, 1, -forever()) OVER (PARTITION BY party, session ORDER BY start_ns) AS before_ns,
-    coalesce(join_refused, false) AS join_refused, coalesce(join_timeouts, 0) AS join_timeouts,
-    deaths, if(began_it, 'server_restarted', ended_by) AS root, cause_ms
-FROM absences LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)
-LEFT JOIN endings USING (party, conn)"""
+SELECT begun.*, lag(end_ns, 1, -forever()) OVER (PARTITION BY party, session ORDER BY start_ns) AS before_ns,
+    join_refused, join_timeouts, deaths, if(began_it, 'server_restarted', ended_by) AS root, cause_ms
+FROM begun LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)"""
 
 TALKED = (TALK, CONNECTIONS)  # they need the tables of reports.witnesses
 ABSENT = (LINE, JOINS, PRESENCES, ABSENCES, GAPS)  # they need connections and the tables of reports.endings

@@ -37,7 +37,7 @@ CREATE VIEW moments AS
 WITH told AS (
     SELECT messages.*, shown.* EXCLUDE (n),
         hidden.n IS NOT NULL AS torn,
-        coalesce(published_ns IS NOT NULL OR boots.speaks_ns > answered_ns AND NOT torn, false) AS journal_speaks,
+        published_ns IS NOT NULL OR boots.speaks_ns > answered_ns AND NOT torn AS journal_speaks,
         received_ns IS NULL AND coalesce(published_ns > again_ns, false) AS overtaken,
         if(overtaken, sent_ns, coalesce(published_ns, least(greatest(stored_ns, sent_ns), answered_ns), sent_ns))
             AS lo_ns,
@@ -60,8 +60,8 @@ SELECT n, mid, recipient, letter, moments.session, seq, room, members, hi_ns, ho
     gaps.party IS NOT NULL AS absent, if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
     gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
     list_filter(gaps.deaths, lambda each: each.dead_ns <= hi_ns)[-1] AS death, death IS NOT NULL AS server_died,
-    death['ready_ns'] AS ready_ns, coalesce(gaps.root = 'server_restarted' OR death['met'], false) AS met,
-    gaps.join_refused, gaps.join_timeouts
+    death['ready_ns'] AS ready_ns, gaps.root = 'server_restarted' OR death['met'] AS met, gaps.join_refused,
+    gaps.join_timeouts
 FROM moments
 LEFT JOIN gaps ON gaps.party = moments.recipient AND gaps.session = moments.session AND gaps.before_ns <= moments.lo_ns
     AND moments.lo_ns < gaps.end_ns AND gaps.start_ns <= moments.hi_ns
@@ -91,10 +91,8 @@ SELECT looked_at.mid, coalesce(there.conn, line.conn) AS conn, line.refusal, lin
         WHEN joins.acked_ns <= at_ns THEN 'joined'
         WHEN joins.answered_ns <= at_ns THEN 'connected_unjoined'
         ELSE 'joining' END AS conn_state,
-    coalesce(line.kind <> 'connected' AND endings.kicked, false)
-        OR coalesce(left_ns <= at_ns AND left_by_reason = 'server disconnect', false) AS kicked,
-    coalesce(left_ns <= at_ns OR fell_ns <= at_ns, false) AS given_up,
-    coalesce(left_ns > at_ns + 100_000_000, false) AS held,
+    line.kind <> 'connected' AND endings.kicked OR left_ns <= at_ns AND left_by_reason = 'server disconnect' AS kicked,
+    left_ns <= at_ns OR fell_ns <= at_ns AS given_up, left_ns > at_ns + 100_000_000 AS held,
     coalesce(there.sent_ns, joins.sent_ns) IS NOT NULL AS join_sent,
     coalesce(there.first, joins.first AND joins.conn IS NOT DISTINCT FROM line.conn, false) AS first_join,
     rejoins.rejoin_ns, nullif(lives.ended_ns, forever()) AS conn_ended_ns,

@@ -34,7 +34,7 @@ WITH emitted AS (
 ),
 ghosts AS (SELECT mid, sid FROM frames WHERE kind = 'not_enqueued' AND why = 'no-socket'),
 reached AS (
-    SELECT emitted.mid, kind, emitted.t, emitted.sid, coalesce(quiet_ns <= emitted.t, false) AS in_flight
+    SELECT emitted.mid, kind, emitted.t, emitted.sid, quiet_ns <= emitted.t AS in_flight
     FROM emitted ANTI JOIN ghosts USING (mid, sid) JOIN looked_at USING (mid)
     JOIN connections ON connections.sid = emitted.sid AND emitted.t >= sid_from_ns AND emitted.t < sid_until_ns
     LEFT JOIN endings ON endings.party = connections.party AND endings.conn = connections.conn
@@ -44,7 +44,7 @@ reached AS (
 ),
 queues AS (SELECT sid, t, upgrading FROM around WHERE kind = 'queue')
 SELECT reached.mid, bool_or(in_flight) AS in_flight,
-    bool_or(coalesce(queues.upgrading, before.upgrading AND before.t >= reached.t - 1_000_000_000, false)) AS upgrading,
+    bool_or(coalesce(queues.upgrading, before.upgrading AND before.t >= reached.t - 1_000_000_000)) AS upgrading,
     min(reached.t) FILTER (kind = 'written') AS written_ns
 FROM reached ASOF LEFT JOIN queues ON queues.sid = reached.sid AND queues.t >= reached.t
 ASOF LEFT JOIN queues AS before ON before.sid = reached.sid AND before.t <= reached.t  -- it may end before the next
@@ -156,13 +156,11 @@ SELECT states.mid,
         WHEN emitted_to.mid IS NOT NULL OR not_taken.mid IS NOT NULL THEN true
         WHEN emitted_here AND NOT ends_told THEN NULL  -- nobody says whether it had left
         WHEN members = 0 OR listed AND known_to_journal THEN false END AS member,
-    coalesce(in_flight AND NOT overtaken, false) AS in_flight, written_ns, not_enqueued,
+    in_flight AND NOT overtaken AS in_flight, written_ns, not_enqueued, returned_ns, upgrading,
     -- what ended the connection that it was emitted to explains it, not what began the absence, if any
-    coalesce(member AND (unacked OR NOT absent AND writes_told AND written_ns IS NULL AND ended_by = 'slow_consumer'),
-        false) AS own_end,
-    returned_ns, coalesce(upgrading, false) AS upgrading,
-    if(emitted_here, entered.room, looked_at.room) AS emitted_room,
-    entered.room AS entered_room, entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
+    member AND (unacked OR NOT absent AND writes_told AND written_ns IS NULL AND ended_by = 'slow_consumer') AS own_end,
+    if(emitted_here, entered.room, looked_at.room) AS emitted_room, entered.room AS entered_room,
+    entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,
     if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL OR overtaken AS untold
 FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)

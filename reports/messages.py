@@ -124,7 +124,7 @@ marred AS (
     SELECT mid, party, view, min(t) AS first_ns,
         if(bool_or(kind = 'received'), NULL, min(t) FILTER (kind = 'not_displayed')) AS ignored_ns,
         count(*) FILTER (kind = 'removed') AS removals,
-        coalesce(max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed'), false) AS wiped,
+        max(t) FILTER (kind = 'removed') >= max(t) FILTER (kind = 'displayed') AS wiped,
         arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why))
             FILTER (why IS NOT NULL) AS why
     FROM seen SEMI JOIN (SELECT mid, party, view FROM seen WHERE kind IN ('removed', 'not_displayed'))
@@ -168,7 +168,7 @@ UNION ALL
 SELECT n, min(seen_ns), min(received_ns), min(again_ns), min(displayed_ns), min(kept_ns), min(live_ns),
     coalesce(arg_min(via, kept_ns), arg_min(via, displayed_ns)),
     arg_min(why, list_position(['shape', 'session', 'no-listener', 'duplicate'], why)) FILTER (why IS NOT NULL),
-    max(copies), min(live_ns) IS NULL AND coalesce(min(displayed_ns) < coalesce(min(kept_ns), forever()), false)
+    max(copies), min(live_ns) IS NULL AND min(displayed_ns) < coalesce(min(kept_ns), forever())
 FROM sightings SEMI JOIN several USING (party) WHERE own GROUP BY n"""
 
 # Mids that were seen, or answered, without being of the plan.

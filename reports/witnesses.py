@@ -20,8 +20,7 @@ FROM events WHERE kind NOT IN ('sent', 'unsent', 'accepted', 'refused', 'unanswe
 # A server may have a heartbeat of its own, of which it says only the whole: its parts are taken for as long, one to the
 # other, as the run's. Where it gives the silent up later than the run reckoned with, so long a message may still come.
 HEARTBEAT = """
-SET VARIABLE heartbeat = (SELECT coalesce(max(heartbeat_ns) / planned_heartbeat_ns(), 1) FROM around)"""
-HORIZON = """
+SET VARIABLE heartbeat = (SELECT coalesce(max(heartbeat_ns) / planned_heartbeat_ns(), 1) FROM around);
 SET VARIABLE horizon_ns = (
     planned_horizon_ns() + greatest(ping_interval_ns() + ping_timeout_ns() - planned_heartbeat_ns(), 0)
 )"""
@@ -37,9 +36,7 @@ RECORDERS = """
 CREATE TABLE recorders AS
 SELECT source, max(last_ns) AS end_ns, bool_or(kind = 'sentinel') AS whole
 FROM spells WHERE kind IN (SELECT kind FROM swarm_kinds) GROUP BY source
-HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm')"""
-
-RECORDERS_WHOLE = """
+HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm');
 CREATE MACRO recorders_whole() AS (SELECT coalesce(bool_and(whole), false) AND count(*) >= workers() FROM recorders)"""
 
 # One row per party: when its recorder ended, and when the party itself was stopped early (null: it was not).
@@ -256,25 +253,9 @@ SELECT t - CAST(lag_ms * 1e6 AS BIGINT) AS start_ns, max(t) AS end_ns
 FROM around WHERE kind = 'loop_lag' AND lag_ms * 1e6 > 0.95 * ping_timeout_ns() GROUP BY ALL"""
 
 STEPS = (
-    AROUND,
-    HEARTBEAT,
-    HORIZON,
-    SPELLS,
-    RECORDERS,
-    RECORDERS_WHOLE,
-    PARTIES,
-    NUMBERS,
-    HOLDINGS,
-    SESSIONS,
-    FAREWELLS,
-    JOURNAL,
-    BOOTS,
-    HOLES,
-    OUTAGES,
-    FAULTS,
-    FREEZES,
-    STALLS,
-)
+    AROUND, HEARTBEAT, SPELLS, RECORDERS, PARTIES, NUMBERS, HOLDINGS, SESSIONS, FAREWELLS, JOURNAL, BOOTS, HOLES,
+    OUTAGES, FAULTS, FREEZES, STALLS,
+)  # fmt: skip
 
 
 def create_witnesses(con: duckdb.DuckDBPyConnection, info: dict[str, Any]) -> None:
