@@ -28,11 +28,18 @@ SMALL: Mapping[str, Any] = {
     "backoff_max_s": 1.0,
     "late_after_s": 1.0,
 }
+
+
+def _fault(name: str, at_s: Any, for_s: Any, **more: Any) -> dict[str, Any]:
+    fields = {"at_s": at_s, "for_s": for_s, **more}
+    return {f"faults.{name}.{field}": value for field, value in fields.items()}
+
+
 # What happens when, in scenarios that are played so small.
 TIMES: Mapping[str, Mapping[str, Any]] = {
-    "short-drop": {"faults.drop.at_s": [3.0, 4.0], "faults.drop.for_s": [0.5, 1.5]},
-    "recovery-window": {"faults.offline.at_s": [3.0, 4.0], "faults.offline.for_s": [0.3, 2.5]},
-    "half-open": {"run_time_s": 9.0, "faults.half-open.at_s": [2.5, 3.0], "faults.half-open.for_s": [2.5, 3.5]},
+    "short-drop": _fault("drop", [3.0, 4.0], [0.5, 1.5]),
+    "recovery-window": _fault("offline", [3.0, 4.0], [0.3, 2.5]),
+    "half-open": {"run_time_s": 9.0, **_fault("half-open", [2.5, 3.0], [2.5, 3.5])},
     "history-race": {
         "connect_after_s": [2.5, 4.5],
         "agent_first_s": [1.5, 2.0],  # before most widgets have come
@@ -40,66 +47,29 @@ TIMES: Mapping[str, Mapping[str, Any]] = {
         "agent_every_s": [0.3, 0.6],
         "fetch_takes_s": [0.0, 1.5],
     },
-    "duplicates": {
-        "faults.drop.at_s": [2.5, 3.5],
-        "faults.drop.for_s": [0.2, 0.6],
-        "faults.drop.every_s": [2.0, 2.5],
-    },
-    "restart": {
-        "run_time_s": 20.0,
-        "faults.stop-server.at_s": 4.0,
-        "faults.stop-server.for_s": 0.5,
-        "faults.kill-server.at_s": 11.0,
-        "faults.kill-server.for_s": 0.5,
-    },
-    "stall": {
-        "run_time_s": 10.0,
-        "faults.stall-server.at_s": [3.0, 3.5],
-        "faults.stall-server.for_s": [1.6, 1.9],
-        "faults.stall-server.every_s": [4.0, 4.5],
-    },
-    "embedded": {
-        "faults.token-expiry.at_s": [2.5, 3.0],
-        "faults.token-expiry.for_s": [1.5, 2.0],
-        "faults.drop.at_s": [3.0, 3.3],
-        "faults.drop.for_s": [0.2, 0.5],
-    },
+    "duplicates": _fault("drop", [2.5, 3.5], [0.2, 0.6], every_s=[2.0, 2.5]),
+    "restart": {"run_time_s": 20.0, **_fault("stop-server", 4.0, 0.5), **_fault("kill-server", 11.0, 0.5)},
+    "stall": {"run_time_s": 10.0, **_fault("stall-server", [3.0, 3.5], [1.6, 1.9], every_s=[4.0, 4.5])},
+    "embedded": {**_fault("token-expiry", [2.5, 3.0], [1.5, 2.0]), **_fault("drop", [3.0, 3.3], [0.2, 0.5])},
     "slow-widget": {
         "run_time_s": 9.0,
         "agent_first_s": 2.0,
         "agent_every_s": [0.2, 0.4],
-        "faults.slow-read.at_s": [2.6, 2.8],
-        "faults.slow-read.for_s": [3.0, 3.2],
-        "faults.slow-read.bytes_per_s": 500,  # a message in less than a ping interval: it must not look dead
-        "faults.freeze.at_s": [3.6, 4.0],
-        "faults.freeze.for_s": [2.6, 3.0],
+        # A message in less than a ping interval: it must not look dead.
+        **_fault("slow-read", [2.6, 2.8], [3.0, 3.2], bytes_per_s=500),
+        **_fault("freeze", [3.6, 4.0], [2.6, 3.0]),
     },
     "transfer": {"transfer_after_s": [2.5, 4.0]},
-    "reload": {"faults.reload.at_s": [3.5, 5.0], "faults.reload.for_s": [0.5, 1.0]},
-    "storm": {
-        "widgets": 30,
-        "run_time_s": 18.0,
-        "faults.kill-server.at_s": 5.0,
-        "faults.kill-server.for_s": 0.5,
-    },
-    "two-tabs": {
-        "faults.two-tabs.at_s": [1.5, 2.0],
-        "faults.two-tabs.for_s": [4.0, 5.0],
-        "faults.drop.at_s": [3.0, 4.0],
-        "faults.drop.for_s": [0.3, 0.8],
-    },
-    "polling": {
-        "faults.poll-cut.at_s": [2.5, 3.5],
-        "faults.poll-cut.for_s": [0.5, 1.0],
-        "faults.drop.at_s": [5.5, 6.0],
-        "faults.drop.for_s": [0.3, 0.8],
-    },
+    "reload": _fault("reload", [3.5, 5.0], [0.5, 1.0]),
+    "storm": {"widgets": 30, "run_time_s": 18.0, **_fault("kill-server", 5.0, 0.5)},
+    "two-tabs": {**_fault("two-tabs", [1.5, 2.0], [4.0, 5.0]), **_fault("drop", [3.0, 4.0], [0.3, 0.8])},
+    "polling": {**_fault("poll-cut", [2.5, 3.5], [0.5, 1.0]), **_fault("drop", [5.5, 6.0], [0.3, 0.8])},
     "bad-day": {
         "widgets": 24,
         "run_time_s": 26.0,
-        **{f"faults.{name}.every_s": 0 for name in FAULTS},
-        **{f"faults.{name}.at_s": [2.5, 22.0] for name in FAULTS},
-        **{f"faults.{name}.for_s": [0.3, 2.5] for name in FAULTS},
+        **{
+            field: value for name in FAULTS for field, value in _fault(name, [2.5, 22.0], [0.3, 2.5], every_s=0).items()
+        },
         "faults.half-open.for_s": [2.5, 3.5],
         "faults.idle-limit.idle_s": 0.6,
         "faults.slow-read.bytes_per_s": 500,
@@ -145,11 +115,6 @@ def _case(
 ) -> Case:
     settings = {**SMALL, **TIMES.get(scenario, {}), **settings}
     return Case(scenario, injected, finds, settings, tuple(needs.split()), quick)
-
-
-def _fault(name: str, at_s: Any, for_s: Any, **more: Any) -> dict[str, Any]:
-    fields = {"at_s": at_s, "for_s": for_s, **more}
-    return {f"faults.{name}.{field}": value for field, value in fields.items()}
 
 
 def _without(name: str) -> dict[str, Any]:
