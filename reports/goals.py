@@ -23,45 +23,37 @@ class GoalsError(BadInput):
 class Measure:
     """A figure of the summary that a goal may name. `kind`: rate, count, seconds, latency; `default`: its usual max."""
 
-    name: str
     kind: str
     meaning: str
     default: float | None = None
 
 
-def _latencies() -> tuple[Measure, ...]:
-    series = {
-        "latency_ms": "due to first display by any way",
-        "live_latency_ms": "due to display as it was emitted",
-        "time_to_join_ms": "a widget's first connection attempt to its first join ack",
-    }
-    return tuple(
-        Measure(f"{name}.{quantile}", "latency", meaning)
-        for name, meaning in series.items()
-        for quantile in (*SHARES, "max")
-    )
-
-
+LATENCIES = {
+    "latency_ms": "due to first display by any way",
+    "live_latency_ms": "due to display as it was emitted",
+    "time_to_join_ms": "a widget's first connection attempt to its first join ack",
+}
 MEASURES: Mapping[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure("permanent_loss", "rate", "lost / (owed - unjudged); 0 where the target promises a history"),
-        Measure("live_miss", "rate", "(recovered + lost) / (owed - unjudged)"),
-        Measure("duplicates", "count", "messages shown more than once on one view", 0),
-        Measure("reorders", "count", "messages received or shown out of order", 0),
-        Measure("leaks", "count", "messages that reached another session's party", 0),
-        Measure("phantoms", "count", "messages accepted or shown, and not stored", 0),
-        Measure("unexpected", "count", "messages of this run that nobody sent", 0),
-        Measure("unexplained", "count", "missed messages without a cause", 0),
-        Measure("acked_and_lost", "count", "lost messages whose sender was told that it went well"),
-        Measure("never_assumed", "count", "accepted messages of sessions that no agent took, then or later"),
-        Measure("view_misses", "count", "pages that missed what another page of the party showed"),
-        Measure("false_connected_s", "seconds", "s for which the indicator said connected and messages were missing"),
-        Measure("refused", "count", "messages that the server refused"),
-        Measure("unanswered", "count", "messages without an answer"),
-        Measure("unsent", "count", "planned messages that were never sent"),
-        *_latencies(),
-    )
+    "permanent_loss": Measure("rate", "lost / (owed - unjudged); 0 where the target promises a history", 0),
+    "live_miss": Measure("rate", "(recovered + lost) / (owed - unjudged)"),
+    "duplicates": Measure("count", "messages shown more than once on one view", 0),
+    "reorders": Measure("count", "messages received or shown out of order", 0),
+    "leaks": Measure("count", "messages that reached another session's party", 0),
+    "phantoms": Measure("count", "messages accepted or shown, and not stored", 0),
+    "unexpected": Measure("count", "messages of this run that nobody sent", 0),
+    "unexplained": Measure("count", "missed messages without a cause", 0),
+    "acked_and_lost": Measure("count", "lost messages whose sender was told that it went well"),
+    "never_assumed": Measure("count", "accepted messages of sessions that no agent took, then or later"),
+    "view_misses": Measure("count", "pages that missed what another page of the party showed"),
+    "false_connected_s": Measure("seconds", "s for which the indicator said connected and messages were missing"),
+    "refused": Measure("count", "messages that the server refused"),
+    "unanswered": Measure("count", "messages without an answer"),
+    "unsent": Measure("count", "planned messages that were never sent"),
+    **{
+        f"{name}.{share}": Measure("latency", meaning)
+        for name, meaning in LATENCIES.items()
+        for share in (*SHARES, "max")
+    },
 }
 
 
@@ -93,8 +85,7 @@ PROMISED = {"permanent_loss": "history", "reorders": "order", "phantoms": "histo
 
 def default_goals(promises: Mapping[str, Any]) -> dict[str, float]:
     """What every run is held to unless its goals say otherwise: nothing that the target does not promise."""
-    goals = {measure.name: measure.default for measure in MEASURES.values() if measure.default is not None}
-    asked = {"permanent_loss": 0.0, **goals}
+    asked = {name: measure.default for name, measure in MEASURES.items() if measure.default is not None}
     return {name: most for name, most in asked.items() if promises.get(PROMISED.get(name, "")) is not False}
 
 
