@@ -10,6 +10,7 @@ import pandas as pd
 
 from loadtests.target import Client
 from reports import telling
+from reports.causes import Cause
 from reports.outcomes import NOT_ACCEPTED, NOT_OWED, UNJUDGED
 from reports.violations import ATTRIBUTIONS, Attribution
 from reports.words import plural
@@ -24,29 +25,18 @@ SOUND = {each.name: (each.default,) for each in dataclasses.fields(Client)} | {"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A cause (or, without a journal, a group of causes), how many messages it explains, and one of them.
+    """What explains `n` messages: a cause (or, without a journal, a group of causes), or who made a violation of them.
 
-    `sample` is that one's mid, `told` what the cause says of it with its own numbers. `declared`: what the target says
-    of its widget that the cause rests on; empty: nothing.
+    `sample` is the mid of one that was missed, `told` what its cause says of it with its own numbers. `declared`: what
+    the target says of its widget that this rests on; empty: nothing.
     """
 
-    name: str
+    title: str
     n: int
-    sentence: str
-    cure: str
-    sample: str
-    told: str
+    by: Cause | Attribution
     declared: str
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What made `n` of a violation (duplicates, reorders, leaks, phantoms), and whose doing that was."""
-
-    violation: str
-    n: int
-    by: Attribution
-    declared: str
+    sample: str = ""
+    told: str = ""
 
 
 def missed(ledger: "Ledger") -> list[Found]:
@@ -64,20 +54,18 @@ def _found(ledger: "Ledger", counts: Mapping[str, int]) -> list[Found]:
     found = []
     for name, n in counts.items():
         cause, sample = telling.named(name), samples[name]
-        row = known(rows[rows["mid"] == sample].iloc[0])
-        found.append(
-            Found(name, n, cause.sentence, cause.cure, sample, telling.told(name, row), _declared(ledger, cause.habits))
-        )
+        told = telling.told(name, known(rows[rows["mid"] == sample].iloc[0]))
+        found.append(Found(name, n, cause, _declared(ledger, cause.habits), sample, told))
     return found
 
 
-def made(ledger: "Ledger") -> list[Made]:
-    """Who made the violations that were counted."""
+def made(ledger: "Ledger") -> list[Found]:
+    """Who made the violations that were counted (duplicates, reorders, leaks, phantoms)."""
     found = []
     for violation, names in ledger.summary.attributed.items():
         for name, n in names.items():
             by = next(each for each in ATTRIBUTIONS[violation] if each.name == name)
-            found.append(Made(violation, n, by, _declared(ledger, by.habits)))
+            found.append(Found(f"{violation}: {name} ({by.whose})", n, by, _declared(ledger, by.habits)))
     return found
 
 

@@ -33,13 +33,8 @@ def _causes(checked: Checked) -> Iterator[str]:
         yield "| missed | because | | cure | look at one |"
         yield "|---:|---|---|---|---|"
     for cause in checked.causes:
-        words = (
-            cause.name,
-            _plain(cause.sentence),
-            _plain(cause.cure),
-            f"`entrega trace {cause.sample} {checked.run}`",
-        )
-        yield f"| {cause.n:,} | {' | '.join(words)} |"
+        about = f"{cause.by.name} | {_plain(cause.by.sentence)} | {_plain(cause.by.cure)}"
+        yield f"| {cause.n:,} | {about} | `entrega trace {cause.sample} {checked.run}` |"
 
 
 def _plain(text: str) -> str:

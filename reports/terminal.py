@@ -11,7 +11,6 @@ from rich.table import Table
 from reports import found
 from reports.intervals import SHARES
 from reports.rig import LIMITS
-from reports.violations import Attribution
 from reports.words import COUNTERS, LATENCIES, NONE, added_up, cell, certainty, count, interval, ms, percent, seconds
 
 if TYPE_CHECKING:
@@ -33,12 +32,15 @@ def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None
         console.print(Padding(escape(reason), (0, 0, 0, 2)), highlight=False)
     for part in (_messages(summary), _rates(summary), _hidden(summary), _latencies(summary)):
         console.print("", part, sep="\n", highlight=False)
-    _print_causes("Why messages were missed", found.missed(ledger), console)
-    _print_causes("Why those were not shown later", found.not_recovered(ledger), console)
+    for title, causes in (
+        ("Why messages were missed", found.missed(ledger)),
+        ("Why those were not shown later", found.not_recovered(ledger)),
+    ):
+        if causes:
+            console.print(f"\n[bold]{title}[/]")
+            _print_causes(causes, console)
     console.print("", _counters(summary), sep="\n", highlight=False)
-    for each in found.made(ledger):
-        title = f"{each.n:>6,}  {each.violation}: {each.by.name} ({each.by.whose})"
-        _print_cause(title, each.by, each.declared, console)
+    _print_causes(found.made(ledger), console)
     for doubt in found.doubts(ledger):
         console.print(f"\n{escape(doubt)}", highlight=False)
     for table in (_parties(summary), _rig(summary)):
@@ -109,19 +111,13 @@ def _latencies(summary: "Summary") -> Table:
     return table
 
 
-def _print_causes(title: str, causes: list[found.Found], console: Console) -> None:
-    if causes:
-        console.print(f"\n[bold]{title}[/]")
+def _print_causes(causes: list[found.Found], console: Console) -> None:
     for cause in causes:
-        _print_cause(f"{cause.n:>6,}  {cause.name}", cause, cause.declared, console)
-        example = f"e.g. {cause.sample}" + (f": {cause.told}" if cause.told != cause.sentence else "")
-        console.print(Padding(escape(example), (0, 0, 0, 8)), highlight=False)
-
-
-def _print_cause(title: str, cause: found.Found | Attribution, declared: str, console: Console) -> None:
-    console.print(f"[bold]{title}[/]", highlight=False)
-    for line in filter(None, (cause.sentence, declared, f"Cure: {cause.cure}")):
-        console.print(Padding(escape(line), (0, 0, 0, 8)), highlight=False)
+        console.print(f"[bold]{cause.n:>6,}  {cause.title}[/]", highlight=False)
+        told = f": {cause.told}" if cause.told != cause.by.sentence else ""
+        example = f"e.g. {cause.sample}{told}" if cause.sample else ""
+        for line in filter(None, (cause.by.sentence, cause.declared, f"Cure: {cause.by.cure}", example)):
+            console.print(Padding(escape(line), (0, 0, 0, 8)), highlight=False)
 
 
 def _parties(summary: "Summary") -> Table:
