@@ -1,7 +1,7 @@
 """What a run is compared with: the summary of an earlier one, read from a summary.json or from its folder."""
 
 import json
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -48,8 +48,8 @@ def _built(kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
         hints = get_type_hints(kind)
         built: Any = kind
-        given = [each for each in fields(kind) if each.name in value or not _has_default(each)]
-        return built(**{each.name: _built(hints[each.name], value[each.name]) for each in given})
+        needed = [each.name for each in fields(kind) if each.default is each.default_factory is MISSING]
+        return built(**{name: _built(hints[name], value[name]) for name in hints if name in value or name in needed})
     if get_origin(kind) is tuple:
         return tuple(_built(kinds[0], each) for each in value)
     if get_origin(kind) is dict:
@@ -57,7 +57,3 @@ def _built(kind: Any, value: Any) -> Any:
     if not isinstance(value, int | float if kind is float else kind):
         raise TypeError(f"{value!r}")
     return value
-
-
-def _has_default(field: Field[Any]) -> bool:
-    return field.default is not MISSING or field.default_factory is not MISSING

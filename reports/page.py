@@ -21,6 +21,12 @@ FIGURES = (figures.latency_over_time, figures.loss_by_join_offset, figures.cause
 COUNTERS = {name: MEASURES[name].meaning for name in words.COUNTERS if name in MEASURES} | {
     "foreign": "messages that no party of this run sent, such as a bot's greeting; no goal looks at them"
 }
+FILTERS = ("cell", "certainty", "count", "ms", "percent", "plural", "seconds", "spans", "within")  # of reports.words
+# Everything is escaped, whatever people typed into a scenario; an unknown name is an error, not a blank.
+TEMPLATES = Environment(
+    loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+TEMPLATES.filters |= {name: getattr(words, name) for name in FILTERS}
 
 
 def write_report(ledger: "Ledger", verdict: "Verdict") -> Path:
@@ -44,30 +50,26 @@ def write_report(ledger: "Ledger", verdict: "Verdict") -> Path:
 
 def _html(ledger: "Ledger", verdict: "Verdict", pictures: dict[str, bytes], reasons: dict[str, str]) -> str:
     summary, info = ledger.summary, ledger.run.info
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            summary=summary,
-            verdict=verdict,
-            played=_played(info),
-            made_with=_made_with(info),
-            warm_up_s=info.get("warm_up_s") or 0.0,
-            missed=found.missed(ledger),
-            not_recovered=found.not_recovered(ledger),
-            made=found.made(ledger),
-            doubts=found.doubts(ledger),
-            figures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
-            nothing=reasons,
-            least=summary.unavoidable_miss,
-            latencies=words.LATENCIES,
-            account=words.added_up(summary),
-            counters=COUNTERS,
-            p95_needs=samples_needed("p95"),
-            limits=LIMITS,
-            sample=next(iter(summary.samples.values()), None) or next(iter(ledger.deliveries["mid"]), "MID"),
-            folder=ledger.run.path,
-        )
+    return TEMPLATES.get_template("report.html").render(
+        summary=summary,
+        verdict=verdict,
+        played=_played(info),
+        made_with=_made_with(info),
+        warm_up_s=info.get("warm_up_s") or 0.0,
+        missed=found.missed(ledger),
+        not_recovered=found.not_recovered(ledger),
+        made=found.made(ledger),
+        doubts=found.doubts(ledger),
+        figures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
+        nothing=reasons,
+        least=summary.unavoidable_miss,
+        latencies=words.LATENCIES,
+        account=words.added_up(summary),
+        counters=COUNTERS,
+        p95_needs=samples_needed("p95"),
+        limits=LIMITS,
+        sample=next(iter(summary.samples.values()), None) or next(iter(ledger.deliveries["mid"]), "MID"),
+        folder=ledger.run.path,
     )
 
 
@@ -90,17 +92,3 @@ def _made_with(info: Mapping[str, Any]) -> str:
     parts = [machine.get("system"), f"{machine['cores']} cores" if "cores" in machine else None]
     parts += [f"{name} {version}" for name, version in (info.get("versions") or {}).items() if version]
     return ", ".join(part for part in (*parts, f"commit {commit[:12]}" if commit else None) if part)
-
-
-def _environment() -> Environment:
-    """Everything is escaped, whatever people typed into a scenario; an unknown name is an error, not a blank."""
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for name in ("cell", "certainty", "count", "ms", "percent", "plural", "seconds", "spans", "within"):
-        environment.filters[name] = getattr(words, name)
-    return environment

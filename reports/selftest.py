@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,25 +51,20 @@ def play(plays: list[tuple[Case, int]], out: Path) -> tuple[list[Result], list[R
     results, invalid = {}, []
     tty = sys.stderr.isatty()
     bar = tqdm(total=len(waiting), desc="cases", mininterval=0.5 if tty else 30, file=sys.stderr)
-    with bar, closing(_played(waiting, out)) as every, _going_on(out):
-        for played in every:
-            result = _result(played)
-            if result.invalid and played.attempt == 1:
-                invalid.append(result)
-                waiting.append((played.case, played.seed, 2))
-                continue
-            results[played.case.name, _run_time_s(played.case), played.seed] = result
-            bar.update()
-    return [results[case.name, _run_time_s(case), seed] for case, seed in plays], invalid
-
-
-@contextmanager
-def _going_on(out: Path) -> Iterator[None]:
     try:
-        yield
+        with bar, closing(_played(waiting, out)) as every:
+            for played in every:
+                result = _result(played)
+                if result.invalid and played.attempt == 1:
+                    invalid.append(result)
+                    waiting.append((played.case, played.seed, 2))
+                    continue
+                results[played.case.name, _run_time_s(played.case), played.seed] = result
+                bar.update()
     except BaseException as stopped:
         stopped.add_note(f"the same command goes on with what {out} holds")
         raise
+    return [results[case.name, _run_time_s(case), seed] for case, seed in plays], invalid
 
 
 def _run_time_s(case: Case) -> float:
@@ -101,12 +96,9 @@ def _open(out: Path) -> None:
 def _made_of() -> str:
     """Of all that plays: a run of other code is no part of this selftest."""
     here = Path(__file__).parent.parent
-    files = [file for house in ("loadtests", "server_under_test") for file in here.glob(f"{house}/**/*.[pt][yo]*")]
-    digest = hashlib.sha256()
-    for file in sorted([*files, here / "reports" / "confusion.py"]):
-        if file.suffix in (".py", ".toml"):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+    houses = ("loadtests/**/*.py", "loadtests/**/*.toml", "server_under_test/**/*.py", "reports/confusion.py")
+    files = sorted(file for house in houses for file in here.glob(house))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _played(waiting: list[tuple[Case, int, int]], out: Path) -> Generator[_Play, None, None]:

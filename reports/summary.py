@@ -111,12 +111,12 @@ class Summary:
         who = ", ".join(
             plural(n, one) for n, one in ((self.widgets, "widget"), (self.agents, "agent")) if n is not None
         )
-        missed, judged = self.recovered + self.lost, self.owed - self.unjudged
-        went = (
-            f"{missed:,} missed live, {self.lost:,} lost for good" if missed else f"{judged:,} shown as they were sent"
-        )
-        if not self.unjudged:
-            went = went if missed else "all shown as they were sent" if self.owed else "nothing to show"
+        if missed := self.recovered + self.lost:
+            went = f"{missed:,} missed live, {self.lost:,} lost for good"
+        elif self.unjudged:
+            went = f"{self.owed - self.unjudged:,} shown as they were sent"
+        else:
+            went = "all shown as they were sent" if self.owed else "nothing to show"
         unjudged = f", {self.unjudged:,} could not be judged" if self.unjudged else ""
         nobodys = (
             f"; {self.never_assumed:,} more to nobody, since no agent took the session" if self.never_assumed else ""

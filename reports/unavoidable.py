@@ -38,13 +38,9 @@ def _within(pairs: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def _windows(info: Mapping[str, Any]) -> list[tuple[str | None, int, int]]:
-    windows = info.get("fault_windows") or []
-    return [(each["party"], each["start_ns"], each["end_ns"]) for each in windows if _takes_away(each)]
-
-
-def _takes_away(window: Mapping[str, Any]) -> bool:
     """A link that swallows only what goes up still brings what comes down."""
-    return window["name"] in TAKING_AWAY and window.get("way") != "up"
+    windows = [each for each in info.get("fault_windows") or [] if each["name"] in TAKING_AWAY]
+    return [(each["party"], each["start_ns"], each["end_ns"]) for each in windows if each.get("way") != "up"]
 
 
 def arrivals(ledger: "Ledger") -> list[tuple[str | None, int, int]]:
