@@ -7,8 +7,8 @@ entrega.figures.loss_by_join_offset(ledger)       # a matplotlib Figure
 entrega.judge(ledger.summary, goals)              # pass, fail or unknown, with reasons
 """
 
-import importlib
 import io
+import pkgutil
 import signal
 import sys
 import traceback
@@ -56,20 +56,18 @@ sys.meta_path.insert(0, _Houses)
 
 # What `import entrega` gives beside run() and runs(); a house is imported when its first name is asked for.
 _PUBLIC = {
-    "open_ledger": ("reports.ledger", "open_ledger"),
-    "side_by_side": ("reports.side_by_side", "side_by_side"),
-    "judge": ("reports.verdict", "judge"),
-    "trace": ("reports.trace", "trace"),
-    "figures": ("reports.figures", None),
+    "open_ledger": "reports.ledger:open_ledger",
+    "side_by_side": "reports.side_by_side:side_by_side",
+    "judge": "reports.verdict:judge",
+    "trace": "reports.trace:trace",
+    "figures": "reports.figures:",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'entrega' has no attribute {name!r}")
-    house, member = _PUBLIC[name]
-    module = importlib.import_module(house)
-    return module if member is None else getattr(module, member)
+    return pkgutil.resolve_name(_PUBLIC[name])
 
 
 def run(
@@ -201,10 +199,10 @@ def _spoilt(folder: Path) -> str:
         summary = open_ledger(folder).summary
     except RunFolderError as error:
         return str(error)
-    nothing = _nothing_came_of_it(summary)
-    return "; ".join(
-        [*(reason.rstrip(".") for reason in summary.rig.reasons), *filter(None, [nothing and f"{nothing}; {PROBE}"])]
-    )
+    reasons = [reason.rstrip(".") for reason in summary.rig.reasons]
+    if nothing := _nothing_came_of_it(summary):
+        reasons += [nothing, PROBE]
+    return "; ".join(reasons)
 
 
 def _nothing_came_of_it(summary: "Summary") -> str:

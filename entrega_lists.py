@@ -1,25 +1,18 @@
 """What `entrega list` tells of: what there is to play with, each with its sentence and all that is known of it."""
 
+import importlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 Listed = dict[str, tuple[str, list[str]]]  # name -> its sentence, and the lines that tell all of it
 
 
-def _scenarios() -> Listed:
+def _files(module: str) -> Listed:
     """All of one is a file that can be given in its place."""
-    from loadtests import scenario as scenarios
-
-    known = {name: scenarios.load(name) for name in scenarios.shipped()}
-    return {name: (each.sentence, scenarios.described(each)) for name, each in known.items()}
-
-
-def _targets() -> Listed:
-    """All of one is a file that can be given in its place."""
-    from loadtests import target_file as targets
-
-    known = {name: targets.load(name) for name in targets.shipped()}
-    return {name: (each.sentence, list(targets.described(each))) for name, each in known.items()}
+    kind = importlib.import_module(module)
+    known = {name: kind.load(name) for name in kind.shipped()}
+    return {name: (each.sentence, list(kind.described(each))) for name, each in known.items()}
 
 
 def _defects() -> Listed:
@@ -28,11 +21,9 @@ def _defects() -> Listed:
 
     known: dict[str, Any] = {**DEFECTS, **WIDGET_DEFECTS}
     values = {name: f"value: {each.unit}; default: {each.default}" for name, each in known.items() if each.unit}
+    short = {name: f" [{value}]" for name, value in values.items()}
     return {
-        name: (
-            f"{each.sentence} [{values[name]}]" if name in values else each.sentence,
-            [each.sentence, values.get(name, "value: none")],
-        )
+        name: (each.sentence + short.get(name, ""), [each.sentence, values.get(name, "value: none")])
         for name, each in known.items()
     }
 
@@ -40,17 +31,12 @@ def _defects() -> Listed:
 def _faults() -> Listed:
     from loadtests.faults import FAULTS, fields_of
 
-    return {
-        name: (
-            kind.sentence,
-            [
-                kind.sentence,
-                f"it happens to {kind.hits}; fields: {', '.join(fields_of(name))}",
-                f"--set faults.{name}.at_s=5 --set faults.{name}.for_s=2",
-            ],
-        )
-        for name, kind in FAULTS.items()
-    }
+    known = {}
+    for name, kind in FAULTS.items():
+        about = f"it happens to {kind.hits}; fields: {', '.join(fields_of(name))}"
+        example = f"--set faults.{name}.at_s=5 --set faults.{name}.for_s=2"
+        known[name] = kind.sentence, [kind.sentence, about, example]
+    return known
 
 
 def _causes() -> Listed:
@@ -59,18 +45,15 @@ def _causes() -> Listed:
 
     columns = {"missed_because": CAUSES, "not_recovered_because": NOT_RECOVERED}
     return {
-        cause.name: (
-            cause.sentence,
-            [cause.sentence, f"Cure: {cause.cure}", f"A value of {column}; see docs/causes.md."],
-        )
+        each.name: (each.sentence, [each.sentence, f"Cure: {each.cure}", f"A value of {column}; see docs/causes.md."])
         for column, causes in columns.items()
-        for cause in causes
+        for each in causes
     }
 
 
 TABLES: Mapping[str, Callable[[], Listed]] = {
-    "scenarios": _scenarios,
-    "targets": _targets,
+    "scenarios": partial(_files, "loadtests.scenario"),
+    "targets": partial(_files, "loadtests.target_file"),
     "defects": _defects,
     "faults": _faults,
     "causes": _causes,

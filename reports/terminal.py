@@ -102,12 +102,8 @@ def _latencies(summary: "Summary") -> Table:
     table = _table(f"Latency, ms (-: too few samples to tell{said})", "", *SHARES, "max", "of", "never")
     for name, called in LATENCIES.items():
         series = getattr(summary, name)
-        table.add_row(
-            called,
-            *(cell(series, quantile) for quantile in (*SHARES, "max")),
-            f"{series.n:,}",
-            f"{series.lost:,}",
-        )
+        cells = (cell(series, quantile) for quantile in (*SHARES, "max"))
+        table.add_row(called, *cells, f"{series.n:,}", f"{series.lost:,}")
     return table
 
 

@@ -132,14 +132,8 @@ class _Story:
             what = self._page(event, "page {view}: ", "") + what
         again = stages.brought(event, self._row["recipient"])
         tone = "recovery" if again else "message" if event["own"] else "around"
-        return Step(
-            utc=self.utc(event["t"]),
-            offset_ms=(event["t"] - self._zero_ns) / 1e6,
-            lane=lane,
-            what=what,
-            tone=tone,
-            states=self._states(event["t"]),
-        )
+        t_ns = event["t"]
+        return Step(self.utc(t_ns), (t_ns - self._zero_ns) / 1e6, lane, what, tone, self._states(t_ns))
 
     def gap(self, missing: str, states: Mapping[str, str]) -> Step:
         """The stage that was not seen, in the lane of who should have seen it, with the `states` of the step before."""
