@@ -58,8 +58,7 @@ SELECT lacking.mid, coalesce(came.joined, false) AS joined_after, coalesce(came.
         fetches.read_ns, NULL) AS fetched_ns
 FROM lacking
 ASOF LEFT JOIN fetches ON fetches.party = recipient AND fetches.session = lacking.session AND fetches.read_ns <= at_ns
-LEFT JOIN came ON came.mid = lacking.mid
-LEFT JOIN offered ON offered.mid = lacking.mid"""
+LEFT JOIN came USING (mid) LEFT JOIN offered USING (mid)"""
 
 # Pages of the recipient that ought to have shown the message when it was accepted, and never did what another page did:
 # that were connected and stayed so until it would have been late; or open for as long as it may take, one whose

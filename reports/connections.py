@@ -74,11 +74,11 @@ WITH states AS (
     FROM talk WHERE kind IN ('connecting', 'connected', 'connect_failed', 'disconnected')
 ),
 attempts AS (
-    SELECT *, bool_or(kind = 'connected') OVER past AS had_connected,
-        last_value(if(kind = 'connected', conn, NULL) IGNORE NULLS) OVER past AS latest_conn,
-        last_value(if(kind = 'connected', closes_tab, NULL) IGNORE NULLS) OVER past AS latest_closes_tab,
+    SELECT *,
+        last_value(if(kind = 'connected', {'conn': conn, 'closes': closes_tab}, NULL) IGNORE NULLS) OVER past AS latest,
         last_value(if(kind = 'connected' AND NOT of_closed_tab, conn, NULL) IGNORE NULLS) OVER past AS other_conn,
-        if(latest_closes_tab, coalesce(other_conn, latest_conn), latest_conn) AS last_conn,
+        if(latest['closes'], coalesce(other_conn, latest['conn']), latest['conn']) AS last_conn,
+        latest IS NOT NULL AS had_connected,
         {'failed_ns': t, 'words': reason, 'answer': status, 'turned_away': refused} AS said,
         CASE WHEN kind = 'connect_failed' THEN said
             WHEN kind = 'connecting' AND lead(kind) OVER future = 'connect_failed' THEN lead(said) OVER future

@@ -105,15 +105,14 @@ SELECT looked_at.mid, coalesce(there.conn, line.conn) AS conn, line.refusal, lin
     if(freezes.end_ns >= at_ns AND (freezes.start_ns <= at_ns OR gap_root = 'frozen'),
         (freezes.end_ns - freezes.start_ns) / 1e6, NULL) AS frozen_ms
 FROM looked_at LEFT JOIN there USING (mid)
-LEFT JOIN line ON there.mid IS NULL AND line.party = looked_at.recipient AND line.from_ns <= looked_at.at_ns
-    AND looked_at.at_ns < line.until_ns
-LEFT JOIN joins ON there.mid IS NULL AND joins.party = looked_at.recipient AND joins.session = looked_at.session
-    AND joins.sent_ns <= looked_at.at_ns AND looked_at.at_ns < joins.next_ns
-LEFT JOIN rejoins ON rejoins.party = looked_at.recipient AND rejoins.session = looked_at.session
+LEFT JOIN line ON there.mid IS NULL AND line.party = recipient AND line.from_ns <= at_ns AND at_ns < line.until_ns
+LEFT JOIN joins ON there.mid IS NULL AND joins.party = recipient AND joins.session = looked_at.session
+    AND joins.sent_ns <= at_ns AND at_ns < joins.next_ns
+LEFT JOIN rejoins ON rejoins.party = recipient AND rejoins.session = looked_at.session
     AND rejoins.conn = coalesce(there.conn, line.conn)
-LEFT JOIN lives ON lives.party = looked_at.recipient AND lives.conn = coalesce(there.conn, line.conn)
-LEFT JOIN endings ON endings.party = looked_at.recipient AND endings.conn = coalesce(there.conn, line.last_conn)
-ASOF LEFT JOIN freezes ON freezes.party = looked_at.recipient AND freezes.start_ns <= looked_at.at_ns + 100_000_000
+LEFT JOIN lives ON lives.party = recipient AND lives.conn = coalesce(there.conn, line.conn)
+LEFT JOIN endings ON endings.party = recipient AND endings.conn = coalesce(there.conn, line.last_conn)
+ASOF LEFT JOIN freezes ON freezes.party = recipient AND freezes.start_ns <= at_ns + 100_000_000
 WHERE absent OR live_ns IS NULL"""
 
 # What belongs to a message, to its session and to its two parties. Every message goes through each of these joins, so

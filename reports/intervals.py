@@ -47,10 +47,6 @@ class Share:
     n: int
     share: float | None
 
-    @classmethod
-    def of(cls, k: int, n: int) -> "Share":
-        return cls(k, n, k / n if n else None)
-
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:

@@ -30,11 +30,7 @@ def _column(name: str, type: str, unit: str, meaning: str, null: str, sql: str =
     return Column(name, type, unit, meaning, null, sql or own)
 
 
-def _facts(*rows: tuple[str, ...]) -> tuple[Column, ...]:
-    return tuple(_column(*row) for row in rows)
-
-
-FACTS = _facts(
+FACTS = tuple(_column(*row) for row in (
     # who
     ("mid", "VARCHAR", "", "RUN:KEY", "never", "moments.mid"),
     ("key", "VARCHAR", "", "INDEX.w|a.NUMBER, the same in every run of a seed", "never"),
@@ -147,7 +143,7 @@ FACTS = _facts(
     ("others_offered", "BOOLEAN", "", "a reply after it held others", "not looked up"),
     ("fetched_ns", "BIGINT", "ns", "when in that absence the recipient had last asked for the history before it",
      "it had not, or that held it"),
-)  # fmt: skip
+))  # fmt: skip
 
 
 def _ledger(*rows: tuple[str, ...] | str) -> tuple[Column, ...]:

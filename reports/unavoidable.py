@@ -30,7 +30,8 @@ def unavoidable_miss(ledger: "Ledger") -> Share:
     due = rows[["mid", "recipient", "due_ns"]].astype({"due_ns": "int64"})
     hit = set(_within(due.merge(of_all.drop(columns="party"), how="cross")))
     hit |= set(_within(due.merge(of_one, left_on="recipient", right_on="party")))
-    return Share.of(len(hit), len(ledger.deliveries[ledger.deliveries["owed"]]))
+    owed = int(ledger.deliveries["owed"].sum())
+    return Share(len(hit), owed, len(hit) / owed if owed else None)
 
 
 def _within(pairs: pd.DataFrame) -> "pd.Series[Any]":

@@ -215,9 +215,8 @@ GROUP BY start_ns, end_ns"""
 # The windows of run.json; `party` null hits everybody.
 PLANNED_FAULTS = """
 CREATE TABLE planned_faults AS
-SELECT fault.party, fault.start_ns, coalesce(fault.end_ns, fault.start_ns) AS end_ns
-FROM (
-    SELECT unnest(from_json(?, '[{"party": "VARCHAR", "start_ns": "BIGINT", "end_ns": "BIGINT"}]')) AS fault
+SELECT * REPLACE (coalesce(end_ns, start_ns) AS end_ns) FROM (
+    SELECT unnest(from_json(?, '[{"party": "VARCHAR", "start_ns": "BIGINT", "end_ns": "BIGINT"}]'), recursive := true)
 )"""
 
 # Faults that follow one another within the allowance are one: as long as they last nobody is expected to be back.
