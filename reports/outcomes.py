@@ -24,54 +24,31 @@ NOT_ACCEPTED = (
     Reason("unsent", "", "It was never sent.", "sender_view = 'unsent'"),
     Reason("oversize", "U3", "The server refused it as too large.", "sender_view = 'refused' AND status = 413"),
     Reason("refused", "", "The server refused it.", "sender_view = 'refused'"),
-    Reason(
-        "recorder",
-        "H",
-        "The sender's recorder broke off before an answer came.",
-        "sender_view = 'unanswered' AND answered_ns = sent_ns AND sender_cut",
-    ),
-    Reason(
-        "ack_lost",
-        "U4",
-        "It reached the server, but its sender was not told.",
-        "sender_view = 'unanswered' AND (in_audit OR seen_ns IS NOT NULL OR stored_ns IS NOT NULL)",
-    ),
-    Reason(
-        "batch_overflow",
-        "U2",
+    Reason("recorder", "H", "The sender's recorder broke off before an answer came.",
+        "sender_view = 'unanswered' AND answered_ns = sent_ns AND sender_cut"),
+    Reason("ack_lost", "U4", "It reached the server, but its sender was not told.",
+        "sender_view = 'unanswered' AND (in_audit OR seen_ns IS NOT NULL OR stored_ns IS NOT NULL)"),
+    Reason("batch_overflow", "U2",
         "It left in one poll with more packets than python-engineio takes (16), which answers OK and drops them all.",
-        "sender_view = 'unanswered' AND burst > 16",
-    ),
+        "sender_view = 'unanswered' AND burst > 16"),
     Reason("uplink_lost", "U1", "No answer came, and nobody saw the message again.", "sender_view = 'unanswered'"),
-)
+)  # fmt: skip
 
 NOT_OWED = (
     Reason("not_accepted", "", "It was not accepted, and nobody saw it.", "sender_view <> 'accepted' AND NOT seen"),
-    Reason(
-        "never_assumed",
-        "",
-        "No agent held the session, then or later, so that there was nobody to show it to.",
-        "recipient IS NULL AND NOT recipient_cut",
-    ),
-    Reason(
-        "left",
-        "",
-        "It was accepted after the recipient was done with the session.",
-        "coalesce(accepted_ns, sent_ns) > left_ns AND displayed_ns IS NULL",
-    ),
-)
+    Reason("never_assumed", "", "No agent held the session, then or later, so that there was nobody to show it to.",
+        "recipient IS NULL AND NOT recipient_cut"),
+    Reason("left", "", "It was accepted after the recipient was done with the session.",
+        "coalesce(accepted_ns, sent_ns) > left_ns AND displayed_ns IS NULL"),
+)  # fmt: skip
 
 UNJUDGED = (
     Reason("withdrawn", "", "The recipient was stopped before the horizon.", "withdrawn_ns < horizon_ns"),
     Reason("left", "", "The recipient left before the horizon.", "left_ns < horizon_ns"),
-    Reason(
-        "recorder",
-        "H",
-        "The recorder that watched the recipient broke off before the horizon.",
-        "recipient_cut AND coalesce(watched_ns < horizon_ns, true)",
-    ),
+    Reason("recorder", "H", "The recorder that watched the recipient broke off before the horizon.",
+        "recipient_cut AND coalesce(watched_ns < horizon_ns, true)"),
     Reason("run_ended", "", "The run ended before the horizon.", "watched_ns < horizon_ns"),
-)
+)  # fmt: skip
 
 
 def case(reasons: tuple[Reason, ...]) -> str:

@@ -110,94 +110,60 @@ VIOLATIONS: Mapping[str, str] = {"duplicates": DUPLICATES, "reorders": REORDERS,
 
 ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
     "duplicates": (
-        Attribution(
-            "stored_twice",
-            "server",
+        Attribution("stored_twice", "server",
             "The server stored it twice: its sender had heard nothing and sent it again.",
             "Let (session, clientId) be unique, and answer a message that is known already as if it were new.",
-            "stored > 1",
-        ),
-        Attribution(
-            "emitted_twice",
-            "server",
+            "stored > 1"),
+        Attribution("emitted_twice", "server",
             "It came more than once over one connection: the server emitted it more than once.",
             "Emit in one place, once a commit; with several workers let only one of them emit.",
-            "on_one > 1",
-        ),
-        Attribution(
-            "duplicate_handler",
-            "client",
+            "on_one > 1"),
+        Attribution("duplicate_handler", "client",
             "It came once and was shown more than once: the page has several handlers for one event.",
             "Register handlers once, outside of `connect`, and take them off when a component goes.",
-            "displays > frames",
-        ),
-        Attribution(
-            "not_deduped",
-            "client",
+            "displays > frames"),
+        Attribution("not_deduped", "client",
             "It came by two ways, live and with a history, and the page showed both.",
             "Merge by id: what is on the page already is not put there again.",
-            "true",
-            ("dedupe",),
-        ),
+            "true", ("dedupe",)),
     ),
     "reorders": (
-        Attribution(
-            "emitted_out_of_order",
-            "server",
+        Attribution("emitted_out_of_order", "server",
             "It came after a message with a higher number, over the same connection: the server emitted them so.",
             "Publish a session's messages one after the other, in the order of their seq.",
-            "late",
-        ),
-        Attribution(
-            "sorted_wrongly",
-            "client",
+            "late"),
+        Attribution("sorted_wrongly", "client",
             "It came in order, and the page put it in another place.",
             "Sort by seq on insert, not by the time of arrival or of a clock.",
-            "true",
-        ),
+            "true"),
     ),
     "leaks": (
-        Attribution(
-            "joined_elsewhere",
-            "client",
+        Attribution("joined_elsewhere", "client",
             "The party had asked to join that session's room itself, and was let in.",
             "Check on the server whose room it is, and let a page forget a session that is over.",
-            "asked",
-        ),
-        Attribution(
-            "emitted_to_others",
-            "server",
+            "asked"),
+        Attribution("emitted_to_others", "server",
             "The server emitted it to a party that has no part in the session.",
             "Never emit without a room, and build the room's name in one place. Where every agent is to hear every "
             "session, the target says so: [promises] private = false.",
-            "true",
-        ),
+            "true"),
     ),
     "phantoms": (
-        Attribution(
-            "not_in_history",
-            "server",
+        Attribution("not_in_history", "server",
             "The server stored it, by its journal, and its history does not hold it: after a reload it is gone.",
             "Look at what the history leaves out (the newest, a kind, a page of so many), and whether what is "
             "stored outlives a restart.",
-            "EXISTS (FROM frames WHERE frames.mid = phantoms.mid AND kind = 'stored')",
-        ),
-        Attribution(
-            "emitted_unstored",
-            "server",
+            "EXISTS (FROM frames WHERE frames.mid = phantoms.mid AND kind = 'stored')"),
+        Attribution("emitted_unstored", "server",
             "It was emitted and is stored nowhere: after a reload it is gone.",
             "Store first, then emit.",
-            "emitted",
-        ),
-        Attribution(
-            "accepted_unstored",
-            "server",
+            "emitted"),
+        Attribution("accepted_unstored", "server",
             "Its sender was told that it went well, and it is stored nowhere.",
             "Commit before the answer.",
-            "true",
-        ),
+            "true"),
     ),
-}
+}  # fmt: skip
 
 
 def attributed(con: duckdb.DuckDBPyConnection, violation: str) -> dict[str, int]:
