@@ -12,22 +12,11 @@ from loadtests.faults import FAULTS
 
 # Small and quick, with heartbeats scaled to 1/1 s and everything that waits for them scaled along.
 SMALL: Mapping[str, Any] = {
-    "widgets": 8,
-    "agents": 2,
-    "run_time_s": 8.0,
-    "arrivals_per_s": 20.0,
-    "settle_s": 1.0,
-    "agent_every_s": [0.6, 1.0],
-    "widget_every_s": [0.8, 1.2],
-    "ping_interval_s": 1.0,
-    "ping_timeout_s": 1.0,
-    "connect_deadline_s": 1.0,
-    "join_deadline_s": 1.0,
-    "answer_deadline_s": 2.0,
-    "backoff_s": 0.4,
-    "backoff_max_s": 1.0,
-    "late_after_s": 1.0,
-}
+    "widgets": 8, "agents": 2, "run_time_s": 8.0, "arrivals_per_s": 20.0, "settle_s": 1.0,
+    "agent_every_s": [0.6, 1.0], "widget_every_s": [0.8, 1.2],
+    "ping_interval_s": 1.0, "ping_timeout_s": 1.0, "backoff_s": 0.4, "backoff_max_s": 1.0,
+    "connect_deadline_s": 1.0, "join_deadline_s": 1.0, "answer_deadline_s": 2.0, "late_after_s": 1.0,
+}  # fmt: skip
 
 
 def _fault(name: str, at_s: Any, for_s: Any, **more: Any) -> dict[str, Any]:
@@ -67,9 +56,9 @@ TIMES: Mapping[str, Mapping[str, Any]] = {
     "bad-day": {
         "widgets": 24,
         "run_time_s": 26.0,
-        **{
-            field: value for name in FAULTS for field, value in _fault(name, [2.5, 22.0], [0.3, 2.5], every_s=0).items()
-        },
+        **{f"faults.{name}.every_s": 0 for name in FAULTS},
+        **{f"faults.{name}.at_s": [2.5, 22.0] for name in FAULTS},
+        **{f"faults.{name}.for_s": [0.3, 2.5] for name in FAULTS},
         "faults.half-open.for_s": [2.5, 3.5],
         "faults.idle-limit.idle_s": 0.6,
         "faults.slow-read.bytes_per_s": 500,
