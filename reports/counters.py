@@ -31,14 +31,11 @@ WHERE kind = 'received' AND via IS DISTINCT FROM 'audit'"""
 # Seconds in which a widget was connected, by whatever page, while a message accepted more than late_after_s ago was not
 # shown.
 FALSE_CONNECTED = """
-WITH owing AS (
-    SELECT recipient AS party, accepted_ns + late_after_ns() AS from_ns,
-        unshown_until_ns AS to_ns
-    FROM caused WHERE owed AND accepted_ns IS NOT NULL AND starts_with(recipient, 'widget-')
-),
-spans AS (
+WITH spans AS (
     SELECT true AS up, party, connected_ns AS from_ns, ended_ns AS to_ns FROM connections
-    UNION ALL SELECT false, party, from_ns, to_ns FROM owing WHERE to_ns > from_ns
+    UNION ALL
+    SELECT false, recipient, accepted_ns + late_after_ns(), unshown_until_ns FROM caused
+    WHERE owed AND starts_with(recipient, 'widget-') AND unshown_until_ns > accepted_ns + late_after_ns()
 ),
 fresh AS (  -- of each what no earlier one of its kind has
     SELECT up, party, to_ns, greatest(from_ns, coalesce(max(to_ns) OVER (

@@ -69,8 +69,7 @@ outcomes AS (
             WHEN live_ns <= least(owed_from_ns + late_after_ns(), horizon_ns) THEN 'live'
             WHEN live_ns <= horizon_ns THEN 'late'
             WHEN kept_ns <= horizon_ns THEN 'recovered'
-            WHEN displayed_ns IS NOT NULL THEN 'lost'
-            WHEN unjudged IS NOT NULL THEN 'unjudged'
+            WHEN displayed_ns IS NULL AND unjudged IS NOT NULL THEN 'unjudged'
             ELSE 'lost' END AS outcome
     FROM owing
 )
