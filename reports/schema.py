@@ -146,13 +146,9 @@ FACTS = tuple(_column(*row) for row in (
 ))  # fmt: skip
 
 
-def _ledger(*rows: tuple[str, ...] | str) -> tuple[Column, ...]:
-    """A bare name is a column of facts, as it is there."""
-    of_facts = {each.name: dataclasses.replace(each, sql=each.name) for each in FACTS}
-    return tuple(of_facts[row] if isinstance(row, str) else _column(*row) for row in rows)
-
-
-LEDGER = _ledger(
+OF_FACTS = {each.name: dataclasses.replace(each, sql=each.name) for each in FACTS}
+# A bare name is a column of facts, as it is there.
+LEDGER = tuple(OF_FACTS[row] if isinstance(row, str) else _column(*row) for row in (
     "mid", "key", "session", "sender", "recipient", "seq", "due_ns", "sent_ns", "accepted_ns", "published_ns",
     ("displayed_ns", "BIGINT", "ns", "first display that stayed, else first display", "never displayed",
      "coalesce(kept_ns, displayed_ns)"),
@@ -203,4 +199,4 @@ LEDGER = _ledger(
      CONTRADICTED),
     ("unshown_until_ns", "BIGINT", "ns", "until when its recipient was watched and did not show it", "nobody knows",
      "nullif(least(coalesce(kept_ns, forever()), coalesce(left_ns, withdrawn_ns, watched_ns, forever())), forever())"),
-)  # fmt: skip
+))  # fmt: skip
