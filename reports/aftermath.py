@@ -121,15 +121,12 @@ WITH silent AS (
     SELECT messages.n, frames.party, frames.t FROM frames JOIN messages USING (mid)
     WHERE frames.kind = 'sent' AND frames.via = 'socket' AND sender_view = 'unanswered'
 ),
-transports AS (SELECT party, t, transport FROM talk WHERE transport IS NOT NULL),
-polled AS (
-    SELECT silent.* FROM silent ASOF JOIN transports ON transports.party = silent.party AND transports.t <= silent.t
-    WHERE transport = 'polling'
-)
+transports AS (SELECT party, t, transport FROM talk WHERE transport IS NOT NULL)
 SELECT n, max(burst)::INTEGER AS burst FROM (
-    SELECT n, count(*) OVER (
-        PARTITION BY party ORDER BY t RANGE BETWEEN 1_000_000_000 PRECEDING AND 1_000_000_000 FOLLOWING) AS burst
-    FROM polled
+    SELECT n, count(*) OVER (PARTITION BY silent.party ORDER BY silent.t
+        RANGE BETWEEN 1_000_000_000 PRECEDING AND 1_000_000_000 FOLLOWING) AS burst
+    FROM silent ASOF JOIN transports ON transports.party = silent.party AND transports.t <= silent.t
+    WHERE transport = 'polling'
 ) GROUP BY n"""
 
 # Tables recovery, missed_views, audits, unheard, bursts; they need moments and looked_at of reports.facts.
