@@ -94,8 +94,14 @@ def _in_ratio(scenario: str, changes: Mapping[str, Any], users: int | None) -> d
     if users < 2:
         raise BadInput("-u counts widgets and agents together; it must be at least 2")
     base = scenarios.load(scenario, changes)
-    agents = max(1, round(users * base.agents / (base.agents + base.widgets)))
-    return {**changes, "widgets": users - agents, "agents": agents}
+    return {**changes, **in_ratio(base, users)}
+
+
+def in_ratio(scenario: Scenario, users: int) -> dict[str, int]:
+    """How many widgets and agents so many users are, at least one of each."""
+    agents = round(users * scenario.agents / (scenario.agents + scenario.widgets))
+    agents = max(1, min(agents, users - 1))
+    return {"widgets": max(1, users - agents), "agents": agents}
 
 
 def _check(scenario: Scenario) -> None:

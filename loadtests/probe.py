@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from loadtests.address import CA_VARIABLE, check_url
+from loadtests.bad_input import BadInput
 from loadtests.reach import check_answers
 from loadtests.server_process import ServerProcess
 from loadtests.target import Target
@@ -39,11 +40,17 @@ def probe(target: Target, host: str | None, allowed_hosts: tuple[str, ...], ca: 
 def _play(target: Target, url: str, folder: Path, ca: Path | None) -> int:
     print(f"{target.name} at {url}", flush=True)
     asked = {"target": dataclasses.asdict(target), "url": url, "folder": str(folder)}
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "gevent.monkey", str(SCRIPT)],
-        input=json.dumps(asked),
-        text=True,
-        env={**os.environ, CA_VARIABLE: str(ca or "")},
-        timeout=WITHIN_S,
-        check=False,
-    ).returncode
+    try:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "gevent.monkey", str(SCRIPT)],
+            input=json.dumps(asked),
+            text=True,
+            env={**os.environ, CA_VARIABLE: str(ca or "")},
+            timeout=WITHIN_S,
+            check=False,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        raise BadInput(
+            f"the step after the last one above was not over {WITHIN_S:.0f} s after the first began; where the target "
+            "names code, let that give up sooner"
+        ) from None

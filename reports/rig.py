@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from reports.facts import kinds_of
 from reports.words import ms, percent, plural
 
 if TYPE_CHECKING:
@@ -179,7 +180,9 @@ def _voided(windows: pd.DataFrame) -> tuple[Voided, ...]:
 def _recorders(ledger: "Ledger") -> list[str]:
     """A recorder that was cut, or is missing altogether, may have seen what now looks lost."""
     swarm = ledger.query(
-        "SELECT source, bool_or(kind = 'sentinel') AS whole FROM events WHERE source LIKE 'swarm%' GROUP BY source"
+        "SELECT source, bool_or(kind = 'sentinel') AS whole FROM events WHERE list_contains(?, kind) GROUP BY source "
+        "HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm')",
+        [kinds_of("swarm")],
     )
     reasons = [
         f"The recording of load process {source} breaks off: the process died or was killed."

@@ -11,7 +11,7 @@ from loadtests import target_file as targets
 from loadtests.address import CA_VARIABLE, check_url
 from loadtests.bad_input import BadInput
 from loadtests.defects import check as check_defects
-from loadtests.order import allow_files, check_can_play, check_faults, check_plays_without_us
+from loadtests.order import allow_files, check_can_play, check_faults, check_plays_without_us, in_ratio
 from loadtests.reach import check_answers
 from loadtests.scenario import Scenario
 from loadtests.swarm.users import Agent, Widget
@@ -50,9 +50,8 @@ def asked_play(
     if "ENTREGA_SEED" in os.environ:
         changes |= [scenarios.parse_setting(f"seed={os.environ['ENTREGA_SEED']}")]
     base = scenarios.load(name, changes)
-    agents = max(1, round(users * base.agents / (base.agents + base.widgets)))
     run_time_s = run_time_s or (max(base.run_time_s, OPEN_END_S) if open_end else base.run_time_s)
-    changes |= {"agents": agents, "widgets": max(1, users - agents)}
+    changes |= in_ratio(base, users)
     scenario = scenarios.load(name, {**changes, "arrivals_per_s": spawn_rate, "run_time_s": float(run_time_s)})
     check_defects(asked_defects(), target)
     check_plays_without_us(scenario)

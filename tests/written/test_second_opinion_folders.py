@@ -143,6 +143,7 @@ def test_names_of_files_say_nothing(tmp_path):
     other = build_ledger(raw.write(tmp_path / "other", {names[source]: events for source, events in files.items()}))
     assert results(other).equals(results(usual))
     assert other.counters == usual.counters
+    assert other.summary.rig == usual.summary.rig
 
 
 def test_unknown_fields_and_any_order_of_lines(tmp_path):
