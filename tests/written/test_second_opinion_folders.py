@@ -138,9 +138,10 @@ def test_one_file_for_all_and_no_sentinel(tmp_path):
 
 def test_names_of_files_say_nothing(tmp_path):
     files = raw.lines(MISSED.told)
-    usual = build_ledger(raw.write(tmp_path / "usual", files))
+    usual = build_ledger(raw.write(tmp_path / "usual", files, workers=1))
     names = {"swarm-1": "mine", "journal-1": "server"}
-    other = build_ledger(raw.write(tmp_path / "other", {names[source]: events for source, events in files.items()}))
+    renamed = {names[source]: events for source, events in files.items()}
+    other = build_ledger(raw.write(tmp_path / "other", renamed, workers=1))
     assert results(other).equals(results(usual))
     assert other.counters == usual.counters
     assert other.summary.rig == usual.summary.rig
