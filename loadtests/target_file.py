@@ -86,6 +86,8 @@ def _side(common: Mapping[str, Any], own: Mapping[str, Any], side: str, where: s
         table = {**common[name], **_mapping(own.get(name, {}), f"{where}: [{side}.{name}]")}
         if name == "join" and not any(table.get(key) for key in ("session", "token", "after", "extra")):
             table.setdefault("into", ".")
+        if name == "join" and (table.get("event") == "" or table.get("answer") == "none"):
+            table["missed"] = ""  # as it was said of the other side's join: this one has no answer
         tables[name] = _filled(kind, table, called, name)
     return Side(**tables)
 

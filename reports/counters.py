@@ -23,7 +23,7 @@ LEFT JOIN sessions USING (number)
 LEFT JOIN watched ON watched.party = if(letter = 'w', 'widget-' || split_part(key, '.', 1), agents[1])
 WHERE starts_with(mid, run_prefix()) AND coalesce(watched.whole, recorders_whole())"""
 
-# Messages without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.
+# Frames without a mid that no id names either, such as a bot's greeting; each once, however often it was seen.
 FOREIGN = """
 SELECT count(DISTINCT coalesce(id, source || ':' || line)) FROM nameless ANTI JOIN named USING (source, line)
 WHERE kind = 'received' AND via IS DISTINCT FROM 'audit'"""

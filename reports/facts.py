@@ -55,8 +55,8 @@ LEFT JOIN faults ON faults.party = told.recipient AND faults.start_ns < told.cou
 # The few that are looked at more closely: those whose recipient was absent at that moment, and those that were missed.
 LOOKED_AT = """
 CREATE TABLE looked_at AS
-SELECT n, mid, recipient, letter, moments.session, seq, room, members, hi_ns, horizon_ns, seen_ns, received_ns, kept_ns,
-    live_ns, via, overtaken,
+SELECT n, mid, recipient, letter, moments.session, held_ns, seq, room, members, hi_ns, horizon_ns, seen_ns, received_ns,
+    kept_ns, live_ns, via, overtaken,
     gaps.party IS NOT NULL AS absent, if(absent, greatest(lo_ns, gaps.start_ns), lo_ns) AS at_ns,
     gaps.start_ns AS gap_start_ns, gaps.dropped_ns, gaps.end_ns AS back_ns, gaps.root AS gap_root, gaps.cause_ms,
     list_filter(gaps.deaths, lambda each: each.dead_ns <= hi_ns)[-1] AS death, death IS NOT NULL AS server_died,

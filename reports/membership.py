@@ -11,10 +11,13 @@ WITH told AS (
     FROM around JOIN connections ON connections.sid = around.sid AND t >= sid_from_ns AND t < sid_until_ns
     WHERE around.kind = 'room_entered' AND around.room IS NOT NULL
 )
-FROM told
-UNION ALL
-SELECT party, conn, acked_ns, room_told, NULL, session FROM joins
-WHERE acked_ns IS NOT NULL AND room_told IS NOT NULL AND NOT EXISTS (FROM told)"""
+SELECT *, min(t) OVER (PARTITION BY party, room) AS first_ns
+FROM (
+    FROM told
+    UNION ALL
+    SELECT party, conn, acked_ns, room_told, NULL, session FROM joins
+    WHERE acked_ns IS NOT NULL AND room_told IS NOT NULL AND NOT EXISTS (FROM told)
+)"""
 
 # To which rooms each was emitted, and whether the journal lists who was there.
 EMISSIONS = """
@@ -67,15 +70,20 @@ FROM refused JOIN owners USING (sid) JOIN looked_at USING (mid) WHERE owners.par
 
 # In which room its connection was instead: the session's, else, for a widget, whatever session's. Of several the last,
 # but where nobody lists who was there, one that it was emitted to. `emitted_here`: it was, there or among other rooms.
+# A room beside the session's (a party's own, all agents') is none: where the join's room is the one emitted to, what
+# was entered before a join was sent; where no line says whose it is, what the party had entered before it held the
+# session.
 ENTERED = """
 CREATE TABLE entered AS
 WITH matched AS (
     SELECT states.mid, entries.* EXCLUDE (t), coalesce(entries.session = looked_at.session, entries.room = joined_room,
-            true) AS own, coalesce(list_contains(rooms, entries.room), false) AS emitted_here,
+            first_ns >= held_ns - 100_000_000, true) AS own,
+        coalesce(list_contains(rooms, entries.room), false) AS emitted_here,
         if(emitted_here AND NOT listed, forever() // 2 + entries.t, entries.t) AS t
     FROM states JOIN looked_at USING (mid) LEFT JOIN emissions USING (mid)
     JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.conn AND entries.t <= looked_at.at_ns
-    WHERE own OR letter = 'a' AND entries.session IS NOT NULL
+    WHERE (own OR letter = 'a' AND entries.session IS NOT NULL)
+        AND (emitted_here OR coalesce(looked_at.room <> joined_room OR entries.t >= rejoin_ns, true))
 )
 SELECT mid, bool_or(own) AS own, max(t) AS entered_ns, arg_max(room, t) AS room, arg_max(namespace, t) AS namespace,
     arg_max(emitted_here, t) AS emitted_here
@@ -90,7 +98,8 @@ JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.co
     AND entries.t < states.next_join_ns
 ANTI JOIN entered USING (mid)
 WHERE conn_state = 'joined' AND NOT absent
-    AND coalesce(entries.session = looked_at.session, entries.room = joined_room, true)"""
+    AND coalesce(entries.session = looked_at.session, entries.room = joined_room, first_ns >= held_ns - 100_000_000,
+        true)"""
 
 # Whose room was the right one once: it is another session's; or, since the recipient had entered it, messages to it
 # were emitted there; or the session was escalated, and its messages had been emitted there until then, or somebody
@@ -126,7 +135,7 @@ moved AS (
 )
 SELECT mid FROM elsewhere WHERE NOT own
 UNION
-SELECT mid FROM moved WHERE heard OR used_ns < escalated_ns
+SELECT mid FROM moved WHERE used_ns < escalated_ns OR heard AND EXISTS (FROM entries WHERE entries.room = moved.room)
 UNION
 SELECT mid FROM moved JOIN entries
     ON entries.room = moved.room AND entries.party <> recipient AND entries.t > coalesce(escalated_ns, entered_ns)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIGURES = (figures.latency_over_time, figures.loss_by_join_offset, figures.causes)
 COUNTERS = {name: MEASURES[name].meaning for name in words.COUNTERS if name in MEASURES} | {
-    "foreign": "messages that no party of this run sent, such as a bot's greeting; no goal looks at them"
+    "foreign": "frames that carry no message of this run, as a bot's greeting or who is typing; no goal looks at them"
 }
 FILTERS = ("cell", "certainty", "count", "ms", "percent", "plural", "seconds", "spans", "within")  # of reports.words
 # Everything is escaped, whatever people typed into a scenario; an unknown name is an error, not a blank.

@@ -202,9 +202,10 @@ def command(case: Case) -> str:
     """One command that plays such a case; only what the scenario does not say itself is set."""
     words = ["entrega run", case.scenario, *(f"--defect {name}" for name in case.defects)]
     words += ["--widgets 12 --agents 2 -t", RUN_TIME.get(case.scenario, "10s")]
+    times = TIMES.get(case.scenario, {})
+    of_drops = all(name.startswith("faults.drop.") for name in times)  # the scenario's own do as well
     for name, value in case.settings.items():
-        drops = name.startswith("faults.drop.") and name in TIMES.get(case.scenario, {})
-        if name not in SMALL and not drops:
+        if name not in SMALL and not (of_drops and name in times):
             words.append(f"--set '{name}={json.dumps(value)}'")
     return " ".join(words)
 

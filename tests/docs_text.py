@@ -199,7 +199,7 @@ COUNTED = {
     "leaks": "frames with a message of a session in which the party has no part, whatever its page filters",
     "phantoms": "messages that were accepted or displayed and are not stored",
     "unexpected": "messages of this run that nobody sent",
-    "foreign": "messages without a mid, such as a bot's greeting; counted only",
+    "foreign": "frames that carry no message of the run, as a bot's greeting or who is typing; counted only",
     "view_misses": "other pages, open at that moment, that never showed an owed message",
     "false_connected_s": "seconds in which a widget was connected while a message accepted more than `late_after_s` "
     "ago was not shown",

@@ -254,6 +254,15 @@ def test_a_small_server_has_a_small_target(tmp_path: Path) -> None:
     assert dataclasses.astuple(small.promises) == (True, False, False, True)
 
 
+@pytest.mark.parametrize("join", [{"event": ""}, {"answer": "none"}])
+def test_a_join_without_an_answer_brings_nothing_that_was_missed(join: dict[str, str]) -> None:
+    """Whose pages then fetch it, if they can: who inherits the other side's `missed` would never ask for it."""
+    target = from_table(changed(agent={"join": join}))
+    assert (target.agent.join.missed, target.widget.join.missed) == ("", "messages")
+    both = from_table(changed(**{f"join__{name}": value for name, value in join.items()}))
+    assert (both.widget.join.missed, both.client.recover) == ("", "fetch")
+
+
 def test_agents_differ_where_their_tables_say_so() -> None:
     target = from_table(changed(agent={"join": {"event": "take"}, "auth": {"query": "key"}}))
     assert (target.agent.join.event, target.widget.join.event) == ("take", "join")

@@ -54,7 +54,8 @@ def _events(at: float, who: str, kind: str, words: list[str]) -> list[tuple[str,
     if who[0] in "jl":
         index = (session or "s0")[1:]
         source = "launcher" if who == "l" else f"journal-{who[1:] or 1}"
-        about = {"session": session or "s0"} if kind in ("stored", "published", "written", "room_entered") else {}
+        of_session = kind in ("stored", "published", "written", "room_entered") and "session=null" not in words
+        about = {"session": session or "s0"} if of_session else {}
         return [(source, {"t": ns(at), "kind": kind, **about, **_fields(words, index)})]
     index = session[1:] or who[1:] or "0"
     party = {"w": f"widget-{who[1:] or 0}", "a": f"agent-{who[1:] or 0}"}[who[0]]
