@@ -51,6 +51,6 @@ def _play(target: Target, url: str, folder: Path, ca: Path | None) -> int:
         ).returncode
     except subprocess.TimeoutExpired:
         raise BadInput(
-            f"the step after the last one above was not over {WITHIN_S:.0f} s after the first began; where the target "
-            "names code, let that give up sooner"
+            f"the last step above was not over {WITHIN_S:.0f} s after the first began; where the target names code, "
+            "let that give up sooner"
         ) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 RIG = b'"kind":"rig"'
-RECENT_S = 30.0  # so far back lines are kept, or as far as late_after_s
+RECENT_S = 30.0  # so far back lines are kept, or as far as twice late_after_s
 COUNTS = ("asked", "connected", "joined", "sent", "accepted", "displayed")
 
 
@@ -45,7 +45,7 @@ class Tail:
             self._read[path] = self._read.get(path, 0) + len(whole)
             lines = [*self.lines.get(path.stem, ()), *(json.loads(line) for line in whole.splitlines() if RIG in line)]
             if lines:
-                old_ns = lines[-1]["t"] - round(max(self.late_after_s, RECENT_S) * 1e9)
+                old_ns = lines[-1]["t"] - round(max(2 * self.late_after_s, RECENT_S) * 1e9)
                 self.lines[path.stem] = [line for line in lines if line["t"] >= old_ns]
 
     def total(self, count: str) -> int:

@@ -180,9 +180,11 @@ def _voided(windows: pd.DataFrame) -> tuple[Voided, ...]:
 def _recorders(ledger: "Ledger") -> list[str]:
     """A recorder that was cut, or is missing altogether, may have seen what now looks lost."""
     swarm = ledger.query(
-        "SELECT source, bool_or(kind = 'sentinel') AS whole FROM events WHERE list_contains(?, kind) GROUP BY source "
+        "SELECT source, bool_or(kind = 'sentinel') OR coalesce(max(t) - ? >= "
+        "(SELECT max(coalesce(accepted_ns, sent_ns)) FROM ledger), false) AS whole FROM events "
+        "WHERE list_contains(?, kind) GROUP BY source "
         "HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm')",
-        [kinds_of("swarm")],
+        [round(ledger.run.info["horizon_s"] * 1e9), kinds_of("swarm")],
     )
     reasons = [
         f"The recording of load process {source} breaks off: the process died or was killed."

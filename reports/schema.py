@@ -25,7 +25,7 @@ NOUGHT = {"BOOLEAN": "false", "INTEGER": "0"}  # what is never null is that wher
 
 
 def _column(name: str, type: str, unit: str, meaning: str, null: str, sql: str = "") -> Column:
-    """Without `sql` it stands under its own name in these tables."""
+    """Without `sql` it stands under its own name in these tables, where what is `never` null here may be so."""
     own = f"coalesce({name}, {NOUGHT[type]})::{type}" if null == "never" and type in NOUGHT else name
     return Column(name, type, unit, meaning, null, sql or own)
 

@@ -30,7 +30,9 @@ left out, it is the newest run below `runs/`. `entrega --version` prints the ver
 | 0 | pass; `run`: the run is complete and valid, whatever it found |
 | 1 | fail |
 | 2 | wrong usage, or input that cannot be read: one line says what, and the mend |
-| 3 | unknown: not enough evidence; `run`: the run is not valid |"""
+| 3 | unknown: not enough evidence; `run`: the run is not valid |
+| 70 | a mistake of entrega's own, with its traceback |
+| 141 | what reads the output went away |"""
 
 FIELDS_TEXT = """\
 For `--set FIELD=VALUE`, and for a file of your own (TOML), which may begin with `from = "early-reply"`. A pair is drawn

@@ -64,6 +64,12 @@ def test_overdue_is_what_was_accepted_long_ago_also_when_nobody_had_asked(tmp_pa
     assert [delivery.rows(round(at_s * S))[0]["overdue"] for at_s in (2.9, 3.1, 5.1)] == [0, 2, 6]
 
 
+def test_what_may_be_late_for_long_is_overdue_all_the_same(tmp_path: Path, told: Any) -> None:
+    delivery = Delivery(Tail(tmp_path, 40.0))
+    told(1, *(rig(at_s, accepted=at_s) for at_s in range(100)))
+    assert [delivery.rows(round(at_s * S))[0]["overdue"] for at_s in (99.1, 99.6)] == [59, 59]
+
+
 def test_rates_and_quantiles_are_of_the_last_half_minute(tmp_path: Path, told: Any) -> None:
     delivery = Delivery(Tail(tmp_path, LATE_AFTER_S))
     told(1, rig(1, displayed=0, latencies_ms=[9e9], lag_ms=500.0))

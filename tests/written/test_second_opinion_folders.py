@@ -134,6 +134,14 @@ def test_one_file_for_all_and_no_sentinel(tmp_path):
     for ledger in readings(tmp_path / "run").values():
         assert row(ledger, "0.a.0")["missed_because"] == "server_restarted"
         assert row(ledger, "0.a.1")["outcome"] == "unjudged"
+        assert not ledger.summary.rig.valid
+
+
+def test_a_file_without_a_sentinel_that_goes_on_long_enough_is_whole(tmp_path):
+    seen = raw.lines(MISSED.told, None)["swarm-1"]  # its last line is at 50 s
+    assert build_ledger(raw.write(tmp_path / "long", {"mine": seen})).summary.rig.valid
+    cut = [event for event in seen if event["t"] <= ns(10)]
+    assert not build_ledger(raw.write(tmp_path / "cut", {"mine": cut})).summary.rig.valid
 
 
 def test_names_of_files_say_nothing(tmp_path):
