@@ -249,8 +249,9 @@ deaths AS (
     WHERE coalesce(outages.end_ns > taken.back_ns, true)
     GROUP BY ALL
 )
-SELECT begun.* EXCLUDE (ended_by, apart), lag(end_ns, 1, -forever()) OVER (PARTITION BY party, session ORDER BY start_ns) AS before_ns,
-    join_refused, join_timeouts, deaths, if(began_it, 'server_restarted', ended_by) AS root
+SELECT begun.* EXCLUDE (ended_by, apart), join_refused, join_timeouts, deaths,
+    lag(end_ns, 1, -forever()) OVER (PARTITION BY party, session ORDER BY start_ns) AS before_ns,
+    if(began_it, 'server_restarted', ended_by) AS root
 FROM begun LEFT JOIN tries USING (party, session, start_ns) LEFT JOIN deaths USING (party, session, start_ns)"""
 
 TALKED = (TALK, CONNECTIONS)  # they need the tables of reports.witnesses
