@@ -32,6 +32,7 @@ from tests.story import story
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 NOTE = "<!-- Written by `make docs` from the tables in the code; change it there, or in tests/docs_text.py. -->"
+PACE = {"ping_interval_s", "ping_timeout_s", "backoff_s", "backoff_max_s"}  # on which such short faults count
 RUN_TIME = {"short-drop": "15s", "polling": "20s"}  # connections are reset 5 to 10 s, or 14 to 17 s, after the opening
 
 
@@ -200,13 +201,13 @@ def _injected(case: Case) -> str:
 
 def command(case: Case) -> str:
     """One command that plays such a case; only what the scenario does not say itself is set."""
-    words = ["entrega run", case.scenario, *(f"--defect {name}" for name in case.defects)]
-    words += ["--widgets 12 --agents 2 -t", RUN_TIME.get(case.scenario, "10s")]
-    times = TIMES.get(case.scenario, {})
+    small, times = case.settings, TIMES.get(case.scenario, {})
     of_drops = all(name.startswith("faults.drop.") for name in times)  # the scenario's own do as well
-    for name, value in case.settings.items():
-        if name not in SMALL and not (of_drops and name in times):
-            words.append(f"--set '{name}={json.dumps(value)}'")
+    run_time = RUN_TIME.get(case.scenario, f"{max(10, small['run_time_s']):g}s")
+    words = ["entrega run", case.scenario, *(f"--defect {name}" for name in case.defects)]
+    words.append(f"--widgets {max(12, small['widgets'])} --agents 2 -t {run_time}")
+    left_out = SMALL.keys() | times.keys() if of_drops else SMALL.keys() - PACE
+    words += [f"--set '{name}={json.dumps(value)}'" for name, value in small.items() if name not in left_out]
     return " ".join(words)
 
 
