@@ -68,16 +68,19 @@ owners AS (
 SELECT mid, arg_min(why, list_position(['no-socket', 'overdue', 'closed'], why)) AS not_enqueued
 FROM refused JOIN owners USING (sid) JOIN looked_at USING (mid) WHERE owners.party = looked_at.recipient GROUP BY mid"""
 
+# Whether a room that the recipient's connection entered is the session's.
+OWN = """coalesce(entries.session = looked_at.session, entries.room = joined_room, first_ns >= held_ns - 100_000_000,
+        true)"""
+
 # In which room its connection was instead: the session's, else, for a widget, whatever session's. Of several the last,
 # but where nobody lists who was there, one that it was emitted to. `emitted_here`: it was, there or among other rooms.
 # A room beside the session's (a party's own, all agents') is none: where the join's room is the one emitted to, what
 # was entered before a join was sent; where no line says whose it is, what the party had entered before it held the
 # session.
-ENTERED = """
+ENTERED = f"""
 CREATE TABLE entered AS
 WITH matched AS (
-    SELECT states.mid, entries.* EXCLUDE (t), coalesce(entries.session = looked_at.session, entries.room = joined_room,
-            first_ns >= held_ns - 100_000_000, true) AS own,
+    SELECT states.mid, entries.* EXCLUDE (t), {OWN} AS own,
         coalesce(list_contains(rooms, entries.room), false) AS emitted_here,
         if(emitted_here AND NOT listed, forever() // 2 + entries.t, entries.t) AS t
     FROM states JOIN looked_at USING (mid) LEFT JOIN emissions USING (mid)
@@ -90,7 +93,7 @@ SELECT mid, bool_or(own) AS own, max(t) AS entered_ns, arg_max(room, t) AS room,
 FROM (FROM matched QUALIFY own OR NOT bool_or(own) OVER (PARTITION BY mid)) GROUP BY mid"""
 
 # Whose join was acked before the room was entered, with the message in between.
-ENTERED_LATER = """
+ENTERED_LATER = f"""
 CREATE TABLE entered_later AS
 SELECT DISTINCT mid
 FROM states JOIN looked_at USING (mid)
@@ -98,8 +101,7 @@ JOIN entries ON entries.party = looked_at.recipient AND entries.conn = states.co
     AND entries.t < states.next_join_ns
 ANTI JOIN entered USING (mid)
 WHERE conn_state = 'joined' AND NOT absent
-    AND coalesce(entries.session = looked_at.session, entries.room = joined_room, first_ns >= held_ns - 100_000_000,
-        true)"""
+    AND {OWN}"""
 
 # Whose room was the right one once: it is another session's; or, since the recipient had entered it, messages to it
 # were emitted there; or the session was escalated, and its messages had been emitted there until then, or somebody

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reports.facts import kinds_of
+from reports.witnesses import OF_LOAD
 from reports.words import ms, percent, plural
 
 if TYPE_CHECKING:
@@ -178,13 +179,16 @@ def _voided(windows: pd.DataFrame) -> tuple[Voided, ...]:
 
 
 def _recorders(ledger: "Ledger") -> list[str]:
-    """A recorder that was cut, or is missing altogether, may have seen what now looks lost."""
+    """A recorder that was cut, or is missing altogether, may have seen what now looks lost.
+
+    Ours end with a sentinel; a file by another hand may go on beyond the last message's allowance instead.
+    """
+    ends_ns = [window["end_ns"] for window in ledger.run.info["fault_windows"]]
     swarm = ledger.query(
-        "SELECT source, bool_or(kind = 'sentinel') OR coalesce(max(t) - ? >= "
-        "(SELECT max(coalesce(accepted_ns, sent_ns)) FROM ledger), false) AS whole FROM events "
-        "WHERE list_contains(?, kind) GROUP BY source "
-        "HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm')",
-        [round(ledger.run.info["horizon_s"] * 1e9), kinds_of("swarm")],
+        "SELECT source, bool_or(kind = 'sentinel') OR NOT starts_with(source, 'swarm') AND coalesce(max(t) - ? >= "
+        "(SELECT greatest(max(coalesce(accepted_ns, sent_ns)), ?) FROM ledger), false) AS whole FROM events "
+        f"WHERE list_contains(?, kind) GROUP BY source {OF_LOAD}",
+        [round(ledger.run.info["horizon_s"] * 1e9), max(ends_ns, default=0), kinds_of("swarm")],
     )
     reasons = [
         f"The recording of load process {source} breaks off: the process died or was killed."

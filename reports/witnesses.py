@@ -30,13 +30,16 @@ SPELLS = """
 CREATE TABLE spells AS
 SELECT source, party, view, conn, kind, min(t) AS first_ns, max(t) AS last_ns FROM events GROUP BY ALL"""
 
+# What a load process wrote is more than a sentinel, unless its file says whose it is.
+OF_LOAD = "HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm')"
+
 # One row per load process, whatever its file is called. `whole`: its last line is the sentinel; otherwise it was cut at
 # `end_ns`.
-RECORDERS = """
+RECORDERS = f"""
 CREATE TABLE recorders AS
 SELECT source, max(last_ns) AS end_ns, bool_or(kind = 'sentinel') AS whole
 FROM spells WHERE kind IN (SELECT kind FROM swarm_kinds) GROUP BY source
-HAVING bool_or(kind <> 'sentinel') OR starts_with(source, 'swarm');
+{OF_LOAD};
 CREATE MACRO recorders_whole() AS (SELECT coalesce(bool_and(whole), false) AND count(*) >= workers() FROM recorders)"""
 
 # One row per party: when its recorder ended, and when the party itself was stopped early (null: it was not).

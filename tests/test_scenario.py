@@ -269,8 +269,7 @@ def test_users_are_shared_out_in_the_scenarios_ratio() -> None:
     for users, parties in ((2, (1, 1)), (11, (10, 1)), (44, (40, 4))):
         ordered = order("steady", {"arrivals_per_s": 100}, users=users).scenario
         assert (ordered.widgets, ordered.agents) == parties
-    of_agents = order("steady", {"arrivals_per_s": 100, "sessions_per_agent": 0}, users=2).scenario
-    assert in_ratio(dataclasses.replace(of_agents, widgets=1, agents=9), 2) == {"widgets": 1, "agents": 1}
+    assert in_ratio(dataclasses.replace(ordered, widgets=1, agents=9), 2) == {"widgets": 1, "agents": 1}
     with pytest.raises(BadInput, match="leave one out"):
         order("steady", {"agents": 6, "arrivals_per_s": 100}, users=11)
 
