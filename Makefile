@@ -52,8 +52,10 @@ clean: ## remove .venv and everything that can be made again; runs/ stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv installs in seconds what takes pip a minute or two; where it cannot be had, or does not get through, pip does it.
-# Unlike pip, uv does not read pip's own settings, so a mirror that only those name is such a case.
+# Unlike pip, uv does not read pip's own settings, so a mirror that only those name is such a case. Compiled at once:
+# where PYTHONDONTWRITEBYTECODE is set, as in many images, every process of every run would do so anew.
 $(READY): export UV_SYSTEM_CERTS = 1
+$(READY): export UV_COMPILE_BYTECODE = 1
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo 'entrega needs Python 3.11 or newer; name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.11' >&2; exit 2; }
@@ -64,5 +66,5 @@ $(READY): pyproject.toml constraints.txt
 	@{ $(BIN)/python -m pip install -qq --disable-pip-version-check uv \
 		&& $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'; } \
 		|| { echo 'uv did not get through; pip does it, which takes a minute or two' \
-		&& $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'; }
+		&& $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'; }
 	@touch $@

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.confusion import Case
-from reports.ledger import Ledger, build_ledger
+from reports.ledger import Ledger, build_ledger, open_ledger
 from reports.tally import by_cause
 from reports.truth import Compared, Strikes, compared, given_by, struck, without_journal
 
@@ -49,7 +49,7 @@ class Result:
 
 def read(case: Case, seed: int, folder: Path) -> Result:
     """The result of a case's run."""
-    ledger = build_ledger(folder)
+    ledger = open_ledger(folder)
     strikes = struck(ledger)
     readings = tuple(_reading(each, strikes) for each in (ledger, build_ledger(folder, journal=False)))
     faults = tuple(

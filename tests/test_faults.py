@@ -11,7 +11,7 @@ import pytest
 from loadtests.plan import agent_strikes, plan
 from loadtests.scenario import Scenario, from_table
 from reports.confusion import SMALL
-from reports.ledger import Ledger, build_ledger
+from reports.ledger import Ledger, open_ledger
 from tests.played import play
 
 BUSY_S, LATE_S = 0.5, 2.0  # by which a machine with other things to do is late now and then, and at most
@@ -39,7 +39,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     played = play(tmp_path_factory.mktemp("faults") / "run", "steady", settings=SETTINGS)
     try:
         assert played.wait() in (0, 3), played.stderr()  # 3: a machine too busy to measure latency
-        yield build_ledger(played.folder)
+        yield open_ledger(played.folder)
     finally:
         played.end()
 

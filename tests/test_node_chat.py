@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-from reports.ledger import Ledger, build_ledger
+from reports.ledger import Ledger, build_ledger, open_ledger
 from reports.summary import Summary
 from tests.foreign import NODE_CHAT, Small, install, played
 from tests.node_process import NODE
@@ -80,7 +80,7 @@ def without_waiting_events(target: str) -> str:
 @cache
 def both(play: Play) -> tuple[Ledger, Ledger]:
     """The run read with its journal, and without."""
-    return build_ledger(play.folder), build_ledger(play.folder, journal=False)
+    return open_ledger(play.folder), build_ledger(play.folder, journal=False)
 
 
 def assert_no_violation(found: Summary) -> None:
@@ -127,7 +127,7 @@ def test_a_bug_is_named(plays: dict[str, Play], name: str, cause: str, without_j
 
 
 def test_what_all_agents_hear_is_no_leak_where_the_target_says_so(plays: dict[str, Play]) -> None:
-    found = build_ledger(plays["front desk"].folder).summary
+    found = open_ledger(plays["front desk"].folder).summary
     assert found.owed > 20
     assert found.lost == 0
     assert set(found.missed_because) <= {"offline"}
@@ -136,7 +136,7 @@ def test_what_all_agents_hear_is_no_leak_where_the_target_says_so(plays: dict[st
 
 def test_a_bug_is_named_by_its_group_where_there_is_no_journal(plays: dict[str, Play]) -> None:
     """The server puts who comes again into a room that nobody emits to."""
-    found = build_ledger(plays["wrong room"].folder).summary
+    found = open_ledger(plays["wrong room"].folder).summary
     assert found.missed_because["subscribed_nowhere"]
     assert set(found.missed_because) <= {"subscribed_nowhere", "offline"}
     assert_no_violation(found)

@@ -6,9 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from entrega import open_ledger
 from loadtests.order import order
@@ -27,9 +25,17 @@ MAY_IMPORT = {"entrega", "IPython.display"}
 Notebook = Any  # nbformat has no types
 
 
+def read(path: Path) -> Notebook:
+    import nbformat  # here, since it takes seconds, and every process that runs tests collects them all
+
+    return nbformat.read(path, as_version=4)
+
+
 def execute(path: Path, folder: Path, **parameters: Any) -> Notebook:
     """The notebook as it stands after a run in that folder, with these parameters instead of its own."""
-    notebook = nbformat.read(path, as_version=4)
+    from nbclient import NotebookClient
+
+    notebook = read(path)
     (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     cell.source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
     where = {"metadata": {"path": str(folder)}}
@@ -163,7 +169,7 @@ def test_what_the_reconnects_page_plays_can_be_ordered() -> None:
 
 def calls_of(notebook: Path) -> dict[str, Any]:
     """The runs that its cells are about to play, by name."""
-    cells = {cell.id: cell.source for cell in nbformat.read(notebook, as_version=4).cells}
+    cells = {cell.id: cell.source for cell in read(notebook).cells}
     said: dict[str, Any] = {}
     exec(cells["parameters"] + "\n" + cells["run"].partition("\nledgers = ")[0], said)
     return dict(said["calls"])
@@ -171,7 +177,9 @@ def calls_of(notebook: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_is_committed_as_it_was_executed(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    import nbformat
+
+    notebook = read(path)
     nbformat.validate(notebook)
     assert [cell.execution_count for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
     kinds = {output.output_type if output.output_type != "stream" else output.name for cell in code(notebook)
@@ -185,7 +193,7 @@ def test_it_is_committed_as_it_was_executed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_names_no_folder_of_a_machine(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     for cell in notebook.cells:
         texts = [cell.source, *(json.dumps(output) for output in cell.get("outputs", []))]
         assert [match[0] for text in texts for match in A_FOLDER_OF_SOME_MACHINE.finditer(text)] == [], cell.id
@@ -194,7 +202,7 @@ def test_it_names_no_folder_of_a_machine(path: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_calls_and_defines_nothing(path: Path) -> None:
-    tree = ast.parse("\n".join(cell.source for cell in code(nbformat.read(path, as_version=4))))
+    tree = ast.parse("\n".join(cell.source for cell in code(read(path))))
     nodes = list(ast.walk(tree))
     assert [node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda)] == []
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
