@@ -28,14 +28,10 @@ def unavoidable_miss(ledger: "Ledger") -> Share:
     of_all = spans[spans["party"].isna()]
     of_one = spans[spans["party"].notna()].astype({"party": "str"})
     due = rows[["mid", "recipient", "due_ns"]].astype({"due_ns": "int64"})
-    hit = set(_within(due.merge(of_all.drop(columns="party"), how="cross")))
-    hit |= set(_within(due.merge(of_one, left_on="recipient", right_on="party")))
+    pairs = [due.merge(of_all, how="cross"), due.merge(of_one, left_on="recipient", right_on="party")]
+    hit = pd.concat(pairs).query("start_ns <= due_ns < end_ns")["mid"].nunique()
     owed = int(ledger.deliveries["owed"].sum())
-    return Share(len(hit), owed, len(hit) / owed if owed else None)
-
-
-def _within(pairs: pd.DataFrame) -> "pd.Series[Any]":
-    return pairs.loc[(pairs["due_ns"] >= pairs["start_ns"]) & (pairs["due_ns"] < pairs["end_ns"]), "mid"]
+    return Share(hit, owed, hit / owed if owed else None)
 
 
 def _windows(info: Mapping[str, Any]) -> list[tuple[str | None, int, int]]:
