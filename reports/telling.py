@@ -1,4 +1,4 @@
-"""Sentences with a message's own numbers: the {phrases} of a cause, filled from its row of the ledger.
+"""Sentences with a message's own numbers: the {phrases} and {columns} of a cause, filled from its row of the ledger.
 
 A phrase is whole words that fit where they stand, whatever the row does not know: "; the room was empty", or nothing.
 """
@@ -31,7 +31,7 @@ def told(name: str, row: Row) -> str:
     cause = named(name)
     if not cause.told:
         return cause.sentence
-    return cause.told.format_map({name: phrase(row) for name, phrase in PHRASES.items()})
+    return cause.told.format_map({**row, **{name: phrase(row) for name, phrase in PHRASES.items()}})
 
 
 def lasted(value: float) -> str:
@@ -160,7 +160,6 @@ def _refused_with(row: Row) -> str:
 
 
 PHRASES: Mapping[str, Callable[[Row], str]] = {
-    "recipient": lambda row: str(row["recipient"]),
     "state": state,
     "emitted": _emitted,
     "accepted": _accepted,
@@ -175,7 +174,4 @@ PHRASES: Mapping[str, Callable[[Row], str]] = {
     "raced": _raced,
     "refused_with": _refused_with,
     "lasted": lambda row: "some time" if row["cause_ms"] is None else lasted(row["cause_ms"]),
-    "room": lambda row: str(row["room"]),
-    "entered_room": lambda row: str(row["entered_room"]),
-    "namespace": lambda row: str(row["namespace"]),
 }
