@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
+from pyarrow import parquet
 
 from loadtests.events import columns
 from loadtests.run_folder import RunFolder, RunFolderError, open_run
@@ -176,16 +177,12 @@ def _file(run: RunFolder, journal: bool) -> Path:
 
 def _kept(file: Path) -> dict[str, Any]:
     """What a ledger says it was made of, and its counters; nothing where there is none that can be read."""
-    with duckdb.connect() as con:
-        try:
-            found = con.execute(
-                "SELECT value FROM parquet_kv_metadata(?) WHERE key = 'made_of'", [str(file)]
-            ).fetchone()
-            kept = json.loads(file.with_suffix(".json").read_bytes())
-        except (duckdb.IOException, duckdb.InvalidInputException, OSError, ValueError):
-            return {}
-    of_one_making = found and isinstance(kept, dict) and found[0] == str(kept.get("made_of")).encode()
-    return kept if of_one_making else {}
+    try:
+        made_of = parquet.read_metadata(file).metadata[b"made_of"].decode()
+        kept: dict[str, Any] = json.loads(file.with_suffix(".json").read_bytes())
+        return kept if kept["made_of"] == made_of else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _fingerprint(run: RunFolder) -> str:
