@@ -1,17 +1,23 @@
 """What an event says in a few words, in whose lane it stands, and what a party's connection was doing meanwhile."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from loadtests.events import KINDS
 from reports.telling import lasted
 from reports.words import listed, plural
+
+if TYPE_CHECKING:
+    from reports.ledger import Ledger
 
 Event = Mapping[str, Any]
 
 WIDGET, SERVER, AGENT = LANES = ("widget", "server", "agent")
 
 JOINED, CONNECTED, AWAY = "joined", "connected", "away"
+FOREVER_NS = 2**62
 
 
 def lane(event: Event) -> str:
@@ -89,7 +95,6 @@ PLAIN: Mapping[str, str] = {
     "transferred": "handed the session over",
     "closed": "left the session",
     "server_ready": "the server was ready",
-    "server_started": "the server started",
 }
 SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = {
     "sent": lambda event, _: f"sent by {event['via'] or 'some way'}",
@@ -117,10 +122,8 @@ SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = {
     "join_failed": lambda event, _: f"join failed{_why(event)}",
     "history_read": lambda event, _: f"history read{_after(event)}: {plural(event['count'] or 0, 'message')}",
     "server_ended": lambda event, _: f"the server was gone (status {event['status']})",
-    "sid_connected": lambda event, owners: f"let {_owner(event, owners)} in",
     "sid_disconnected": lambda event, owners: f"lost {_owner(event, owners)}{_why(event)}",
     "room_entered": lambda event, owners: f"{_owner(event, owners)} entered {event['room']}",
-    "room_left": lambda event, owners: f"{_owner(event, owners)} left {event['room']}",
     "unknown_event": lambda event, owners: f"no handler for {event['event']} of {_owner(event, owners)}",
     "queue": lambda event, owners: (
         f"{plural(event['depth'] or 0, 'packet')} waited for {_owner(event, owners)}"
@@ -130,20 +133,27 @@ SAID: Mapping[str, Callable[[Event, Mapping[str, str]], str]] = {
 }
 
 
-def doing(events: Iterable[Event], session: str | None, at_ns: int) -> str:
-    """What a party was doing at that moment on its best page: joined (in this session), connected or away."""
-    pages: dict[int | None, str] = {}
-    inside: set[int | None] = set()  # pages whose room is restored with their connection
-    for event in events:
-        if event["t"] > at_ns:
-            break
-        if event["kind"] in ("connecting", "connect_failed", "disconnected"):
-            pages[event["view"]] = AWAY
-        elif event["kind"] == "connected":
-            if not event["recovered"]:
-                inside.discard(event["view"])
-            pages[event["view"]] = JOINED if event["view"] in inside else CONNECTED
-        elif event["kind"] == "joined" and event["session"] == session:
-            pages[event["view"]] = JOINED
-            inside.add(event["view"])
-    return next((state for state in (JOINED, CONNECTED) if state in pages.values()), AWAY)
+def states(ledger: "Ledger", session: str | None, parties: list[str]) -> pd.DataFrame:
+    """What each page's connection was doing from when to when (ns; the last: on to the end), and the server's process.
+
+    A page is joined when it has joined this session, whatever other sessions an agent has.
+    """
+    return ledger.query(
+        f"""
+        WITH talk AS (
+            SELECT if(party LIKE 'agent-%', '{AGENT}', '{WIDGET}') AS lane, *
+            FROM events WHERE list_contains($parties, party) AND (session = $session OR session IS NULL)
+                AND kind IN ('session_opened', 'connecting', 'connect_failed', 'disconnected', 'connected', 'joined')
+            UNION ALL
+            SELECT '{SERVER}', * FROM events WHERE kind IN ('server_ended', 'server_ready')
+        )
+        SELECT lane, kind, t AS from_ns,
+            lead(t, 1, {FOREVER_NS}) OVER (PARTITION BY party, view ORDER BY t, source, line) AS to_ns,
+            CASE WHEN kind IN ('joined', 'server_ready') THEN '{JOINED}'
+                WHEN kind = 'connected' AND recovered AND last_value(
+                    if(kind = 'joined' OR kind = 'connected' AND recovered IS NOT TRUE, kind, NULL) IGNORE NULLS
+                ) OVER (PARTITION BY party, view ORDER BY t, source, line) = 'joined' THEN '{JOINED}'
+                WHEN kind = 'connected' THEN '{CONNECTED}' ELSE '{AWAY}' END AS state
+        FROM talk ORDER BY t""",
+        {"parties": parties, "session": session},
+    )

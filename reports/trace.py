@@ -24,11 +24,11 @@ AROUND = (
     "disconnected", "frozen", "join_sent", "joined", "join_failed", "history_read", "closed", "withdrawn",
     "server_ended", "server_ready",
 )  # fmt: skip
-CONNECTION = ("connecting", "connected", "connect_failed", "disconnected", "joined")
-TALK = f"SELECT * FROM events WHERE kind IN {CONNECTION} AND list_contains($parties, party)"
+CONNECTED = "SELECT party, view, sid FROM events WHERE kind = 'connected' AND list_contains($parties, party)"
 OF_SID = ("sid_disconnected", "room_entered", "unknown_event", "queue")  # what the journal says of the recipient's
 BEFORE, AFTER = 4, 12  # so many of what is around it before the due (and its display), and from then on
 STALL_MS = 1_000
+BEST = (steps.JOINED, steps.CONNECTED)  # of a party's pages
 SENDERS = {steps.JOINED: "was joined", steps.CONNECTED: "was connected", AWAY: "was not connected"}
 
 
@@ -106,15 +106,15 @@ class _Story:
         self._zero_ns = int(row["due_ns"] or row["sent_ns"] or 0)
         parties = {steps.lane({"party": name}): str(name) for name in (row["sender"], row["recipient"]) if name}
         self.lanes = {lane: parties.get(lane, f"no {lane}") for lane in (WIDGET, AGENT)}
-        talk = _records(ledger, TALK, parties=list(parties.values()))
-        self._talk = {lane: [each for each in talk if each["party"] == name] for lane, name in self.lanes.items()}
+        connected = _records(ledger, CONNECTED, parties=list(parties.values()))
+        self._spans = steps.states(ledger, row["session"], list(parties.values()))
         self._outages = _records(ledger, "SELECT * FROM events WHERE kind LIKE 'server_%ed' OR kind = 'server_ready'")
-        sids = [each["sid"] for each in talk if each["sid"] and each["party"] == row["recipient"]]
+        sids = [each["sid"] for each in connected if each["sid"] and each["party"] == row["recipient"]]
         about = {name: row[name] for name in ("mid", "recipient", "session")}
         self.seen = self._with_due(self._near(_records(ledger, _seen_sql(row), **about, sids=sids)))
         pages = {(each["party"], each["view"]) for each in self.seen if each["view"]}
         self._of_many = {page for page in pages if any(page[0] == other[0] and page != other for other in pages)}
-        self._owners = {each["sid"]: self._page(each, "page {view} of {party}") for each in talk if each["sid"]}
+        self._owners = {each["sid"]: self._page(each, "page {view} of {party}") for each in connected if each["sid"]}
 
     def utc(self, t_ns: int) -> str | None:
         """None: run.json names no clock."""
@@ -153,7 +153,9 @@ class _Story:
         return (said if (event["party"], event["view"]) in self._of_many else alone).format_map(event)
 
     def _states(self, t_ns: int) -> dict[str, str]:
-        found = {lane: steps.doing(talk, self._row["session"], t_ns) for lane, talk in self._talk.items()}
+        now = self._spans[(self._spans["from_ns"] <= t_ns) & (t_ns < self._spans["to_ns"])]
+        of_pages = {lane: set(now.loc[now["lane"] == lane, "state"]) for lane in self.lanes}
+        found = {lane: next((state for state in BEST if state in of_pages[lane]), AWAY) for lane in self.lanes}
         last = [event["kind"] for event in self._outages if event["t"] <= t_ns]
         return {**found, SERVER: AWAY if last[-1:] == ["server_ended"] else steps.JOINED}
 

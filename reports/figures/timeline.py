@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import INK, LATE, LIVE, LOST, PALE, PALER, SHADE, nothing, picture, with_key
-from reports.steps import AGENT, AWAY, CONNECTED, JOINED, SERVER, WIDGET, lane
+from reports.steps import AGENT, AWAY, CONNECTED, JOINED, SERVER, WIDGET, lane, states
 from reports.words import plural
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def session_timeline(ledger: "Ledger", mid: str) -> Figure:
 
     session = row_of(ledger, mid)["session"]
     parties = _parties(ledger, session)
-    spans = _spans(ledger, session, parties)
+    spans = states(ledger, session, parties)
     opened_ns = spans.loc[spans["kind"] == "session_opened", "from_ns"].min()
     rows = _ways(ledger, session, 0 if pd.isna(opened_ns) else int(opened_ns))
     figure, axes = picture(_finding(rows, parties), _causes(rows), height=4.6)
@@ -108,36 +108,11 @@ def _name(key: str) -> str:
     return key.partition(".")[2]
 
 
-def _spans(ledger: "Ledger", session: str, parties: list[str]) -> pd.DataFrame:
-    """What each page's connection was doing from when to when (ns; null: on to the end), and when the server was gone.
-
-    A page is joined when it has joined this session, whatever other sessions an agent has.
-    """
-    return ledger.query(
-        f"""
-        WITH talk AS (
-            SELECT if(party LIKE 'agent-%', '{AGENT}', '{WIDGET}') AS lane, *
-            FROM events WHERE list_contains($parties, party) AND (session = $session OR session IS NULL)
-                AND kind IN ('session_opened', 'connecting', 'connect_failed', 'disconnected', 'connected', 'joined')
-            UNION ALL
-            SELECT '{SERVER}', * FROM events WHERE kind IN ('server_ended', 'server_ready')
-        )
-        SELECT lane, kind, t AS from_ns, lead(t) OVER (PARTITION BY party, view ORDER BY t, source, line) AS to_ns,
-            CASE WHEN kind IN ('joined', 'server_ready') THEN '{JOINED}'
-                WHEN kind = 'connected' AND recovered AND last_value(
-                    if(kind = 'joined' OR kind = 'connected' AND recovered IS NOT TRUE, kind, NULL) IGNORE NULLS
-                ) OVER (PARTITION BY party, view ORDER BY t, source, line) = 'joined' THEN '{JOINED}'
-                WHEN kind = 'connected' THEN '{CONNECTED}' ELSE '{AWAY}' END AS state
-        FROM talk ORDER BY t""",
-        {"parties": parties, "session": session},
-    )
-
-
 def _bands(axes: Axes, spans: pd.DataFrame, opened_ns: int, end_s: float) -> None:
     """The best that any page of the party was doing lies on top; what is not known to be there is away."""
     spans = spans.assign(
         from_s=((spans["from_ns"] - opened_ns) / 1e9).clip(0, end_s),
-        to_s=((spans["to_ns"] - opened_ns) / 1e9).fillna(end_s).clip(0, end_s),
+        to_s=((spans["to_ns"] - opened_ns) / 1e9).clip(0, end_s),
     )
     for depth, (state, (said, look)) in enumerate(BANDS.items()):
         for place, y in HEIGHTS.items():
