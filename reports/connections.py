@@ -9,12 +9,9 @@ TALK = """
 CREATE TABLE talk AS
 SELECT * REPLACE (coalesce(conn, count(*) FILTER (kind = 'connected') OVER past
     + if(kind IN ('connecting', 'connect_failed'), 1, 0))::INTEGER AS conn)
-FROM (
-    SELECT party, session, view, conn, kind, t, source, "line", sid, transport, reason, status, last_frame_ns, room,
-        "after", recovered, refused
-    FROM around WHERE party IS NOT NULL AND kind IN ('connecting', 'connected', 'upgraded', 'connect_failed',
-        'disconnected', 'join_sent', 'joined', 'join_failed')
-)
+FROM around
+WHERE party IS NOT NULL AND kind IN ('connecting', 'connected', 'upgraded', 'connect_failed', 'disconnected',
+    'join_sent', 'joined', 'join_failed')
 WINDOW past AS (PARTITION BY party ORDER BY t, source, "line" ROWS UNBOUNDED PRECEDING)"""
 
 # One row per connection that came about. `seen_ns`: the last sign of life on it. `transport`: the last one. `state_of`:
