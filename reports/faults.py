@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -16,14 +18,14 @@ class Fault:
 
 def faults(info: Mapping[str, Any]) -> tuple[Fault, ...]:
     """The faults of a run (`info` is its run.json), each name once."""
-    windows = info.get("fault_windows") or []
-    start_ns = info.get("t0_ns") or 0
+    windows = pd.DataFrame(info.get("fault_windows") or [], columns=["name", "party", "start_ns", "end_ns"])
     found = []
-    for name in dict.fromkeys(window["name"] for window in windows):
-        of_name = [window for window in windows if window["name"] == name]
-        hit = {window["party"] for window in of_name}
-        spans = [((each["start_ns"] - start_ns) / 1e9, (each["end_ns"] - start_ns) / 1e9) for each in of_name]
-        found.append(Fault(name, None if None in hit else len(hit), _merged(spans)))
+    for name, of_name in windows.groupby("name", sort=False):
+        spans = ((of_name[["start_ns", "end_ns"]] - (info.get("t0_ns") or 0)) / 1e9).sort_values("start_ns")
+        apart = (spans["start_ns"] > spans["end_ns"].cummax().shift()).cumsum()
+        merged = spans.groupby(apart).agg({"start_ns": "min", "end_ns": "max"})
+        parties = None if of_name["party"].isna().any() else of_name["party"].nunique()
+        found.append(Fault(str(name), parties, tuple(merged.itertuples(index=False, name=None))))
     return tuple(found)
 
 
@@ -33,13 +35,3 @@ def shared_by(info: Mapping[str, Any]) -> str:
     if None in hit:
         return "run"
     return "agent" if any(party.startswith("agent-") for party in hit) else "session"
-
-
-def _merged(spans: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    merged: list[tuple[float, float]] = []
-    for start_s, end_s in sorted(spans):
-        if merged and start_s <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end_s))
-        else:
-            merged.append((start_s, end_s))
-    return tuple(merged)
