@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from loadtests.scenario import from_table
 from reports.causes import CAUSES
 from reports.unavoidable import arrivals
@@ -102,7 +100,7 @@ WITH key AS (
 acks AS (  -- one that was asked for before may be read late, on a connection that is none any more
     SELECT party, session, kind, t, max(if(kind = 'join_sent', t, NULL)) OVER (
         PARTITION BY party, session ORDER BY t ROWS UNBOUNDED PRECEDING) AS asked_ns
-    FROM read_parquet($events)
+    FROM events
     WHERE kind IN ('join_sent', 'joined') AND session IS NOT NULL AND party IS NOT NULL QUALIFY kind = 'joined'
 ),
 pairs AS (
@@ -111,7 +109,7 @@ pairs AS (
         CASE WHEN passes THEN end_ns WHEN list_contains($passing, name) THEN end_ns + $moment ELSE $forever END AS last,
         passes, if(passes AND name NOT IN ('kill-server', 'stop-server'), least(end_ns, start_ns + $unnoticed), end_ns)
             AS own_ns
-    FROM read_parquet($ledger) AS ledger JOIN key ON CASE WHEN key.mid IS NOT NULL THEN key.mid = ledger.mid
+    FROM ledger JOIN key ON CASE WHEN key.mid IS NOT NULL THEN key.mid = ledger.mid
         ELSE coalesce(key.party = recipient, key.session = ledger.session, true) END
     WHERE sent_ns IS NOT NULL
 ),
@@ -135,14 +133,15 @@ FROM over"""
 # What was sent before its recipient's first join: `own`, before the plan wanted it to connect, or, of an agent, before
 # it held the session; `around`, until it had joined, if that came as soon after that as it must.
 EARLY = """
-WITH firsts AS (
+WITH planned AS (SELECT unnest($parties::VARCHAR[]) AS party, unnest($plans::BIGINT[]) AS plan_ns),
+firsts AS (
     SELECT party, session, min(t) FILTER (kind = 'assumed') AS held_ns, min(t) FILTER (kind = 'joined') AS joined_ns
-    FROM read_parquet($events) WHERE kind IN ('assumed', 'joined') GROUP BY ALL
+    FROM events WHERE kind IN ('assumed', 'joined') GROUP BY ALL
 )
 SELECT mid, if(until_ns <= began_ns, 'own', 'around') FROM (
     SELECT mid, sent_ns, greatest(sent_ns, coalesce(accepted_ns, 0), coalesce(published_ns, 0)) AS until_ns,
         coalesce(plan_ns, held_ns) AS began_ns, joined_ns
-    FROM read_parquet($ledger) AS ledger LEFT JOIN planned ON planned.party = recipient
+    FROM ledger LEFT JOIN planned ON planned.party = recipient
     LEFT JOIN firsts ON firsts.party = recipient AND firsts.session = ledger.session
 ) WHERE until_ns <= began_ns OR sent_ns <= least(began_ns + $allowed, coalesce(joined_ns, $forever))"""
 MOMENT_NS = 100_000_000  # that a message may have been on its way
@@ -170,24 +169,21 @@ class Compared:
 def struck(ledger: "Ledger") -> Strikes:
     """Everything that struck each message of the run."""
     scenario = from_table(ledger.run.info["scenario"])
-    files = {"events": str(ledger.run.events), "ledger": str(ledger.path), "forever": FOREVER_NS}
     key = ledger.run.path / "injected.jsonl"
     found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    with duckdb.connect() as con:
-        if key.exists():
-            about = {
-                **files, "key": str(key), "passing": list(PASSING), "moment": MOMENT_NS,
-                "horizon": _ns(scenario.horizon_s), "unnoticed": _ns(scenario.ping_timeout_s),
-                "silence": _ns(scenario.ping_interval_s),
-            }  # fmt: skip
-            for mid, name, how in con.execute(STRUCK, about).fetchall():
-                found[mid].append((name, how))
-        con.execute("CREATE TABLE planned (party VARCHAR, plan_ns BIGINT)")
-        for party, _, end_ns in arrivals(ledger):
-            con.execute("INSERT INTO planned VALUES (?, ?)", [party, end_ns])
-        about = {**files, "allowed": _ns(scenario.connect_deadline_s + scenario.join_deadline_s)}
-        for mid, how in con.execute(EARLY, about).fetchall():
-            found[mid].append((ARRIVAL, how))
+    if key.exists():
+        about = {
+            "key": str(key), "passing": list(PASSING), "moment": MOMENT_NS, "forever": FOREVER_NS,
+            "horizon": _ns(scenario.horizon_s), "unnoticed": _ns(scenario.ping_timeout_s),
+            "silence": _ns(scenario.ping_interval_s),
+        }  # fmt: skip
+        for mid, name, how in ledger.query(STRUCK, about).itertuples(index=False):
+            found[mid].append((name, how))
+    planned = {party: end_ns for party, _, end_ns in arrivals(ledger)}
+    allowed = _ns(scenario.connect_deadline_s + scenario.join_deadline_s)
+    about = {"parties": [*planned], "plans": [*planned.values()], "allowed": allowed, "forever": FOREVER_NS}
+    for mid, how in ledger.query(EARLY, about).itertuples(index=False):
+        found[mid].append((ARRIVAL, how))
     return found
 
 
