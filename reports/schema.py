@@ -46,7 +46,7 @@ FACTS = tuple(_column(*row) for row in (
     ("answered_ns", "BIGINT", "ns", "acceptance, else last answer, else the sending", "never sent"),
     ("sender_view", "VARCHAR", "", "unsent, accepted, refused or unanswered; the best of attempts", "never"),
     ("status", "INTEGER", "", "HTTP status of the last answer that was not good", "there was none"),
-    ("said", "VARCHAR", "", "the reason given with it, or for not sending", "none was given"),
+    ("said", "VARCHAR", "", "the reason in the words of who sent or refused it", "none was given"),
     ("burst", "INTEGER", "", "messages without an answer that its sender emitted over polling in that second, itself "
      "included", "it was answered, or did not go over polling"),
     ("sender_cut", "BOOLEAN", "", "the sender's recorder broke off", "never", "NOT coalesce(senders.whole, false)"),
@@ -59,7 +59,7 @@ FACTS = tuple(_column(*row) for row in (
      "coalesce(emitted_room, moments.room)"),
     ("namespace", "VARCHAR", "", "the namespace it was emitted in", "no journal, or not seen there",
      "if(published_ns IS NULL, NULL, coalesce(moments.namespace, namespace_of(moments.recipient)))"),
-    ("members", "INTEGER", "", "connections in that room then", "no journal, or not told"),
+    ("members", "INTEGER", "", "connections in the room it was emitted to", "no journal, or not told"),
     ("journal_speaks", "BOOLEAN", "", "what the journal does not show did not happen", "never"),
     ("torn", "BOOLEAN", "", "lines of it are missing in the journal, and so are others of that time, by their numbers",
      "never"),
@@ -97,14 +97,15 @@ FACTS = tuple(_column(*row) for row in (
      "never sent", "coalesce(at_ns, lo_ns)"),
     ("absent", "BOOLEAN", "", "nothing emitted could reach it: before its first join ack, or from when a connection "
      "that ended went quiet to the next join ack or restored connection", "never"),
-    ("gap_root", "VARCHAR", "", "the cause that the end of that connection goes back to: server_restarted, kicked, "
-     "frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout", "not absent, or nothing is known",
-     "if(own_end, ended_by, gap_root)"),
+    ("gap_root", "VARCHAR", "", "the cause that the end of the recipient's connection goes back to: server_restarted, "
+     "kicked, frozen, server_stalled, half_open, gone_silent, slow_consumer, idle_timeout",
+     "it was there, or nothing is known", "if(own_end, ended_by, gap_root)"),
     ("cause_ms", "DOUBLE", "ms", "how long that lasted: the freeze, the stall, the lateness, else the silence",
      "as above", "if(own_end, ended_ms, cause_ms)"),
     ("frozen_ms", "DOUBLE", "ms", "how long the page stood still in which it came", "it did not"),
     ("transport", "VARCHAR", "", "of the connection of that moment: websocket, polling", "none, or not looked up"),
-    ("conn_state", "VARCHAR", "", "never, connecting, connected_unjoined, joining, joined, down", "no recipient",
+    ("conn_state", "VARCHAR", "", "the recipient's connection when it was emitted: never, connecting, "
+     "connected_unjoined, joining, joined, down", "no recipient",
      "if(recipient IS NULL, NULL, coalesce(conn_state, 'joined'))"),
     ("dropped_ns", "BIGINT", "ns", "when the connection ended that began the absence, or to which it was emitted, and "
      "on which no join was acked, or which read too slowly", "neither", "if(own_end, conn_ended_ns, dropped_ns)"),
@@ -119,7 +120,7 @@ FACTS = tuple(_column(*row) for row in (
      "nullif(ready_ns, forever())"),
     ("refusal", "VARCHAR", "", "what its attempt to connect ran into: origin, auth, handshake (a bare 403)",
      "none of them"),
-    ("refused_with", "VARCHAR", "", "in the words that it was given", "as above"),
+    ("refused_with", "VARCHAR", "", "what its attempt to connect was answered", "it was not refused"),
     ("join_sent", "BOOLEAN", "", "it had sent a join before", "not looked up"),
     ("first_join", "BOOLEAN", "", "its last join was its page's first", "not looked up"),
     ("join_refused", "BOOLEAN", "", "a join of this absence got an error ack, or the journal says its event is unknown",
@@ -162,18 +163,13 @@ LEDGER = tuple(OF_FACTS[row] if isinstance(row, str) else _column(*row) for row 
     ("missed_because", "VARCHAR", "", "why it did not arrive as it was emitted", "it did, or it is not judged"),
     ("not_recovered_because", "VARCHAR", "", "why nothing brought it back", "not lost"),
     ("reason", "VARCHAR", "", "why it was not accepted, is not owed or could not be judged", "none of these"),
-    ("said", "VARCHAR", "", "the reason in the words of who sent or refused it", "none was given"),
+    "said",
     ("latency_ms", "DOUBLE", "ms", "due (or the assume, where stored before it) to the first display by any way",
      "not displayed within the horizon",
      "if(outcome IN ('live', 'late', 'recovered'), (kept_ns - owed_from_ns) / 1e6, NULL)"),
     ("live_latency_ms", "DOUBLE", "ms", "the same, of live and late rows only", "neither live nor late",
      "if(outcome IN ('live', 'late'), (live_ns - owed_from_ns) / 1e6, NULL)"),
-    "copies", "view_misses", "wiped",
-    ("members", "INTEGER", "", "connections in the room it was emitted to", "no journal, or not told"),
-    ("conn_state", "VARCHAR", "", "the recipient's connection when it was emitted: never, connecting, "
-     "connected_unjoined, joining, joined, down", "no recipient"),
-    ("gap_root", "VARCHAR", "", "the cause that the end of the recipient's connection goes back to", "it was there, or "
-     "nothing is known"),
+    "copies", "view_misses", "wiped", "members", "conn_state", "gap_root",
     ("cause_ms", "DOUBLE", "ms", "how long what caused it had lasted: the freeze, the stall, the silence, the "
      "lateness; how long ago the history was asked for; since when the server was back",
      "missed_because has no such length", "CASE missed_because WHEN 'frozen' THEN frozen_ms "
@@ -183,8 +179,7 @@ LEDGER = tuple(OF_FACTS[row] if isinstance(row, str) else _column(*row) for row 
      "still", "it was there, or had never joined", "(at_ns - dropped_ns) / 1e6"),
     ("back_after_ms", "DOUBLE", "ms", "from the emit until the recipient had joined again", "it was there, or never "
      "did", "(back_ns - at_ns) / 1e6"),
-    ("refused_with", "VARCHAR", "", "what its attempt to connect was answered", "it was not refused"),
-    "room", "namespace",
+    "refused_with", "room", "namespace",
     ("entered_room", "VARCHAR", "", "the room the recipient was in, of missed ones", "none, or it was not missed",
      "if(missed_because IS NULL, NULL, entered_room)"),
     ("join_offset_ms", "DOUBLE", "ms", "the recipient's first join ack minus the emit (without a journal: the "
