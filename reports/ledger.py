@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reports.summary import Summary
 
 
+COUNTS = ("counters", "attributed", "contradictions", "doubts")  # of a ledger, which are kept in ledger.json
 # What does not fit goes to disk for a while; DuckDB by itself would take four fifths of the machine.
 ALLOWED = "least(parse_formatted_bytes(current_setting('memory_limit')), 5_000_000_000)::BIGINT"
 
@@ -51,7 +52,7 @@ class Ledger:
     counters: dict[str, float | None]
     attributed: dict[str, dict[str, int]]
     contradictions: int | None
-    doubts: tuple[str, ...]
+    doubts: list[str]
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
@@ -86,8 +87,9 @@ def open_ledger(path: Path | str) -> Ledger:
     Raises loadtests.run_folder.RunFolderError with the mend.
     """
     run = open_run(path)
-    kept = _kept(_file(run, journal=True))
-    return _ledger(run, True, kept) if kept.get("made_of") == _fingerprint(run) else _build(run, journal=True)
+    file = _file(run, journal=True)
+    kept = _kept(file, _fingerprint(run))
+    return Ledger(run, file, True, **kept) if kept else _build(run, journal=True)
 
 
 def build_ledger(run_path: Path | str, *, journal: bool = True) -> Ledger:
@@ -124,19 +126,12 @@ def _build(run: RunFolder, journal: bool) -> Ledger:
         con.execute("DROP TABLE mids; DROP TABLE shown")  # as long, and looked at no more
         counters = count(con, run.info)
         made_by = {name: attributed(con, name) for name in VIOLATIONS if counters[name]}
-        counts = {
-            "made_of": made_of, "counters": counters, "attributed": made_by, "contradictions": contradictions(con),
-            "doubts": doubts(con),
-        }  # fmt: skip
-        (Path(scratch) / "counts.json").write_text(json.dumps(counts))
+        ledger = Ledger(run, file, journal, counters, made_by, contradictions(con), doubts(con))
+        counts = {name: getattr(ledger, name) for name in COUNTS}
+        (Path(scratch) / "counts.json").write_text(json.dumps({"made_of": made_of, **counts}))
         draft.replace(file)
         (Path(scratch) / "counts.json").replace(file.with_suffix(".json"))
-    return _ledger(run, journal, counts)
-
-
-def _ledger(run: RunFolder, journal: bool, counts: Mapping[str, Any]) -> Ledger:
-    counters, made_by, contradicted = counts["counters"], counts["attributed"], counts["contradictions"]
-    return Ledger(run, _file(run, journal), journal, counters, made_by, contradicted, tuple(counts["doubts"]))
+    return ledger
 
 
 def _refuse_others(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
@@ -175,12 +170,12 @@ def _file(run: RunFolder, journal: bool) -> Path:
     return run.path / "report" / ("ledger.parquet" if journal else "ledger-without-journal.parquet")
 
 
-def _kept(file: Path) -> dict[str, Any]:
-    """What a ledger says it was made of, and its counters; nothing where there is none that can be read."""
+def _kept(file: Path, made_of: str) -> dict[str, Any]:
+    """What was counted beside a ledger; nothing where there is none, or none of that making, that can be read."""
     try:
-        made_of = parquet.read_metadata(file).metadata[b"made_of"].decode()
         kept: dict[str, Any] = json.loads(file.with_suffix(".json").read_bytes())
-        return kept if kept["made_of"] == made_of else {}
+        of_both = {kept["made_of"], parquet.read_metadata(file).metadata[b"made_of"].decode()}
+        return {name: kept[name] for name in COUNTS} if of_both == {made_of} else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
