@@ -18,7 +18,8 @@ class Cause:
 
     `told` says it of one message, with that message's own numbers (reports.telling); empty: the sentence does. `habits`
     are keys of [client] in the target: where the widget is declared to be so, the cause rests on that. `group`: what it
-    may be called where there is no journal, several names where that depends on the rest.
+    may be called where there is no journal, several names where that depends on the rest. `whose`: server or client, of
+    who made a violation (reports.violations).
     """
 
     name: str
@@ -30,6 +31,7 @@ class Cause:
     group: str = ""
     needs: str = ""
     habits: tuple[str, ...] = ()
+    whose: str = ""
 
     @property
     def condition(self) -> str:

@@ -12,7 +12,7 @@ from loadtests.target import Client
 from reports import telling
 from reports.causes import Cause
 from reports.outcomes import NOT_ACCEPTED, NOT_OWED, UNJUDGED
-from reports.violations import ATTRIBUTIONS, Attribution
+from reports.violations import ATTRIBUTIONS
 from reports.words import plural
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Found:
 
     title: str
     n: int
-    by: Cause | Attribution
+    by: Cause
     declared: str
     sample: str = ""
     told: str = ""

@@ -6,22 +6,10 @@ what was stored, so that they are the same with and without a journal where an a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import duckdb
 
-
-@dataclass(frozen=True, slots=True)
-class Attribution:
-    """Who made a violation and how; `when` is SQL over the columns of its violation's table. `habits`: as a cause's."""
-
-    name: str
-    whose: str  # server or client
-    sentence: str
-    cure: str
-    when: str
-    habits: tuple[str, ...] = ()
-
+from reports.causes import Cause, as_case
 
 # One mid more than once on one page; a display after a removal is no second copy. `frames`: how often it came to that
 # page; `on_one`: the most live frames of it on one connection; `stored`: under how many numbers or ids it was seen.
@@ -105,71 +93,71 @@ CREATE TABLE phantoms AS
 SELECT mid, 1 AS n, seen OR published_ns IS NOT NULL AS emitted FROM caused
 WHERE stored = 'no' AND (accepted_ns IS NOT NULL OR displayed_ns IS NOT NULL)"""
 
-# Each one's table, which needs those of reports.facts, and caused of reports.ledger.
+# Each one's table, over whose columns the `when` of its attributions is. They need those of reports.facts, and caused
+# of reports.ledger.
 VIOLATIONS: Mapping[str, str] = {"duplicates": DUPLICATES, "reorders": REORDERS, "leaks": LEAKS, "phantoms": PHANTOMS}
 
-ATTRIBUTIONS: Mapping[str, tuple[Attribution, ...]] = {
+ATTRIBUTIONS: Mapping[str, tuple[Cause, ...]] = {
     "duplicates": (
-        Attribution("stored_twice", "server",
-            "The server stored it twice: its sender had heard nothing and sent it again.",
-            "Let (session, clientId) be unique, and answer a message that is known already as if it were new.",
-            "stored > 1"),
-        Attribution("emitted_twice", "server",
-            "It came more than once over one connection: the server emitted it more than once.",
-            "Emit in one place, once a commit; with several workers let only one of them emit.",
-            "on_one > 1"),
-        Attribution("duplicate_handler", "client",
-            "It came once and was shown more than once: the page has several handlers for one event.",
-            "Register handlers once, outside of `connect`, and take them off when a component goes.",
-            "displays > frames"),
-        Attribution("not_deduped", "client",
-            "It came by two ways, live and with a history, and the page showed both.",
-            "Merge by id: what is on the page already is not put there again.",
-            "true", ("dedupe",)),
+        Cause(name="stored_twice", whose="server",
+            sentence="The server stored it twice: its sender had heard nothing and sent it again.",
+            cure="Let (session, clientId) be unique, and answer a message that is known already as if it were new.",
+            when="stored > 1"),
+        Cause(name="emitted_twice", whose="server",
+            sentence="It came more than once over one connection: the server emitted it more than once.",
+            cure="Emit in one place, once a commit; with several workers let only one of them emit.",
+            when="on_one > 1"),
+        Cause(name="duplicate_handler", whose="client",
+            sentence="It came once and was shown more than once: the page has several handlers for one event.",
+            cure="Register handlers once, outside of `connect`, and take them off when a component goes.",
+            when="displays > frames"),
+        Cause(name="not_deduped", whose="client",
+            sentence="It came by two ways, live and with a history, and the page showed both.",
+            cure="Merge by id: what is on the page already is not put there again.",
+            when="true", habits=("dedupe",)),
     ),
     "reorders": (
-        Attribution("emitted_out_of_order", "server",
-            "It came after a message with a higher number, over the same connection: the server emitted them so.",
-            "Publish a session's messages one after the other, in the order of their seq.",
-            "late"),
-        Attribution("sorted_wrongly", "client",
-            "It came in order, and the page put it in another place.",
-            "Sort by seq on insert, not by the time of arrival or of a clock.",
-            "true"),
+        Cause(name="emitted_out_of_order", whose="server",
+            sentence="It came after a message with a higher number, over the same connection: the server emitted them "
+            "so.",
+            cure="Publish a session's messages one after the other, in the order of their seq.",
+            when="late"),
+        Cause(name="sorted_wrongly", whose="client",
+            sentence="It came in order, and the page put it in another place.",
+            cure="Sort by seq on insert, not by the time of arrival or of a clock.",
+            when="true"),
     ),
     "leaks": (
-        Attribution("joined_elsewhere", "client",
-            "The party had asked to join that session's room itself, and was let in.",
-            "Check on the server whose room it is, and let a page forget a session that is over.",
-            "asked"),
-        Attribution("emitted_to_others", "server",
-            "The server emitted it to a party that has no part in the session.",
-            "Never emit without a room, and build the room's name in one place. Where every agent is to hear every "
-            "session, the target says so: [promises] private = false.",
-            "true"),
+        Cause(name="joined_elsewhere", whose="client",
+            sentence="The party had asked to join that session's room itself, and was let in.",
+            cure="Check on the server whose room it is, and let a page forget a session that is over.",
+            when="asked"),
+        Cause(name="emitted_to_others", whose="server",
+            sentence="The server emitted it to a party that has no part in the session.",
+            cure="Never emit without a room, and build the room's name in one place. Where every agent is to hear "
+            "every session, the target says so: [promises] private = false.",
+            when="true"),
     ),
     "phantoms": (
-        Attribution("not_in_history", "server",
-            "The server stored it, by its journal, and its history does not hold it: after a reload it is gone.",
-            "Look at what the history leaves out (the newest, a kind, a page of so many), and whether what is "
+        Cause(name="not_in_history", whose="server",
+            sentence="The server stored it, by its journal, and its history does not hold it: after a reload it is "
+            "gone.",
+            cure="Look at what the history leaves out (the newest, a kind, a page of so many), and whether what is "
             "stored outlives a restart.",
-            "EXISTS (FROM frames WHERE frames.mid = phantoms.mid AND kind = 'stored')"),
-        Attribution("emitted_unstored", "server",
-            "It was emitted and is stored nowhere: after a reload it is gone.",
-            "Store first, then emit.",
-            "emitted"),
-        Attribution("accepted_unstored", "server",
-            "Its sender was told that it went well, and it is stored nowhere.",
-            "Commit before the answer.",
-            "true"),
+            when="EXISTS (FROM frames WHERE frames.mid = phantoms.mid AND kind = 'stored')"),
+        Cause(name="emitted_unstored", whose="server",
+            sentence="It was emitted and is stored nowhere: after a reload it is gone.",
+            cure="Store first, then emit.",
+            when="emitted"),
+        Cause(name="accepted_unstored", whose="server",
+            sentence="Its sender was told that it went well, and it is stored nowhere.",
+            cure="Commit before the answer.",
+            when="true"),
     ),
 }  # fmt: skip
 
 
 def attributed(con: duckdb.DuckDBPyConnection, violation: str) -> dict[str, int]:
     """How many of that violation each of its attributions explains; only those that explain any."""
-    named = " ".join(f"WHEN {each.when} THEN '{each.name}'" for each in ATTRIBUTIONS[violation])
-    rows = con.execute(
-        f"SELECT CASE {named} END AS name, sum(n)::BIGINT FROM {violation} GROUP BY name ORDER BY 2 DESC, 1"
-    ).fetchall()
-    return {str(name): int(n) for name, n in rows}
+    named = f"SELECT {as_case(ATTRIBUTIONS[violation])} AS name, sum(n)::BIGINT FROM {violation}"
+    return {str(name): int(n) for name, n in con.execute(f"{named} GROUP BY name ORDER BY 2 DESC, 1").fetchall()}
