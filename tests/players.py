@@ -86,6 +86,11 @@ def hurt(how: str, **about: Any) -> Order:
     return "hurt", {"how": how, "about": about}
 
 
+def put_box(name: str, for_s: float, **about: Any) -> Order:
+    """Ours only: one of loadtests.swarm.boxes on its way."""
+    return "put_box", {"name": name, "for_s": for_s, "about": about}
+
+
 @dataclass(slots=True)
 class Player:
     """One client: it is told what to do, and tells what it heard."""

@@ -9,7 +9,7 @@ from websockets.sync.server import ServerConnection
 
 from tests import server_process
 from tests.played import WITHIN_S, until
-from tests.players import Player, Players, connect, emit, hurt, playing, swarms
+from tests.players import Player, Players, connect, emit, hurt, playing, put_box, swarms
 from tests.server_client import Party, Rest
 from tests.talking import CONNECTED, OPEN, speaking
 
@@ -207,7 +207,7 @@ def test_a_page_that_is_frozen_for_too_long_is_given_up_by_the_server(talk: Talk
 
 
 def test_a_box_closes_who_is_silent_for_longer_than_it_allows(talk: Talk) -> None:
-    talk.client.do(hurt("limit_silence", limit_s=0.5, for_s=1.5))
+    talk.client.do(put_box("IdleLimit", for_s=1.5, limit_s=0.5))
     ends = [talk.client.hear("disconnected") for _ in range(2)]
     for end in ends:
         assert end["reason"] == "transport close"
@@ -226,7 +226,7 @@ def test_a_box_lets_no_upgrade_happen_and_the_server_waits_for_it(
         "cut", url=server.url, auth=[{"token": widget.token}], first_s=0.05, longest_s=0.2, deadline_s=0.5,
         transports=("polling", "websocket"), given_up_s=GIVEN_UP_S,
     )  # fmt: skip
-    client.do(hurt("cut_websockets", for_s=1.0), connect())
+    client.do(put_box("websocket_cut", for_s=1.0), connect())
     first = client.hear("connected")
     assert first["transport"] == "polling"
     client.hear("disconnected")  # the server held everything back until it gave up
@@ -239,7 +239,7 @@ def test_a_box_takes_the_answer_to_a_poll_along(
     server: server_process.ServerProcess, rest: Rest, clients: Players
 ) -> None:
     talk = Talk(server, rest, clients, transports=("polling",))
-    talk.client.do(hurt("cut_polls", for_s=3.0))
+    talk.client.do(put_box("poll_cut", for_s=3.0))
     talk.says("r:0.w.0")
     assert talk.client.hear("disconnected")["reason"] in POLL_CUT
     talk.client.hear("connected")
@@ -256,7 +256,7 @@ def test_a_box_that_takes_polls_along_lets_through_what_is_sent(
         rest = Rest(server.url)
         talk = Talk(server, rest, clients, transports=("polling",))
         said = {"sessionId": talk.widget.session_id, "text": "hello", "clientId": "r:0.w.0"}
-        talk.client.do(hurt("cut_polls", for_s=1.0), emit("send-message", said, number=next(talk.numbers)))
+        talk.client.do(put_box("poll_cut", for_s=1.0), emit("send-message", said, number=next(talk.numbers)))
         assert talk.client.hear("disconnected")["reason"] in POLL_CUT
         talk.client.hear("connected")
         talk.client.do(hurt("close", away_s=0.0))

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import gevent
 
 from loadtests.plan import Strike
+from loadtests.swarm.boxes import IdleLimit, poll_cut, websocket_cut
 from loadtests.swarm.chat import Party
 from loadtests.swarm.page import Page
 
@@ -63,9 +65,11 @@ BEGIN: Mapping[str, Callable[[Party, Strike], object]] = {
     "close": lambda party, planned: party.wire.close(planned.for_s),
     "offline": lambda party, planned: party.wire.vanish(planned.for_s),
     "half-open": lambda party, planned: party.wire.swallow(planned.way, planned.for_s),
-    "idle-limit": lambda party, planned: party.wire.limit_silence(planned.fault.idle_s, planned.for_s),
-    "websocket-cut": lambda party, planned: party.wire.cut_websockets(planned.for_s),
-    "poll-cut": lambda party, planned: party.wire.cut_polls(planned.for_s),
+    "idle-limit": lambda party, planned: party.wire.put_box(
+        partial(IdleLimit, limit_s=planned.fault.idle_s), planned.for_s
+    ),
+    "websocket-cut": lambda party, planned: party.wire.put_box(websocket_cut, planned.for_s),
+    "poll-cut": lambda party, planned: party.wire.put_box(poll_cut, planned.for_s),
     "slow-read": lambda party, planned: party.wire.slow(planned.fault.bytes_per_s, planned.for_s),
     "freeze": _freeze,
     "reload": _reload,

@@ -6,7 +6,7 @@ import time
 
 import gevent
 
-from loadtests.swarm.boxes import IdleLimit, Install, poll_cut, websocket_cut
+from loadtests.swarm.boxes import Install
 from loadtests.swarm.dial import Dial
 from loadtests.swarm.link import SIP_S, Link
 from loadtests.swarm.loop import Loop
@@ -82,17 +82,12 @@ class Wire:
         for link in list(self._links):
             link.swallow(way)
 
-    def limit_silence(self, limit_s: float, for_s: float) -> None:
-        """Put a box on the way that closes a connection over which nothing has come for `limit_s`."""
-        self._put(for_s, lambda link, until_s: IdleLimit(link, until_s, limit_s))
-
-    def cut_websockets(self, for_s: float) -> None:
-        """Put a box on the way that closes every new websocket right after its handshake."""
-        self._put(for_s, websocket_cut)
-
-    def cut_polls(self, for_s: float) -> None:
-        """Put a box on the way that closes a connection instead of handing on an answer by HTTP."""
-        self._put(for_s, poll_cut)
+    def put_box(self, make: Install, for_s: float) -> None:
+        """Put such a box on the way of every connection for so long (loadtests.swarm.boxes)."""
+        until_s = time.monotonic() + for_s
+        self._boxes.append((until_s, make))
+        for link in self._links:
+            link.boxes = (*link.boxes, make(link, until_s))
 
     def slow(self, bytes_per_s: float, for_s: float) -> None:
         """Read only so many bytes a second of each connection for so long."""
@@ -107,12 +102,6 @@ class Wire:
         self._frozen = self.loop.frozen = True
         self._keep_pace()
         gevent.spawn_later(for_s, self._thaw, until_s)
-
-    def _put(self, for_s: float, make: Install) -> None:
-        until_s = time.monotonic() + for_s
-        self._boxes.append((until_s, make))
-        for link in self._links:
-            link.boxes = (*link.boxes, make(link, until_s))
 
     def _away(self, away_s: float) -> None:
         self._away_until_s = max(self._away_until_s, time.monotonic() + away_s)

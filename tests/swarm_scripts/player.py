@@ -15,6 +15,7 @@ from typing import Any
 
 from gevent.fileobject import FileObjectThread
 
+from loadtests.swarm import boxes
 from loadtests.swarm.backoff import Backoff
 from loadtests.swarm.client import Client
 from loadtests.swarm.dial import Dial
@@ -100,6 +101,9 @@ class Player:
 
     def hurt(self, how: str, about: dict[str, Any]) -> None:
         getattr(self._wire, how)(**about)
+
+    def put_box(self, name: str, for_s: float, about: dict[str, Any]) -> None:
+        self._wire.put_box(partial(getattr(boxes, name), **about), for_s)
 
     def delays(self, first_s: float, longest_s: float, rolls: list[tuple[int, float]]) -> None:
         """What the back-off makes of so many failures and that roll."""
