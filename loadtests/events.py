@@ -2,16 +2,6 @@
 
 One event is one JSON object a line: the envelope, then the fields of its kind. Absent and null are the same.
 
-envelope  type     unit  what it is; what null means
-t         BIGINT   ns    CLOCK_MONOTONIC of the machine when it was seen; never null
-kind      VARCHAR        one of KINDS; never null
-party     VARCHAR        widget-INDEX or agent-NUMBER, who saw it; null: the server or the launcher
-view      INTEGER        page instance of the party, from 1; null: not on a page
-conn      INTEGER        number of the party's connection, from 1; null: not on a connection
-session   VARCHAR        the server's session id; null: of no single session (connections of an agent)
-mid       VARCHAR        RUN:KEY, KEY = INDEX.w|a.NUMBER; null: no message, or one known by its `id` only
-seq       BIGINT         the server's number of the message within its session; null: not known
-
 Server, swarm and launcher write such lines; the server with a few lines of its own (docs/journal.md).
 """
 
@@ -27,17 +17,6 @@ from typing import Any
 import orjson
 
 FORMAT = 1  # of the run folder; raised when an old reader would misread a new folder
-
-ENVELOPE: Mapping[str, str] = {
-    "t": "BIGINT",
-    "kind": "VARCHAR",
-    "party": "VARCHAR",
-    "view": "INTEGER",
-    "conn": "INTEGER",
-    "session": "VARCHAR",
-    "mid": "VARCHAR",
-    "seq": "BIGINT",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +42,17 @@ class Kind:
 def _field_table(*rows: tuple[str, str, str, str]) -> dict[str, Field]:
     return {row[0]: Field(*row) for row in rows}
 
+
+ENVELOPE: Mapping[str, Field] = _field_table(
+    ("t", "BIGINT", "ns", "CLOCK_MONOTONIC of the machine when it was seen; never null"),
+    ("kind", "VARCHAR", "", "one of KINDS; never null"),
+    ("party", "VARCHAR", "", "widget-INDEX or agent-NUMBER, who saw it; null: the server or the launcher"),
+    ("view", "INTEGER", "", "page instance of the party, from 1; null: not on a page"),
+    ("conn", "INTEGER", "", "number of the party's connection, from 1; null: not on a connection"),
+    ("session", "VARCHAR", "", "the server's session id; null: of no single session (connections of an agent)"),
+    ("mid", "VARCHAR", "", "RUN:KEY, KEY = INDEX.w|a.NUMBER; null: no message, or one known by its `id` only"),
+    ("seq", "BIGINT", "", "the server's number of the message within its session; null: not known"),
+)
 
 # A name means the same wherever it stands, so that all kinds share one wide table.
 FIELDS: Mapping[str, Field] = _field_table(
@@ -205,7 +195,7 @@ SOURCE: Mapping[str, str] = {"source": "VARCHAR", "line": "BIGINT"}  # file stem
 
 def columns() -> dict[str, str]:
     """Column name -> DuckDB type of events.parquet."""
-    return {**SOURCE, **ENVELOPE, **{field.name: field.type for field in FIELDS.values()}}
+    return {**SOURCE, **{name: field.type for name, field in {**ENVELOPE, **FIELDS}.items()}}
 
 
 class Recorder:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtests import events
-from loadtests.events import FIELDS, INJECTED, KINDS, Field
+from loadtests.events import ENVELOPE, FIELDS, INJECTED, KINDS, Field
 from reports.causes import CAUSES, NOT_RECOVERED, Cause
 from reports.confusion import CASES, SMALL, TIMES, Case
 from reports.counters import COUNTERS
@@ -61,7 +60,7 @@ def pages() -> dict[str, str]:
 def events_page() -> Iterator[str]:
     yield from (EVENTS_TEXT.strip(), "")
     yield from ("## The envelope", "", "Every line may have these; `t` and `kind` it must have.", "")
-    yield from table("name", "type", "unit", "what it is", "null means", rows=_envelope())
+    yield from table("name", "type", "unit", "what it is", "null means", rows=map(_field_row, ENVELOPE.values()))
     yield from ("", "## The kinds")
     examples: dict[str, str] = {event["kind"]: _json(event) for event in reversed(story())}
     for writer, title in (("swarm", "the load"), ("launcher", "the launcher"), ("server", "the server (its journal)")):
@@ -73,16 +72,6 @@ def events_page() -> Iterator[str]:
     yield from table("name", "type", "unit", "what it is", "null means", rows=map(_field_row, FIELDS.values()))
     yield from ("", "## The answer key", "", "`injected.jsonl` has the envelope and, in each line:", "")
     yield from table("name", "what it is", rows=((f"`{name}`", said) for name, said in INJECTED.items()))
-
-
-def _envelope() -> Iterator[tuple[str, ...]]:
-    """The rows of the table in the docstring of loadtests.events, which stand under their headings."""
-    lines = (events.__doc__ or "").splitlines()
-    heading = next(n for n, line in enumerate(lines) if line.startswith("envelope"))
-    starts = [lines[heading].index(word) for word in ("envelope", "type", "unit", "what")]
-    for line in lines[heading + 1 :][: len(events.ENVELOPE)]:
-        name, kind, unit, said = (line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True))
-        yield (f"`{name}`", kind, unit, *_meaning(said))
 
 
 def _field_row(field: Field) -> tuple[str, ...]:

@@ -145,7 +145,7 @@ def _value(kind: str, name: str, text: str) -> Any:
     own = {field.name for field in KINDS[kind].fields}
     if name not in own and name not in ENVELOPE:
         raise ValueError(f"{kind} has no field {name!r}")
-    column = FIELDS[name].type if name in own else ENVELOPE[name]
+    column = {**ENVELOPE, **FIELDS}[name].type
     if column == "DOUBLE[]":
         return [float(number) for number in text.split(",")]
     read = {"BIGINT": int, "INTEGER": int, "DOUBLE": float, "BOOLEAN": lambda said: said == "true"}
