@@ -181,15 +181,6 @@ KINDS: Mapping[str, Kind] = _kinds(
     ("loop_lag", "server", "n lag_ms", "twice a second: how late the server's loop was"),
 )
 
-# The answer key (injected.jsonl) has lines of its own, which no cause may read.
-INJECTED: Mapping[str, str] = {
-    "kind": "fault or defect",
-    "name": "server.drop-emit, drop, kill-server, ...",
-    "scope": "mid, session, connection or all",
-    "start_ns": "from when",
-    "end_ns": "until when; null: to the end of the run",
-}
-
 SOURCE: Mapping[str, str] = {"source": "VARCHAR", "line": "BIGINT"}  # file stem and line, added by seal()
 
 

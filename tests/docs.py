@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtests.events import ENVELOPE, FIELDS, INJECTED, KINDS, Field
+from loadtests.events import ENVELOPE, FIELDS, KINDS, Field
 from reports.causes import CAUSES, NOT_RECOVERED, Cause
 from reports.confusion import CASES, SMALL, TIMES, Case
 from reports.counters import COUNTERS
@@ -20,6 +20,7 @@ from tests.docs_text import (
     CAUSES_TEXT,
     COUNTED,
     EVENTS_TEXT,
+    INJECTED,
     JOURNAL_KINDS,
     JOURNAL_TEXT,
     LEDGER_TEXT,

@@ -38,6 +38,14 @@ All lines below tell one story, [tests/story.py](../tests/story.py): a widget th
 and comes back after a reset.
 """
 
+INJECTED = {
+    "kind": "fault or defect",
+    "name": "server.drop-emit, drop, kill-server, ...",
+    "scope": "mid, session, connection or all",
+    "start_ns": "from when",
+    "end_ns": "until when; null: to the end of the run",
+}
+
 JOURNAL_TEXT = """\
 # The server's journal
 
