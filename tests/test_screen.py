@@ -1,4 +1,4 @@
-"""What a party shows: the right shape, its own session, each message once; and from where it asks for missed ones."""
+"""What a party shows: the right shape, each message once; and from where it asks for missed ones."""
 
 import subprocess
 import sys
@@ -18,9 +18,8 @@ MID = "9fd02a11:17.a.3"
 READER = Reader(load("bundled").widget.message)
 
 
-def message(seq: int | None, session: str = "s1", **changes: Any) -> Message:
-    shown = Message(mid=f"r:0.a.{seq}", id=f"id-{seq}", seq=seq, session=session, due_ns=None, whole=True)
-    return shown._replace(**changes)
+def message(seq: int | None) -> Message:
+    return Message(mid=f"r:0.a.{seq}", id=f"id-{seq}", seq=seq, session="s1", due_ns=None, whole=True)
 
 
 def payload(**changes: Any) -> dict[str, Any]:
@@ -70,7 +69,7 @@ def test_any_payload_is_read_as_something(raw: Any) -> None:
     for value in (read.mid, read.id, read.session):
         assert value is None or isinstance(value, str)
     assert read.seq is None or 0 <= read.seq < 2**63
-    Screen("s1").show(read)
+    Screen().show(read)
 
 
 def test_a_message_is_known_by_its_text_wherever_that_stands() -> None:
@@ -81,22 +80,14 @@ def test_a_message_is_known_by_its_text_wherever_that_stands() -> None:
 
 
 def test_each_message_once() -> None:
-    screen = Screen("s1")
+    screen = Screen()
     assert screen.show(message(1)) is None
     assert screen.show(message(1)) == "duplicate"
     assert screen.show(message(2)) is None
 
 
-def test_only_of_ones_own_session_and_in_shape() -> None:
-    screen = Screen("s1")
-    assert screen.show(message(1, session="s2")) == "session"
-    assert screen.show(message(1, whole=False)) == "shape"
-    assert screen.after == 0
-    assert screen.show(message(1)) is None
-
-
 def test_what_came_before_its_time_is_asked_for_again_until_the_gap_is_filled() -> None:
-    screen = Screen("s1")
+    screen = Screen()
     screen.show(message(1))
     screen.show(message(4))
     assert screen.after == 1
@@ -107,14 +98,14 @@ def test_what_came_before_its_time_is_asked_for_again_until_the_gap_is_filled() 
 
 
 def test_messages_without_a_number_are_shown_and_count_for_nothing() -> None:
-    screen = Screen("s1")
+    screen = Screen()
     assert screen.show(message(None)) is None
     assert screen.after == 0
 
 
 @given(st.permutations(range(1, 12)), st.integers(0, 11))
 def test_after_is_the_highest_number_below_which_nothing_lacks(order: list[int], seen: int) -> None:
-    screen = Screen("s1")
+    screen = Screen()
     for seq in order[:seen]:
         screen.show(message(seq))
         screen.show(message(seq))
@@ -125,7 +116,7 @@ def test_after_is_the_highest_number_below_which_nothing_lacks(order: list[int],
 @pytest.mark.parametrize("counts", [True, False])
 def test_a_page_may_ask_for_all_again(counts: bool) -> None:
     """In the words of a page that has seen nothing: a seq of null would ask for none."""
-    screen = Screen("s1", counts=counts)
+    screen = Screen(counts=counts)
     fresh = screen.mark
     screen.show(message(1))
     assert screen.beginning == fresh != screen.mark

@@ -59,10 +59,10 @@ def test_a_time_is_a_place(said: Any, place: int | None) -> None:
 
 
 def test_a_page_asks_from_the_last_time_as_the_server_wrote_it() -> None:
-    reader, screen = Reader(Message(event="m", seq="at", seq_is="time")), Screen("s1", counts=False)
+    reader, screen = Reader(Message(event="m", seq="at", seq_is="time")), Screen(counts=False)
     assert screen.mark == NOTHING
     for number, at in enumerate(("2026-01-01T00:00:02Z", "2026-01-01T00:00:01Z")):
-        screen.show(reader.read({"at": at, "id": number, "text": "x"})._replace(session="s1"))
+        screen.show(reader.read({"at": at, "id": number, "text": "x"}))
     screen.has_seq(2**62)  # the answer to a message of one's own says nothing of what came before it
     assert screen.mark == Mark(1767225602000000, "2026-01-01T00:00:02Z")
 

@@ -54,7 +54,7 @@ class Page:
     def show(self, seat: Seat) -> None:
         """Show the conversation; nothing of it is there yet."""
         dedupe = not (self._broken("no-dedupe") or self._broken("handler-per-connect"))
-        screen = Screen(seat.session, dedupe, counts=self._talk.side.message.seq_is == "count")
+        screen = Screen(dedupe, counts=self._talk.side.message.seq_is == "count")
         self.panes[seat.session] = seat.watched_by(screen)
 
     def forget(self, seat: Seat) -> None:

@@ -1,4 +1,4 @@
-"""What a page shows of one conversation: shape, session, dedupe, and up to where it has seen all. Pure."""
+"""What a page shows of one conversation: each message once, and up to where it has seen all. Pure."""
 
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -19,9 +19,8 @@ NOTHING = Mark(0, None)
 class Screen:
     """One page's list of messages."""
 
-    def __init__(self, session: str, dedupe: bool = True, counts: bool = True) -> None:
+    def __init__(self, dedupe: bool = True, counts: bool = True) -> None:
         """`counts`: the server numbers messages 1, 2, 3...; else their places only grow."""
-        self._session = session
         self._dedupe = dedupe
         self._counts = counts
         self._shown: dict[str, str | None] = {}  # mid by the server's id
@@ -30,11 +29,7 @@ class Screen:
         self._place: Any = None  # the same as the server wrote it, where it does not count
 
     def show(self, message: Message) -> str | None:
-        """Show the message, or say why not: shape, session or duplicate."""
-        if not message.whole:
-            return "shape"
-        if message.session != self._session:
-            return "session"
+        """Show the message, which is whole and of this conversation, or say why not: duplicate."""
         key = message.key
         if key in self._shown and self._dedupe:
             return "duplicate"
