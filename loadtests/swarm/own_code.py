@@ -4,13 +4,12 @@ The first argument of each is `call(method, path, body=None)`: a REST request wi
 gives an answer with `status` (None: none came), `body` and `reason`. What it raises is why there is no answer.
 """
 
-import importlib.util
+import runpy
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from loadtests.bad_input import BadInput
 from loadtests.swarm.rest import Answer
 from loadtests.target import Target
 
@@ -19,7 +18,8 @@ class OwnCode:
     """The class's one object in this process; without a class it has nothing."""
 
     def __init__(self, target: Target) -> None:
-        self._its = _made(target) if target.code else None
+        file, _, name = target.code.partition(":")
+        self._its = runpy.run_path(str(Path(target.folder) / file), run_name="own_code")[name]() if file else None
 
     def has(self, name: str) -> bool:
         return hasattr(self._its, name)
@@ -30,13 +30,3 @@ class OwnCode:
         except Exception as error:  # noqa: BLE001  # somebody else's code; where it went wrong stands in Locust's log
             traceback.print_exc()
             return Answer(None, None, f"{type(error).__name__}: {error}")
-
-
-def _made(target: Target) -> Any:
-    file, _, name = target.code.partition(":")
-    spec = importlib.util.spec_from_file_location("own_code", Path(target.folder) / file)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"code = {target.code!r} is no Python file; give FILE.py:CLASS")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, name)()
