@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server_under_test.chat import Draft, Message
-from server_under_test.delays import DELAYS, HIGHEST_MS, Delay, parse_delay
+from server_under_test.delays import DELAYS, HIGHEST_MS, parse_delay
 from server_under_test.journal import Lines
 
 
@@ -131,8 +131,8 @@ class Defects:
 
     def delay_ms(self, message: Message) -> float | None:
         """How long to hold the message back, drawn in the same way; None: not at all."""
-        delay: Delay | None = self._values.get("server.delay")
-        return None if delay is None else delay.ms(draw(self._seed, "server.delay", message.client_id))
+        delay: Callable[[float], float] | None = self._values.get("server.delay")
+        return None if delay is None else delay(draw(self._seed, "server.delay", message.client_id))
 
     def did(
         self,

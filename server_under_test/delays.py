@@ -7,7 +7,6 @@ import itertools
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import NoReturn
 
 from server_under_test.chat import Message
@@ -24,27 +23,18 @@ FORMS: Mapping[str, tuple[str, Callable[..., float]]] = {
 DELAYS = f"milliseconds, 0 to {HIGHEST_MS:g}, as {', '.join(f'{form}:{names}' for form, (names, _) in FORMS.items())}"
 
 
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """A distribution: one of FORMS, and its numbers."""
+def parse_delay(text: str) -> Callable[[float], float]:
+    """`const:50`, `uniform:5:80`, `exp:40`, in milliseconds: the delay for a number drawn evenly from [0, 1).
 
-    form: str
-    numbers: tuple[float, ...]
-
-    def ms(self, even: float) -> float:
-        """The delay that belongs to an evenly drawn number from [0, 1)."""
-        return FORMS[self.form][1](even, *self.numbers)
-
-
-def parse_delay(text: str) -> Delay:
-    """`const:50`, `uniform:5:80`, `exp:40`, in milliseconds. Raises ValueError for anything else."""
+    Raises ValueError for anything else.
+    """
     form, *rest = text.split(":")
     numbers = tuple(map(float, rest))
     if form not in FORMS or len(numbers) != len(FORMS[form][0].split(":")):
         raise ValueError
     if list(numbers) != sorted(numbers) or not all(0 <= number <= HIGHEST_MS for number in numbers):
         raise ValueError
-    return Delay(form, numbers)
+    return lambda even: FORMS[form][1](even, *numbers)
 
 
 class Held:
