@@ -4,7 +4,6 @@ Like progress it is read from the tails of the recorders' files. What is shown a
 after a join, a fetch or a replay; the ledger knows it better afterwards.
 """
 
-from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
@@ -29,35 +28,32 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What one run's tail says of it; rates, quantiles and lag are of the lines that it keeps."""
+def rows(tail: Tail, now_ns: int) -> list[dict[str, Any]]:
+    """With the keys of COLUMNS, null where nothing can be said; those of each process where there are several.
 
-    tail: Tail
+    Rates, quantiles and lag are of the lines that the tail keeps.
+    """
+    tail.look()
+    names = sorted(tail.lines)
+    each = [{**_row([tail.lines[name]]), "name": name.removeprefix("swarm-")} for name in names if len(names) > 1]
+    # What only all of them know together, since one process sends what another one displays.
+    every = {**_row([tail.lines[name] for name in names]), "name": "all", "overdue": tail.overdue(now_ns)}
+    if every["accepted"]:
+        every["delivered"] = round(100 * every["displayed"] / every["accepted"], 2)
+    return [*each, every]
 
-    def rows(self, now_ns: int) -> list[dict[str, Any]]:
-        """With the keys of COLUMNS, null where nothing can be said; those of each process where there are several."""
-        self.tail.look()
-        names = sorted(self.tail.lines)
-        each = [{**self._row([name]), "name": name.removeprefix("swarm-")} for name in names if len(names) > 1]
-        # What only all of them know together, since one process sends what another one displays.
-        every = {**self._row(names), "name": "all", "overdue": self.tail.overdue(now_ns)}
-        if every["accepted"]:
-            every["delivered"] = round(100 * every["displayed"] / every["accepted"], 2)
-        return [*each, every]
 
-    def _row(self, names: list[str]) -> dict[str, Any]:
-        latest = [self.tail.lines[name][-1] for name in names]
-        lines = [line for name in names for line in self.tail.lines[name]]
-        samples = sorted(round(ms, 1) for line in lines for ms in line["latencies_ms"] or ())
-        return {
-            **dict.fromkeys(COLUMNS),
-            **{key: sum(line[key] for line in latest) for key in TOTALS},
-            "rate": round(sum(_rate(self.tail.lines[name]) for name in names), 1),
-            **{f"p{q}": samples[ceil(len(samples) * q / 100) - 1] for q in QUANTILES if samples},
-            "slowest": samples[-1] if samples else None,
-            "lag": round(max(line["lag_ms"] for line in lines), 1) if lines else None,
-        }
+def _row(of_each: list[list[dict[str, Any]]]) -> dict[str, Any]:
+    lines = [line for lines in of_each for line in lines]
+    samples = sorted(round(ms, 1) for line in lines for ms in line["latencies_ms"] or ())
+    return {
+        **dict.fromkeys(COLUMNS),
+        **{key: sum(lines[-1][key] for lines in of_each) for key in TOTALS},
+        "rate": round(sum(map(_rate, of_each)), 1),
+        **{f"p{q}": samples[ceil(len(samples) * q / 100) - 1] for q in QUANTILES if samples},
+        "slowest": samples[-1] if samples else None,
+        "lag": round(max(line["lag_ms"] for line in lines), 1) if lines else None,
+    }
 
 
 def _rate(lines: list[dict[str, Any]]) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from loadtests.delivery import COLUMNS, Delivery
+from loadtests.delivery import COLUMNS, rows
 from loadtests.events import Recorder
 from loadtests.progress import Tail
 from reports.confusion import SMALL
@@ -40,17 +40,17 @@ def told(tmp_path: Path) -> Any:
 
 
 def test_before_anything_was_said_there_is_nothing(tmp_path: Path) -> None:
-    (row,) = Delivery(Tail(tmp_path, LATE_AFTER_S)).rows(0)
+    (row,) = rows(Tail(tmp_path, LATE_AFTER_S), 0)
     assert (row["name"], row["accepted"], row["delivered"], row["p50"], row["lag"]) == ("all", 0, None, None, None)
 
 
 def test_one_process_has_one_row_and_a_second_one_its_own(tmp_path: Path, told: Any) -> None:
     """What one has sent another one may show, so that only together they know what is behind."""
-    delivery = Delivery(Tail(tmp_path, LATE_AFTER_S))
+    tail = Tail(tmp_path, LATE_AFTER_S)
     told(1, rig(1, sent=4, accepted=4, displayed=1))
-    assert [row["name"] for row in delivery.rows(1 * S)] == ["all"]
+    assert [row["name"] for row in rows(tail, 1 * S)] == ["all"]
     told(2, rig(1, sent=1, accepted=0, displayed=2))
-    first, second, every = delivery.rows(4 * S)
+    first, second, every = rows(tail, 4 * S)
     assert [row["name"] for row in (first, second, every)] == ["1", "2", "all"]
     assert (first["overdue"], first["delivered"]) == (None, None)
     assert (every["sent"], every["accepted"], every["displayed"]) == (5, 4, 3)
@@ -59,33 +59,33 @@ def test_one_process_has_one_row_and_a_second_one_its_own(tmp_path: Path, told: 
 
 
 def test_overdue_is_what_was_accepted_long_ago_also_when_nobody_had_asked(tmp_path: Path, told: Any) -> None:
-    delivery = Delivery(Tail(tmp_path, LATE_AFTER_S))
+    tail = Tail(tmp_path, LATE_AFTER_S)
     told(1, rig(1, accepted=5), rig(3, accepted=9, displayed=2), rig(3.5, accepted=9, displayed=3))
-    assert [delivery.rows(round(at_s * S))[0]["overdue"] for at_s in (2.9, 3.1, 5.1)] == [0, 2, 6]
+    assert [rows(tail, round(at_s * S))[0]["overdue"] for at_s in (2.9, 3.1, 5.1)] == [0, 2, 6]
 
 
 def test_what_may_be_late_for_long_is_overdue_all_the_same(tmp_path: Path, told: Any) -> None:
-    delivery = Delivery(Tail(tmp_path, 40.0))
+    tail = Tail(tmp_path, 40.0)
     told(1, *(rig(at_s, accepted=at_s) for at_s in range(100)))
-    assert [delivery.rows(round(at_s * S))[0]["overdue"] for at_s in (99.1, 99.6)] == [59, 59]
+    assert [rows(tail, round(at_s * S))[0]["overdue"] for at_s in (99.1, 99.6)] == [59, 59]
 
 
 def test_rates_and_quantiles_are_of_the_last_half_minute(tmp_path: Path, told: Any) -> None:
-    delivery = Delivery(Tail(tmp_path, LATE_AFTER_S))
+    tail = Tail(tmp_path, LATE_AFTER_S)
     told(1, rig(1, displayed=0, latencies_ms=[9e9], lag_ms=500.0))
     told(1, *(rig(40 + at_s, displayed=10 * at_s, latencies_ms=[10.0 * at_s + 1]) for at_s in range(21)))
-    (row,) = delivery.rows(60 * S)
+    (row,) = rows(tail, 60 * S)
     assert (row["rate"], row["lag"]) == (10.0, 1.0)
     assert (row["p50"], row["p95"], row["p99"], row["slowest"]) == (101.0, 191.0, 201.0, 201.0)
 
 
 def test_a_line_that_is_not_whole_yet_is_read_when_it_is(tmp_path: Path, told: Any) -> None:
-    delivery = Delivery(Tail(tmp_path, LATE_AFTER_S))
+    tail = Tail(tmp_path, LATE_AFTER_S)
     line = rig(1, displayed=7)
     told(1, line[:40])
-    assert delivery.rows(1 * S)[0]["displayed"] == 0
+    assert rows(tail, 1 * S)[0]["displayed"] == 0
     told(1, line[40:])
-    assert delivery.rows(1 * S)[0]["displayed"] == 7
+    assert rows(tail, 1 * S)[0]["displayed"] == 7
 
 
 def test_it_reads_what_a_recorder_writes(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_it_reads_what_a_recorder_writes(tmp_path: Path) -> None:
     line = json.loads(rig(0, displayed=3))
     t_ns = recorder.append("rig", **{name: value for name, value in line.items() if name not in ("t", "kind")})
     recorder.close()
-    assert Delivery(Tail(tmp_path, LATE_AFTER_S)).rows(t_ns)[0]["displayed"] == 3
+    assert rows(Tail(tmp_path, LATE_AFTER_S), t_ns)[0]["displayed"] == 3
 
 
 # -- in the web UI
