@@ -8,11 +8,14 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
 from loadtests.swarm.sockets import CHUNK, Tls
+
+if TYPE_CHECKING:
+    from loadtests.swarm.wire import Wire
 
 READ, WRITE = 1, 2  # libev's events
 MOST_UNSENT = 16 * 2**20  # bytes that wait for a server that does not read; more, and the connection is given up
@@ -23,26 +26,18 @@ Arrived = Callable[[bytes], None]
 Ended = Callable[[str], None]  # why, in engine.io-client's words: transport close or transport error
 
 
-class Owner(Protocol):
-    """Who made the link."""
-
-    def closed(self, link: "Link") -> None: ...
-    def bury(self, sock: socket.socket) -> None:
-        """Keep the socket open until the other end must have given it up."""
-
-
 class Link:
     """One TCP connection, plain or TLS."""
 
     __slots__ = (
-        "_arrived", "_at_once", "_buffer", "_closed", "_deaf", "_ended", "_mute", "_owner", "_reading", "_sipping",
-        "_sock", "_tls", "_unsent", "_writing", "asked", "boxes",
+        "_arrived", "_at_once", "_buffer", "_closed", "_deaf", "_ended", "_mute", "_reading", "_sipping",
+        "_sock", "_tls", "_unsent", "_wire", "_writing", "asked", "boxes",
     )  # fmt: skip
 
-    def __init__(self, sock: socket.socket, tls: Tls | None, owner: Owner) -> None:
+    def __init__(self, sock: socket.socket, tls: Tls | None, wire: "Wire") -> None:
         self._sock = sock
         self._tls = tls
-        self._owner = owner
+        self._wire = wire
         self._reading = gevent.get_hub().loop.io(sock.fileno(), READ)
         self._sipping: Any = None  # made for a slow reader
         self._writing: Any = None  # made when the kernel takes no more
@@ -87,10 +82,10 @@ class Link:
             _stop(self._sipping)
             _stop(self._writing)
             if self._mute:
-                self._owner.bury(self._sock)
+                self._wire.bury(self._sock)
             else:
                 self._sock.close()
-            self._owner.closed(self)
+            self._wire.closed(self)
             self._arrived, self._ended = _nobody, _nobody  # what they belong to may go now
 
     # -- what can be done to it

@@ -127,4 +127,5 @@ class Wire:
         self._links.discard(link)
 
     def bury(self, sock: socket.socket) -> None:
+        """Keep the socket open until the other end must have given it up."""
         gevent.spawn_later(self._given_up_s, sock.close)
