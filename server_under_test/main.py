@@ -77,16 +77,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-@contextlib.contextmanager
-def _lines(path: Path | None, option: str) -> Iterator[Lines]:
+def _lines(path: Path | None, option: str) -> contextlib.closing[Lines]:
     try:
-        lines = Lines(path)
+        return contextlib.closing(Lines(path))
     except OSError as error:
         raise StartError(f"{option} {path} cannot be written: {error.strerror}") from None
-    try:
-        yield lines
-    finally:
-        lines.close()
 
 
 async def _storage(url: str, defects: Defects) -> Storage:
