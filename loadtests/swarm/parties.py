@@ -7,7 +7,7 @@ from typing import Any
 
 import gevent
 
-from loadtests.payload import body, getter
+from loadtests.payload import body, getter, getters
 from loadtests.plan import SessionPlan
 from loadtests.swarm.badge import Badge
 from loadtests.swarm.chat import AGENT, WIDGET, Party
@@ -106,8 +106,8 @@ class Desk(Party):
         self._waiting = waiting
         self._known: set[str] = set()
         self._tells = tells = stage.target.waiting
-        self._event = getter(tells.event_session), getter(tells.event_name), getter(tells.event_agent)
-        self._listed = getter(tells.list), getter(tells.session), getter(tells.name), getter(tells.agent)
+        self._of_event = getters(tells.event_session, tells.event_name, tells.event_agent)
+        self._listed, self._of_listed = getter(tells.list), getters(tells.session, tells.name, tells.agent)
         if tells.event:
             self.also_hears = {tells.event: self._hears}
         self.open_page()
@@ -117,19 +117,18 @@ class Desk(Party):
             gevent.spawn(self.look_for_waiting)
 
     def _hears(self, payload: Any) -> None:
-        self._notice(*(get(payload) for get in self._event))
+        self._notice(*self._of_event(payload))
 
     def look_for_waiting(self) -> None:
         """Read the list of waiting sessions: what was announced while nobody listened."""
-        for session, name, agent in self.read_waiting():
-            self._notice(session, name, agent)
+        for waiting in self.read_waiting():
+            self._notice(*waiting)
 
-    def read_waiting(self) -> list[tuple[Any, Any, Any]]:
+    def read_waiting(self) -> list[tuple[Any, ...]]:
         """Id, name and agent of the sessions in the list; none where it cannot be read."""
         answer = self.stage.insist("waiting", "GET", self._tells.path, None, self.badge)
-        listed, session, name, agent = self._listed
-        waiting = listed(answer.body)
-        return [(session(each), name(each), agent(each)) for each in waiting] if isinstance(waiting, list) else []
+        waiting = self._listed(answer.body)
+        return [tuple(self._of_listed(each)) for each in waiting] if isinstance(waiting, list) else []
 
     def watch_list(self) -> None:
         """Where no event announces who waits, an agent's page asks again and again."""
