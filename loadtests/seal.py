@@ -89,10 +89,9 @@ def _gather(
     for file in new:
         unread[file.stem], cut = _take_in(con, file)
         garbage, truncated = garbage + unread[file.stem], truncated + cut
-    events = con.execute("SELECT count(*) FROM evidence").fetchone()
-    assert events is not None
+    ((events,),) = con.execute("SELECT count(*) FROM evidence").fetchall()
     kept = (name for name in before.sources if name not in again)
-    return Sealed(int(events[0]), garbage, truncated, (*kept, *(file.stem for file in new)))
+    return Sealed(int(events), garbage, truncated, (*kept, *(file.stem for file in new)))
 
 
 def _take_in(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[int, bool]:
@@ -111,14 +110,12 @@ def _take_in(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[int, bool]:
         FROM lines"""
     )
     con.execute(f"CREATE OR REPLACE TABLE misread AS {_misread()}")
-    taken = con.execute(
+    ((taken,),) = con.execute(
         f"INSERT INTO evidence SELECT {quoted(file.stem)}, line, {NAMES} FROM parsed ANTI JOIN misread USING (line)"
-    ).fetchone()
-    lines = con.execute("SELECT count(*), last(json IS NULL) FROM lines").fetchone()
-    assert taken is not None
-    assert lines is not None
-    cut = bool(lines[1]) and not _ends_its_last_line(file)
-    return int(lines[0]) - int(taken[0]) - cut, cut
+    ).fetchall()
+    ((lines, last_is_none),) = con.execute("SELECT count(*), last(json IS NULL) FROM lines").fetchall()
+    cut = bool(last_is_none) and not _ends_its_last_line(file)
+    return int(lines) - int(taken) - cut, cut
 
 
 def _structure() -> str:
