@@ -5,7 +5,6 @@ swallow failures (docs/decisions.md). What is told here is told in the event loo
 """
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,11 +25,13 @@ from loadtests.swarm.wire import Wire
 ANSWERED_WITHIN_S = 45.0
 
 Acked = Callable[[tuple[Any, ...], str | None], None]  # the ack's arguments; or none and why there are none
-Handler = Callable[..., object]  # gets the event's arguments; the last is a function where the server wants an ack
 
 
 class Listener(Protocol):
-    """What a client tells of itself, in the order in which it happens. `size` is an event's, in characters of JSON."""
+    """What a client tells of itself, in the order in which it happens.
+
+    An event's last argument is a function where the server wants an ack; its `size` is in characters of JSON.
+    """
 
     def connecting(self, attempt: int) -> None: ...
     def connect_failed(self, reason: str, status: int | None) -> None: ...
@@ -68,7 +69,6 @@ class Client:
         self._backoff = backoff
         self._connect_deadline_s = connect_deadline_s
         self._namespace = namespace
-        self._handlers: dict[str, list[Handler]] = {}
         self._engine: Engine | None = None
         self._timer: Timer | None = None  # of the attempt under way, or until the next one
         self._waiting: dict[int, _Waiting] = {}
@@ -127,20 +127,6 @@ class Client:
             self._written(number, parts)
         else:
             self._unsent.append((number, parts))
-
-    def on(self, event: str, handler: Handler) -> None:
-        """Call `handler` with every such event's arguments, after those that were added before it."""
-        self._handlers.setdefault(event, []).append(handler)
-
-    def once(self, event: str, handler: Handler) -> None:
-        def first(*arguments: Any) -> None:
-            self.off(event, first)
-            handler(*arguments)
-
-        self.on(event, first)
-
-    def off(self, event: str, handler: Handler) -> None:
-        self._handlers[event] = [each for each in self._handlers.get(event, ()) if each is not handler]
 
     # -- connecting
 
@@ -278,17 +264,9 @@ class Client:
             self._refused("io server disconnect")
 
     def _event(self, arguments: tuple[Any, ...], size: int) -> None:
-        name = str(arguments[0])
-        self._listener.event(name, arguments[1:], size)
-        handlers = self._handlers.get(name)
-        try:
-            if handlers:
-                for handler in tuple(handlers):
-                    handler(*arguments[1:])
-            if self._recovery and isinstance(arguments[-1], str):
-                self._recovery["offset"] = arguments[-1]
-        except Exception:  # noqa: BLE001  # its traceback is printed; what came with this message is not lost
-            gevent.get_hub().handle_error(name, *sys.exc_info())
+        self._listener.event(str(arguments[0]), arguments[1:], size)
+        if self._recovery and isinstance(arguments[-1], str):
+            self._recovery["offset"] = arguments[-1]
 
     def _refused(self, data: Any) -> None:
         """CONNECT_ERROR, or DISCONNECT for an answer: as in the browser final, until connect() is called again."""

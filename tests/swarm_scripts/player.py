@@ -8,6 +8,7 @@ import json
 import ssl
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from itertools import chain, repeat
@@ -36,7 +37,7 @@ class Player:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._handlers: dict[str, Callable[..., None]] = {}  # by their label
+        self._handlers: dict[str, list[tuple[str, Callable[..., None]]]] = {}  # by event, each with its label
         self._when: dict[str, list[Steps]] = {}  # by what is heard
 
     def do(self, steps: Steps) -> None:
@@ -85,13 +86,13 @@ class Player:
         self._client.emit(event, *args, acked=acked, deadline_s=deadline_s)
 
     def on(self, event: str, **about: Any) -> None:
-        self._client.on(event, self._handler(event, **about))
+        self._handlers.setdefault(event, []).append((about["by"], partial(self._handle, event, **about)))
 
     def once(self, event: str, **about: Any) -> None:
-        self._client.once(event, self._handler(event, **about))
+        self.on(event, then=[("off", {"event": event, "by": about["by"]}), *about.pop("then")], **about)
 
     def off(self, event: str, by: str) -> None:
-        self._client.off(event, self._handlers[by])
+        self._handlers[event] = [each for each in self._handlers[event] if each[0] != by]
 
     def whenever(self, heard: str, then: Steps) -> None:
         self._when.setdefault(heard, []).append(then)
@@ -152,19 +153,17 @@ class Player:
 
     def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None:
         self._tell("event", event=name, args=[each for each in arguments if not callable(each)])
+        try:
+            for _, handler in tuple(self._handlers.get(name, ())):
+                handler(*arguments)
+        except RuntimeError:
+            traceback.print_exc()
 
-    def _handler(
-        self, event: str, by: str, answer: list[Any] | None = None, then: Steps | None = None
-    ) -> Callable[..., None]:
-        def handle(*arguments: Any) -> None:
-            args = [each for each in arguments if not callable(each)]
-            self._tell("handled", by=by, event=event, args=args)
-            if answer is not None:
-                arguments[-1](*answer)
-            self.do(then or [])
-
-        self._handlers[by] = handle
-        return handle
+    def _handle(self, event: str, *arguments: Any, by: str, answer: list[Any] | None, then: Steps) -> None:
+        self._tell("handled", by=by, event=event, args=[each for each in arguments if not callable(each)])
+        if answer is not None:
+            arguments[-1](*answer)
+        self.do(then)
 
     def _acked(self, number: int, arguments: tuple[Any, ...], why: str | None) -> None:
         self._tell("acked", number=number, args=None if why else list(arguments), why=why)
