@@ -75,24 +75,16 @@ FIELDS: Mapping[str, Field] = _field_table(
     ("id", "VARCHAR", "", "the server's id of the message; null: the payload had none"),
     ("event", "VARCHAR", "", "the Socket.IO event's name; null: not a Socket.IO event"),
     ("size", "INTEGER", "characters", "length of the payload as JSON, of a live event with its name; null: not known"),
-    (
-        "why",
-        "VARCHAR",
-        "",
-        "of a page: shape, session, duplicate or no-listener; of a server: no-socket, overdue or closed",
-    ),
+    ("why", "VARCHAR", "", "of a page: shape, session, duplicate or no-listener; of a server: no-socket, overdue or "
+     "closed"),
     ("ordered", "BOOLEAN", "", "the page's list ascended by seq with it in its place; null: not looked at"),
     ("audit", "BOOLEAN", "", "true: read by the auditor, a witness of what is stored, never a display"),
     ("lag_ms", "DOUBLE", "ms", "the longest that the loop was late in this window"),
     ("slip_ms", "DOUBLE", "ms", "the longest that a send left after its due in this window; null: no send"),
     ("cpu", "DOUBLE", "share", "of one core, or of a lower CPU quota, that was used in this window"),
     ("steal", "DOUBLE", "share", "of the machine's time that its host took away; null: not known"),
-    (
-        "throttled",
-        "DOUBLE",
-        "share",
-        "of the window that a CPU quota held processors back, summed over them; null: unknown",
-    ),
+    ("throttled", "DOUBLE", "share", "of the window that a CPU quota held processors back, summed over them; null: "
+     "unknown"),
     ("waited", "DOUBLE", "share", "of the window that the process stood in line for a processor; null: not known"),
     ("asked", "INTEGER", "", "parties this process has started, total"),
     ("connected", "INTEGER", "", "parties connected now"),
@@ -113,7 +105,7 @@ FIELDS: Mapping[str, Field] = _field_table(
     ("sids", "VARCHAR[]", "", "the connections that were in the room; null: not told"),
     ("depth", "INTEGER", "", "packets that waited to be written; never null"),
     ("upgrading", "BOOLEAN", "", "the connection was on its way from polling to websocket; null: it was not"),
-)
+)  # fmt: skip
 
 
 def _kinds(*rows: tuple[str, str, str, str]) -> dict[str, Kind]:
@@ -149,13 +141,8 @@ KINDS: Mapping[str, Kind] = _kinds(
     ("removed", "swarm", "", "the message vanished from the party's screen"),
     ("not_displayed", "swarm", "why id", "a received message that the screen did not show"),
     ("history_read", "swarm", "asked_ns after count audit", "a REST history was read"),
-    (
-        "rig",
-        "swarm",
-        "lag_ms slip_ms cpu steal throttled waited asked connected joined sent accepted displayed caught_up "
-        "latencies_ms",
-        "twice a second: how the load generator itself does",
-    ),
+    ("rig", "swarm", "lag_ms slip_ms cpu steal throttled waited asked connected joined sent accepted displayed "
+     "caught_up latencies_ms", "twice a second: how the load generator itself does"),
     ("sentinel", "swarm", "", "the last line of a recorder that was closed in order"),
     ("server_ready", "launcher", "url", "the server printed its ready line"),
     ("server_ended", "launcher", "status", "the server's process was gone"),
@@ -169,17 +156,13 @@ KINDS: Mapping[str, Kind] = _kinds(
     ("room_left", "server", "n sid room", "the connection left the room, by itself or by its end"),
     ("unknown_event", "server", "n sid event", "an event that no handler knows"),
     ("stored", "server", "n id", "the message was committed"),
-    (
-        "published",
-        "server",
-        "n room namespace members sids id",
-        "the message was emitted, and who was in the room then",
-    ),
+    ("published", "server", "n room namespace members sids id", "the message was emitted, and who was in the room "
+     "then"),
     ("not_enqueued", "server", "n sid id why", "it was emitted, and that connection took nothing any more"),
     ("written", "server", "n sid id", "the message was written to that connection's transport"),
     ("queue", "server", "n sid depth upgrading", "twice a second, of a connection that is behind or upgrading"),
     ("loop_lag", "server", "n lag_ms", "twice a second: how late the server's loop was"),
-)
+)  # fmt: skip
 
 SOURCE: Mapping[str, str] = {"source": "VARCHAR", "line": "BIGINT"}  # file stem and line, added by seal()
 

@@ -47,28 +47,17 @@ DEFECTS = _table(
     Defect("server.recovery-window", "only what is younger counts as missed", default="2", **_SECONDS),
     Defect("server.room-format", "messages are emitted to the room ID instead of chat:ID"),
     Defect("server.namespace", "messages are emitted in the namespace /support, where nobody is"),
-    Defect(
-        "server.new-session-on-escalate",
-        "a session that asks for a human gets another room; who had joined before stays in the old one",
-    ),
+    Defect("server.new-session-on-escalate",
+           "a session that asks for a human gets another room; who had joined before stays in the old one"),
     Defect("server.join-event", "only join-chat is known, join is an unknown event"),
     Defect("server.payload-shape", "the live event is {id, text, sender}: no wrapper, no metadata"),
     Defect("server.origin", "the origin of the widget's page is not on the allow-list"),
-    Defect(
-        "server.token-ttl",
-        "a widget's token that is older is refused, and there is no new one",
-        default="5",
-        **_SECONDS,
-    ),
+    Defect("server.token-ttl", "a widget's token that is older is refused, and there is no new one", default="5",
+           **_SECONDS),
     Defect("server.join-delay", "a join waits before it enters the room", default="500", **_MS),
     Defect("server.slow-handshake", "handshakes wait for each other, and each takes so long", default="200", **_MS),
-    Defect(
-        "server.delay",
-        "a message is stored and answered at once and published later, after those of its session before it",
-        DELAYS,
-        "exp:40",
-        parse_delay,
-    ),
+    Defect("server.delay", "a message is stored and answered at once and published later, after those of its session "
+           "before it", DELAYS, "exp:40", parse_delay),
     Defect("server.forget-room", "a connection leaves the room so long after it joined", default="3", **_SECONDS),
     Defect("server.ghost", "a connection that ends stays in its rooms"),
     Defect("server.drop-emit", "a message is stored and never published", **_SHARE),
@@ -79,7 +68,7 @@ DEFECTS = _table(
     Defect("server.ack-lost", "a message is stored and published, and its sender hears nothing", **_SHARE),
     Defect("server.no-dedupe", "a message that is sent again is stored and published again"),
     Defect("server.emit-before-store", "a message is emitted and acked, and never stored", **_SHARE),
-)
+)  # fmt: skip
 
 
 class DefectError(ValueError):
