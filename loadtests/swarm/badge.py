@@ -17,7 +17,7 @@ class Badge:
     cookies: dict[str, str] = field(default_factory=dict)
 
     def keep(self, set_cookies: Iterable[str]) -> None:
-        """The values of Set-Cookie headers. All of them are this one server's."""
+        """The values of Set-Cookie headers, which go with all that is asked later. They are this one server's."""
         for text in set_cookies:
             try:
                 self.cookies.update((name, morsel.value) for name, morsel in SimpleCookie(text).items())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from loadtests.swarm.badge import Badge
+from loadtests.target import Auth
 
 LONGEST_REASON = 200  # characters of what a server says
 
@@ -37,7 +38,7 @@ class Dial:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
-    badge: Badge | None = None  # of who dials, if it has anything to show before CONNECT
+    badge: Badge = field(default_factory=lambda: Badge(Auth()))  # of who dials; a new one has nothing to show
 
     @property
     def host(self) -> str:
@@ -49,17 +50,12 @@ class Dial:
 
     def resource(self, transport: str, more: Mapping[str, str]) -> str:
         """Path and query of a request; as in the browser's client, with or without the option's last slash."""
-        worn = self.badge.query() if self.badge else {}
-        return f"{self.path.rstrip('/')}/?{urlencode({**self.query, **worn, 'EIO': 4, 'transport': transport, **more})}"
+        asked = {**self.query, **self.badge.query(), "EIO": 4, "transport": transport, **more}
+        return f"{self.path.rstrip('/')}/?{urlencode(asked)}"
 
     def websocket_url(self, more: Mapping[str, str]) -> str:
         return f"{'wss' if self.tls else 'ws'}://{urlsplit(self.url).netloc}{self.resource('websocket', more)}"
 
     def request_headers(self) -> dict[str, str]:
-        worn = self.badge.handshake_headers() if self.badge else {}
-        return {**self.headers, **worn, **({"Origin": self.origin} if self.origin else {})}
-
-    def keep_cookies(self, set_cookies: list[str]) -> None:
-        """What a handshake was answered with goes with every later one, and with the upgrade."""
-        if self.badge and set_cookies:
-            self.badge.keep(set_cookies)
+        origin = {"Origin": self.origin} if self.origin else {}
+        return {**self.headers, **self.badge.handshake_headers(), **origin}

@@ -54,7 +54,7 @@ class Handshake:
         failed = self._protocol.handshake_exc
         for event in self._protocol.events_received():
             response = cast(Response, event)
-            self._dial.keep_cookies(response.headers.get_all("Set-Cookie"))
+            self._dial.badge.keep(response.headers.get_all("Set-Cookie"))
             if failed is None:
                 self._answer.set()
             elif isinstance(failed, InvalidStatus):

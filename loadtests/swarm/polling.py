@@ -83,7 +83,7 @@ class Polling:
 
     def _get(self) -> Response:
         response = self._polls.request("GET", self._target(), self._dial.request_headers())
-        self._dial.keep_cookies([value for name, value in response.headers if name == "set-cookie"])
+        self._dial.badge.keep(value for name, value in response.headers if name == "set-cookie")
         return response
 
     def _target(self) -> str:
