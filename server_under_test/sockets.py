@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from socketio.exceptions import ConnectionRefusedError as SocketRefused
@@ -18,26 +19,20 @@ from server_under_test.tokens import Tokens
 Handler = Callable[[str, Bearer, Any], Awaitable[dict[str, Any]]]
 
 
+@dataclass(eq=False)
 class Sockets:
-    def __init__(
-        self,
-        server: ChatServer,
-        conversations: Conversations,
-        publisher: Publisher,
-        tokens: Tokens,
-        journal: Journal,
-        defects: Defects,
-    ) -> None:
-        self._server = server
-        self._conversations = conversations
-        self._publisher = publisher
-        self._tokens = tokens
-        self._journal = journal
-        self._defects = defects
-        self._door = asyncio.Lock()
-        self._bearers: dict[str, Bearer] = {}
+    _server: ChatServer
+    _conversations: Conversations
+    _publisher: Publisher
+    _tokens: Tokens
+    _journal: Journal
+    _defects: Defects
+    _door: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _bearers: dict[str, Bearer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
         self._handlers: dict[str, Handler] = {
-            "join-chat" if defects.value("server.join-event") else "join": self.join,
+            "join-chat" if self._defects.value("server.join-event") else "join": self.join,
             "leave": self.leave,
             "send-message": self.send,
         }
