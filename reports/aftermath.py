@@ -22,7 +22,7 @@ asks AS (
         least(joins."after", min(fetches."after")) AS "after", true AS joined
     FROM joins LEFT JOIN fetches ON fetches.party = joins.party AND fetches.session = joins.session
         AND fetches.conn = joins.conn AND fetches.asked_ns BETWEEN acked_ns AND acked_ns + late_after_ns()
-    WHERE acked_ns IS NOT NULL GROUP BY joins.party, joins.session, joins.conn, sent_ns, acked_ns, joins."after"
+    WHERE answer = 'acked' GROUP BY joins.party, joins.session, joins.conn, sent_ns, acked_ns, joins."after"
     UNION ALL SELECT party, session, asked_ns, asked_ns, "after", false FROM fetches
 ),
 came AS (

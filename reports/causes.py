@@ -65,7 +65,7 @@ CAUSES = (
     Cause(name="not_published", code="S9", group="subscribed_nowhere", needs="journal",
         sentence="The server took the message and never emitted it.",
         cure="Publish from an outbox: a message that is stored is emitted, also after a crash or an exception.",
-        when="published_ns IS NULL AND received_ns IS NULL",
+        when="published_ns IS NULL AND received_ns IS NULL AND written_ns IS NULL",
         told="The server took it{numbered} and never emitted it; {recipient} {state}."),
     Cause(name="origin_refused", code="C1", group="handshake_refused",
         sentence="The recipient could not connect: the server does not accept the Origin of its page.",
@@ -264,8 +264,8 @@ NOT_RECOVERED = (
         cure="Select what was missed by seq, not by time or by number.",
         when="others_offered"),
     Cause(name="not_offered",
-        sentence="The recipient asked for what it had missed, and the server handed over nothing.",
-        cure="Answer a join or a fetch with the messages after the given seq.",
+        sentence="The recipient asked for what it had missed, and the server handed over nothing that its page shows.",
+        cure="Answer a join or a fetch with the messages after the given seq, in the form of those that come live.",
         when="true"),
 )  # fmt: skip
 

@@ -49,7 +49,7 @@ closed AS (
 )
 SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
     coalesce(ended_ns, forever()) AS ended_ns,
-    CASE WHEN ended_ns IS NULL THEN forever()
+    last_frame_ns IS NOT NULL AS frames_told, CASE WHEN ended_ns IS NULL THEN forever()
         ELSE least(greatest(connected_ns, coalesce(last_frame_ns, 0), coalesce(heard_ns, 0)), ended_ns) END AS seen_ns,
     max(if(recovered, NULL, conn)) OVER (PARTITION BY party, view ORDER BY connected_ns) AS state_of,
     if(lag(conn) OVER of_sid IS NULL, -forever(), begun_ns) AS sid_from_ns,
@@ -108,7 +108,8 @@ WINDOW by_time AS (PARTITION BY party ORDER BY t, source, "line"),
     earlier AS (PARTITION BY party ORDER BY t, source, "line" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
 
 # One row per join sent, with its answer: acked, refused (an error ack, or a journal line that the event is unknown),
-# timeout; null: the connection or the recording ended first. `next_ns`: when the party's next one in that session was
+# timeout, let_in (none, and messages came all the same: it had joined when the first did); null: the connection or the
+# recording ended first. `next_ns`: when the party's next one in that session was
 # sent. `first`: on the page's first connection, before any ack. A connection whose state was restored is in the rooms
 # that it was in before, as if it had joined with it, and was handed over what came since.
 JOINS = """
@@ -117,6 +118,18 @@ WITH had AS (  -- by which a restored connection knows what is missing
     SELECT party, session, conn, max(seq) AS seq FROM frames
     SEMI JOIN (SELECT DISTINCT party FROM connections WHERE conn <> state_of) USING (party)
     WHERE kind = 'received' AND via IN ('live', 'replay') GROUP BY ALL
+),
+let_in AS (  -- joins that nobody acked, and then messages of the session came live over that connection all the same
+    SELECT asked.party, asked.session, asked.conn, asked.t, min(frames.t) AS in_ns
+    FROM talk AS asked
+    ANTI JOIN (FROM talk WHERE kind = 'joined') AS acked
+        ON acked.party = asked.party AND acked.session = asked.session AND acked.conn = asked.conn
+    JOIN frames ON frames.party = asked.party AND frames.conn = asked.conn AND frames.t >= asked.t
+    JOIN messages ON messages.mid = frames.mid AND messages.recipient = asked.party
+        AND messages.session = asked.session
+    WHERE asked.kind = 'join_sent' AND frames.kind = 'received' AND coalesce(frames.via, 'live') = 'live'
+    GROUP BY asked.party, asked.session, asked.conn, asked.t
+    QUALIFY row_number() OVER (PARTITION BY asked.party, asked.session, asked.conn ORDER BY in_ns, asked.t DESC) = 1
 ),
 answered AS (
     SELECT *, lag(kind) OVER talk AS kind_before, lead(kind) OVER talk AS kind_after, lead(t) OVER talk AS t_after,
@@ -127,10 +140,10 @@ answered AS (
 sent AS (
     SELECT party, session, view, conn, t AS sent_ns, coalesce("after", if(kind_after = 'joined', after_acked, NULL))
             AS "after", coalesce(room_acked, room) AS room, room_acked AS room_told,
-        if(kind_after <> 'join_sent', t_after, NULL) AS answered_ns,
-        CASE kind_after WHEN 'joined' THEN 'acked'
-            WHEN 'join_failed' THEN if(words ILIKE '%time%out%', 'timeout', 'refused') END AS answer
-    FROM answered WHERE kind = 'join_sent'
+        coalesce(in_ns, if(kind_after <> 'join_sent', t_after, NULL)) AS answered_ns,
+        CASE WHEN in_ns IS NOT NULL THEN 'let_in' WHEN kind_after = 'joined' THEN 'acked'
+            WHEN kind_after = 'join_failed' THEN if(words ILIKE '%time%out%', 'timeout', 'refused') END AS answer
+    FROM answered LEFT JOIN let_in USING (party, session, conn, t) WHERE kind = 'join_sent'
     UNION ALL  -- an ack of a join that was not recorded
     SELECT party, session, view, conn, t, "after", room, room, t, 'acked'
     FROM answered WHERE kind = 'joined' AND kind_before IS DISTINCT FROM 'join_sent'
@@ -149,16 +162,15 @@ unknown AS (
 )
 SELECT sent.party, sent.session, sent.conn, sent.sent_ns, sent.next_ns, sent.answered_ns, sent.after, sent.room,
     sent.room_told,
-    CASE WHEN sent.answer = 'acked' THEN sent.answered_ns END AS acked_ns,
-    if(sent.answer IS DISTINCT FROM 'acked' AND unknown.t <= coalesce(sent.answered_ns, connections.ended_ns),
-        'refused', sent.answer) AS answer,
+    CASE WHEN there THEN sent.answered_ns END AS acked_ns,
+    if(NOT there AND unknown.t <= coalesce(sent.answered_ns, connections.ended_ns), 'refused', sent.answer) AS answer,
     connections.ended_ns IS NULL OR connections.ended_ns >= sent.answered_ns AS stayed_up,
     sent.first
 FROM (
     SELECT *, lead(sent_ns, 1, forever()) OVER (PARTITION BY party, session ORDER BY sent_ns) AS next_ns,
         conn IS NOT DISTINCT FROM first_value(conn) OVER page
-        AND count(*) FILTER (answer = 'acked') OVER before = 0 AS first
-    FROM sent
+        AND count(*) FILTER (there) OVER before = 0 AS first
+    FROM (SELECT *, coalesce(answer IN ('acked', 'let_in'), false) AS there FROM sent)
     WINDOW page AS (PARTITION BY party, session, view ORDER BY sent_ns),
         before AS (PARTITION BY party, session, view ORDER BY sent_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ) AS sent

@@ -57,7 +57,7 @@ SILENCES = """
 CREATE TABLE silences AS
 SELECT connections.party, conn, reason, connected_ns, ended_ns, seen_ns, ended_ns - seen_ns AS silent_ns,
     coalesce(reason ILIKE '%ping timeout%', false) AS pings_missed,
-    silent_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns())
+    frames_told AND silent_ns >= 0.95 * (ping_interval_ns() + ping_timeout_ns())
         OR silent_ns >= 0.9 * ping_timeout_ns() AND pings_missed AS silent
 FROM connections WHERE ended_ns < forever()"""
 

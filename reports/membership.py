@@ -173,7 +173,8 @@ SELECT states.mid,
     if(emitted_here, entered.room, looked_at.room) AS emitted_room, entered.room AS entered_room,
     entered.namespace AS entered_namespace, stale_rooms.mid IS NOT NULL AS stale,
     entered_later.mid IS NOT NULL AS entered_later,
-    if(member, NOT writes_told, NOT rooms_told) OR holed.mid IS NOT NULL OR overtaken AS untold
+    if(member, NOT writes_told, NOT rooms_told OR known_to_journal IS NOT TRUE) OR holed.mid IS NOT NULL OR overtaken
+        AS untold
 FROM states CROSS JOIN kinds JOIN looked_at USING (mid) LEFT JOIN emitted_to USING (mid) LEFT JOIN not_taken USING (mid)
 LEFT JOIN holed USING (mid) LEFT JOIN entered USING (mid)
 LEFT JOIN stale_rooms USING (mid) LEFT JOIN entered_later USING (mid) LEFT JOIN emissions USING (mid)

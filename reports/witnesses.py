@@ -206,7 +206,8 @@ spans AS (
     FROM refusals ASOF LEFT JOIN returns ON returns.t > refusals.refused_ns
     WHERE refusals.kind = 'connect_failed'
         AND NOT EXISTS (FROM told WHERE kind = 'server_ended' AND told.start_ns < refused_ns)
-        AND NOT EXISTS (FROM boots)
+        AND NOT EXISTS (FROM boots WHERE boots.start_ns <= refusals.start_ns AND last_ns >= refused_ns)
+        AND NOT EXISTS (FROM deaths WHERE deaths.start_ns <= refused_ns AND deaths.end_ns >= refusals.start_ns)
     GROUP BY returns.t
 )
 SELECT start_ns, end_ns, coalesce(quantile_cont(t, 0.5)::BIGINT, start_ns) - 100_000_000 AS fell_ns

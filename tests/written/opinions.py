@@ -105,7 +105,7 @@ def _moved(event: dict[str, Any], number: int) -> dict[str, Any]:
             moved[name] += round(number * APART_S * 1e9)
     if "index" in moved:
         moved["index"] += SESSIONS * number
-    if "sid" in moved:
+    if moved.get("sid"):
         moved["sid"] += f"@{number}"
     if "sids" in moved:
         moved["sids"] = [f"{sid}@{number}" for sid in moved["sids"]]

@@ -17,10 +17,10 @@ SENT = 15
 SECOND = 1_000_000_000
 
 
-def talk() -> Book:
+def talk(audited: bool = True) -> Book:
     """Nobody misses any, but one that was emitted while the widget was away."""
     book = Book()
-    s = book.story()
+    s = book.story(audited)
     s.opens(0)
     s.widget_comes(0.5)
     s.assumes(1)
@@ -32,8 +32,8 @@ def talk() -> Book:
     return book
 
 
-def written(folder: Path, spoil: Callable[[Lines], Iterable[dict[str, Any]]]) -> Path:
-    run = talk().write(folder / "run", ends=60)
+def written(folder: Path, spoil: Callable[[Lines], Iterable[dict[str, Any]]], audited: bool = True) -> Path:
+    run = talk(audited).write(folder / "run", ends=60)
     journal = run / "events" / "journal-1.jsonl"
     lines = spoil([json.loads(line) for line in journal.read_text().splitlines()])
     journal.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
@@ -53,6 +53,7 @@ def of_another_run(lines: Lines) -> Lines:
             for line in lines]  # fmt: skip
 
 
+@pytest.mark.parametrize("audited", [True, False])
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
@@ -65,8 +66,8 @@ def of_another_run(lines: Lines) -> Lines:
         (without("stored"), "it never writes `stored`"),
     ],
 )
-def test_it_is_refused(tmp_path: Path, spoil: Callable[[Lines], Lines], why: str) -> None:
-    run = written(tmp_path, spoil)
+def test_it_is_refused(tmp_path: Path, spoil: Callable[[Lines], Lines], why: str, audited: bool) -> None:
+    run = written(tmp_path, spoil, audited)
     with pytest.raises(RunFolderError, match=why) as refused:
         open_ledger(run)
     assert "\n" not in str(refused.value)
