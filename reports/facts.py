@@ -127,7 +127,8 @@ moments LEFT JOIN (
 LEFT JOIN audits ON audits.session = moments.session
 LEFT JOIN (
     (SELECT party, session, min(acked_ns) AS acked_ns FROM joins GROUP BY ALL)
-    FULL JOIN farewells USING (party, session)
+    FULL JOIN (SELECT party, session, min(t) AS left_ns FROM around WHERE kind = 'closed' GROUP BY ALL)
+        USING (party, session)
 ) AS seats ON seats.party = moments.recipient AND seats.session = moments.session
 LEFT JOIN (
     (SELECT party, bool_or(acked_ns IS NOT NULL) AS ever_joined FROM joins GROUP BY party)

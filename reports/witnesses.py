@@ -88,11 +88,6 @@ SELECT number, 'widget-' || number AS widget,
     list(DISTINCT agent ORDER BY agent) FILTER (agent IS NOT NULL) AS agents
 FROM numbers LEFT JOIN holdings USING (number) GROUP BY number"""
 
-# When a party was done with a session; what is stored later is not owed to it.
-FAREWELLS = """
-CREATE TABLE farewells AS
-SELECT party, session, min(t) AS left_ns FROM around WHERE kind = 'closed' GROUP BY party, session"""
-
 JOURNAL = """
 CREATE TABLE journal AS SELECT source, t, kind, n FROM events WHERE kind IN (SELECT kind FROM server_kinds)"""
 
@@ -256,7 +251,7 @@ SELECT t - CAST(lag_ms * 1e6 AS BIGINT) AS start_ns, max(t) AS end_ns
 FROM around WHERE kind = 'loop_lag' AND lag_ms * 1e6 > 0.95 * ping_timeout_ns() GROUP BY ALL"""
 
 STEPS = (
-    AROUND, HEARTBEAT, SPELLS, RECORDERS, PARTIES, NUMBERS, HOLDINGS, SESSIONS, FAREWELLS, JOURNAL, BOOTS, HOLES,
+    AROUND, HEARTBEAT, SPELLS, RECORDERS, PARTIES, NUMBERS, HOLDINGS, SESSIONS, JOURNAL, BOOTS, HOLES,
     OUTAGES, FAULTS, FREEZES, STALLS,
 )  # fmt: skip
 
