@@ -14,7 +14,7 @@ from rich.table import Table
 from loadtests.bad_input import BadInput
 from loadtests.order import Order
 from loadtests.run_folder import new_path, point_latest
-from reports.found import Found, missed
+from reports.found import Found, because
 from reports.ledger import open_ledger
 from reports.terminal import STYLES
 from reports.verdict import Judgement
@@ -63,7 +63,7 @@ def judged(ledger: "Ledger", verdict: "Verdict") -> Checked:
         summary=summary,
         judgements=verdict.judgements,
         took_s=float(took_s),
-        causes=tuple(missed(ledger)),
+        causes=tuple(because(ledger, "missed_because")),
     )
 
 

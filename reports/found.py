@@ -39,20 +39,11 @@ class Found:
     told: str = ""
 
 
-def missed(ledger: "Ledger") -> list[Found]:
-    """Why messages did not arrive as they were emitted, the commonest first."""
-    return _found(ledger, ledger.summary.missed_because)
-
-
-def not_recovered(ledger: "Ledger") -> list[Found]:
-    """Why those were not shown later either, the commonest first."""
-    return _found(ledger, ledger.summary.not_recovered_because)
-
-
-def _found(ledger: "Ledger", counts: Mapping[str, int]) -> list[Found]:
+def because(ledger: "Ledger", column: str) -> list[Found]:
+    """What stands in `missed_because` or `not_recovered_because`, the commonest first."""
     samples, rows = ledger.summary.samples, ledger.deliveries
     found = []
-    for name, n in counts.items():
+    for name, n in getattr(ledger.summary, column).items():
         cause, sample = telling.named(name), samples[name]
         told = telling.told(name, known(rows[rows["mid"] == sample].iloc[0]))
         found.append(Found(name, n, cause, _declared(ledger, cause.habits), sample, told))

@@ -32,11 +32,11 @@ def print_report(ledger: "Ledger", verdict: "Verdict", console: Console) -> None
         console.print(Padding(escape(reason), (0, 0, 0, 2)), highlight=False)
     for part in (_messages(summary), _rates(summary), _hidden(summary), _latencies(summary)):
         console.print("", part, sep="\n", highlight=False)
-    for title, causes in (
-        ("Why messages were missed", found.missed(ledger)),
-        ("Why those were not shown later", found.not_recovered(ledger)),
+    for title, column in (
+        ("Why messages were missed", "missed_because"),
+        ("Why those were not shown later", "not_recovered_because"),
     ):
-        if causes:
+        if causes := found.because(ledger, column):
             console.print(f"\n[bold]{title}[/]")
             _print_causes(causes, console)
     console.print("", _counters(summary), sep="\n", highlight=False)
