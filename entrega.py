@@ -265,10 +265,11 @@ def gate(held: JudgeOptions, told: VerdictOptions, run: Run = LATEST) -> None:
     from reports.ledger import open_ledger
 
     ledger = open_ledger(run)
-    checked = judged(ledger, held.judge(ledger))
-    print(checked.verdict)
-    for reason in checked.reasons:
+    verdict = held.judge(ledger)
+    print(verdict.verdict)
+    for reason in verdict.reasons:
         print(f"  {reason}")
+    checked = judged(ledger, verdict)
     told.tell([checked])
     raise typer.Exit(told.exit_code([checked]))
 

@@ -188,7 +188,7 @@ class VerdictOptions:
         found = set()
         for each in checked:
             unknown = {None: UNKNOWN, "fail": FAIL}.get(each.if_unknown(self.on_unknown), PASS)
-            found.add({"fail": FAIL, "trouble": WRONG_USAGE, "unknown": unknown, "pass": PASS}[each.verdict])
-            if each.verdict == "trouble" or (each.verdict == "unknown" and self.on_unknown == "warn"):
-                print(f"entrega: {each.scenario}: {' '.join(each.reasons)}", file=sys.stderr)
+            found.add({"fail": FAIL, "trouble": WRONG_USAGE, "unknown": unknown, "pass": PASS}[each.verdict.verdict])
+            if each.verdict.verdict == "trouble" or (each.verdict.verdict == "unknown" and self.on_unknown == "warn"):
+                print(f"entrega: {each.scenario}: {' '.join(each.verdict.reasons)}", file=sys.stderr)
         return next((code for code in (FAIL, WRONG_USAGE, UNKNOWN) if code in found), PASS)

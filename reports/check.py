@@ -17,30 +17,27 @@ from loadtests.run_folder import new_path, point_latest
 from reports.found import Found, because
 from reports.ledger import open_ledger
 from reports.terminal import STYLES
-from reports.verdict import Judgement
+from reports.verdict import Verdict
 from reports.words import count, percent, within
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
     from reports.summary import Summary
-    from reports.verdict import Verdict
 
 TROUBLE = "trouble"  # beside pass, fail and unknown: there is no run to judge
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A scenario and what came of it. Without a run there is no summary, and the reasons say why.
+    """A scenario and what came of it. Without a run there is no summary, and the verdict's reasons say why.
 
     `took_s`: from the first to the last event.
     """
 
     scenario: str
-    verdict: str
-    reasons: tuple[str, ...]
+    verdict: Verdict
     run: Path | None = None
     summary: "Summary | None" = None
-    judgements: tuple[Judgement, ...] = ()
     took_s: float = 0.0
     causes: tuple[Found, ...] = ()
 
@@ -51,27 +48,23 @@ class Checked:
         return asked if tested or asked == "fail" else None
 
 
-def judged(ledger: "Ledger", verdict: "Verdict") -> Checked:
+def judged(ledger: "Ledger", verdict: Verdict) -> Checked:
     """A run that was played, with its verdict."""
     (took_s,) = ledger.query("SELECT (max(t) - min(t)) / 1e9 AS s FROM events")["s"]
-    summary = ledger.summary
-    return Checked(
-        scenario=summary.scenario,
-        verdict=verdict.verdict,
-        reasons=verdict.reasons,
-        run=ledger.run.path,
-        summary=summary,
-        judgements=verdict.judgements,
-        took_s=float(took_s),
-        causes=tuple(because(ledger, "missed_because")),
-    )
+    causes = tuple(because(ledger, "missed_because"))
+    return Checked(ledger.summary.scenario, verdict, ledger.run.path, ledger.summary, float(took_s), causes)
+
+
+def unplayed(scenario: str, why: str) -> Checked:
+    """Nothing that could be judged."""
+    return Checked(scenario, Verdict(TROUBLE, (why,), ()))
 
 
 def check(
     orders: Sequence[Order],
     runs: Path,
     play: Callable[[Order], Path],
-    judge: Callable[["Ledger"], "Verdict"],
+    judge: Callable[["Ledger"], Verdict],
     tell: Callable[[Sequence[Checked]], None],
 ) -> list[Checked]:
     """Play, report and judge each order into a new folder below `runs`; `tell` hears of all of them, also when a
@@ -83,14 +76,12 @@ def check(
             print(f"{number} of {len(orders)}: {order.scenario.name}", file=sys.stderr, flush=True)
             checked.append(_checked(order, runs, play, judge))
     finally:
-        unplayed = ("It was not played to its end.",)
-        tell([*checked, *(Checked(order.scenario.name, TROUBLE, unplayed) for order in orders[len(checked) :])])
+        missing = [unplayed(each.scenario.name, "It was not played to its end.") for each in orders[len(checked) :]]
+        tell([*checked, *missing])
     return checked
 
 
-def _checked(
-    order: Order, runs: Path, play: Callable[[Order], Path], judge: Callable[["Ledger"], "Verdict"]
-) -> Checked:
+def _checked(order: Order, runs: Path, play: Callable[[Order], Path], judge: Callable[["Ledger"], Verdict]) -> Checked:
     from reports.page import write_report  # here, since it loads what a gate has no need of: it draws
 
     name = order.scenario.name
@@ -101,7 +92,7 @@ def _checked(
         verdict = judge(ledger)
         write_report(ledger, verdict)
     except BadInput as error:
-        return Checked(name, TROUBLE, (str(error),))
+        return unplayed(name, str(error))
     return judged(ledger, verdict)
 
 
@@ -111,12 +102,13 @@ def print_checked(checked: Sequence[Checked], console: Console) -> None:
     for place, column in enumerate(("scenario", "verdict", "owed", "missed live", "lost", "p95 to display")):
         table.add_column(column, justify="right" if place > 1 else "left", header_style="dim")
     for each in checked:
-        style = STYLES.get(each.verdict, STYLES["unknown"])
-        table.add_row(escape(each.scenario), f"[{style}]{each.verdict}[/]", *figures(each))
+        verdict = each.verdict.verdict
+        style = STYLES.get(verdict, STYLES["unknown"])
+        table.add_row(escape(each.scenario), f"[{style}]{verdict}[/]", *figures(each))
     console.print(table, highlight=False)
     for each in checked:
         console.print(f"\n[bold]{escape(each.scenario)}[/] {each.run / 'report' if each.run else ''}", highlight=False)
-        for reason in each.reasons:
+        for reason in each.verdict.reasons:
             console.print(Padding(escape(reason), (0, 0, 0, 2)), highlight=False)
 
 

@@ -34,11 +34,12 @@ def junit(checked: Sequence[Checked], on_unknown: str | None) -> bytes:
 
 def _cases(checked: Checked) -> list[Judgement]:
     """One for the run itself, then one a goal."""
-    if checked.verdict == TROUBLE:
-        return [Judgement("the run", TROUBLE, "\n".join(checked.reasons))]
-    why = [each for each in checked.judgements if not each.goal]
+    verdict = checked.verdict
+    if verdict.verdict == TROUBLE:
+        return [Judgement("the run", TROUBLE, "\n".join(verdict.reasons))]
+    why = [each for each in verdict.judgements if not each.goal]
     run = Judgement("the run", UNKNOWN if why else PASS, "\n".join(each.reason for each in why))
-    return [run, *(each for each in checked.judgements if each.goal)]
+    return [run, *(each for each in verdict.judgements if each.goal)]
 
 
 def _add(suite: Xml.Element, scenario: str, case: Judgement, elements: dict[str, str]) -> None:

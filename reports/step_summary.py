@@ -17,12 +17,12 @@ def _lines(checked: Sequence[Checked]) -> Iterator[str]:
     yield "| scenario | verdict | owed | missed live | lost | p95 to display |"
     yield "|---|---|---:|---:|---:|---:|"
     for each in checked:
-        yield f"| {_plain(each.scenario)} | **{each.verdict.upper()}** | {' | '.join(figures(each))} |"
+        yield f"| {_plain(each.scenario)} | **{each.verdict.verdict.upper()}** | {' | '.join(figures(each))} |"
     for each in checked:
         yield ""
-        yield f"### {_plain(each.scenario)}: {each.verdict}"
+        yield f"### {_plain(each.scenario)}: {each.verdict.verdict}"
         yield ""
-        yield from (f"- {_plain(reason)}" for reason in each.reasons)
+        yield from (f"- {_plain(reason)}" for reason in each.verdict.reasons)
         yield from _causes(each)
     yield ""
 

@@ -14,7 +14,7 @@ import pytest
 
 from entrega_options import VerdictOptions
 from loadtests import target_file as targets
-from reports.check import TROUBLE, Checked, judged
+from reports.check import Checked, judged, unplayed
 from reports.confusion import SMALL
 from reports.junit import junit
 from reports.step_summary import step_summary
@@ -24,7 +24,7 @@ from tests.command import Say
 from tests.played import WITHIN_S, Play, settings_of, start, until
 from tests.small_ledger import SmallLedger, lost, message
 
-UNPLAYED = Checked("early-reply", TROUBLE, ("the server ended at once (1): it is\x00 Monday",))
+UNPLAYED = unplayed("early-reply", "the server ended at once (1): it is\x00 Monday")
 
 
 def checked(sessions: int, hit: int = 0, **info: Any) -> Checked:
@@ -103,7 +103,7 @@ def test_the_step_summary_says_what_was_missed_and_why() -> None:
 
 
 def test_text_of_others_is_neither_html_nor_a_new_cell() -> None:
-    odd = Checked("steady", TROUBLE, ("<script>|`x`\n# [a](b) *c*",))
+    odd = unplayed("steady", "<script>|`x`\n# [a](b) *c*")
     (line,) = (line for line in step_summary([odd]).splitlines() if line.startswith("- "))
     assert not set("<>|`*[]") & set(line)
 
