@@ -12,7 +12,7 @@ from loadtests.target import Client
 from reports import telling
 from reports.causes import Cause
 from reports.outcomes import NOT_ACCEPTED, NOT_OWED, UNJUDGED
-from reports.violations import ATTRIBUTIONS
+from reports.violations import KNOWN
 from reports.words import plural
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def because(ledger: "Ledger", column: str) -> list[Found]:
     samples, rows = ledger.summary.samples, ledger.deliveries
     found = []
     for name, n in getattr(ledger.summary, column).items():
-        cause, sample = telling.named(name), samples[name]
+        cause, sample = KNOWN[name], samples[name]
         told = telling.told(name, known(rows[rows["mid"] == sample].iloc[0]))
         found.append(Found(name, n, cause, _declared(ledger, cause.habits), sample, told))
     return found
@@ -55,7 +55,7 @@ def made(ledger: "Ledger") -> list[Found]:
     found = []
     for violation, names in ledger.summary.attributed.items():
         for name, n in names.items():
-            by = next(each for each in ATTRIBUTIONS[violation] if each.name == name)
+            by = KNOWN[name]
             found.append(Found(f"{violation}: {name} ({by.whose})", n, by, _declared(ledger, by.habits)))
     return found
 

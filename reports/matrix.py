@@ -13,12 +13,11 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from reports.causes import CAUSES, NOT_RECOVERED
 from reports.figures.canvas import INK, LOST, PALE, PALER, Picture, drawn
 from reports.intervals import zero_bound
 from reports.reading import Result, pooled
 from reports.truth import GIVES, NOTHING, Compared, may_give
-from reports.violations import ATTRIBUTIONS
+from reports.violations import KNOWN
 from reports.words import percent, plural
 
 ENOUGH, LEAST = 200, 0.99  # from so many rows on, so large a share must be right; of fewer all of them
@@ -194,16 +193,13 @@ def _axes(pool: Compared) -> tuple[list[str], list[str]]:
 
 
 def _ordered(names: Iterable[str]) -> list[str]:
-    made = [each.name for made_by in ATTRIBUTIONS.values() for each in made_by]
-    known = [*(cause.name for cause in (*CAUSES, *NOT_RECOVERED)), *made]
-    places = {name: place for place, name in enumerate(known)}
+    places = {name: place for place, name in enumerate(KNOWN)}
     return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def _short(name: str) -> str:
     """A cause's code; of what has none, its initials."""
-    code = next((cause.code for cause in CAUSES if cause.name == name), "")
-    return code or "".join(word[0] for word in name.split("_"))
+    return (name in KNOWN and KNOWN[name].code) or "".join(word[0] for word in name.split("_"))
 
 
 def _nested(pool: Compared) -> dict[str, dict[str, int]]:

@@ -6,7 +6,7 @@ A phrase is whole words that fit where they stand, whatever the row does not kno
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reports.causes import CAUSES, NOT_RECOVERED, Cause
+from reports.violations import KNOWN
 from reports.words import ms, plural, seconds
 
 Row = Mapping[str, Any]
@@ -21,14 +21,9 @@ STATES: Mapping[str, str] = {
 }
 
 
-def named(name: str) -> Cause:
-    """A cause of either list."""
-    return next(each for each in (*CAUSES, *NOT_RECOVERED) if each.name == name)
-
-
 def told(name: str, row: Row) -> str:
     """What that cause says of this message; where the row does not fit the sentence, what it says of all."""
-    cause = named(name)
+    cause = KNOWN[name]
     if not cause.told:
         return cause.sentence
     return cause.told.format_map({**row, **{name: phrase(row) for name, phrase in PHRASES.items()}})
@@ -49,7 +44,7 @@ def explained(row: Row, sender: str) -> list[str]:
     found = []
     for column, asked in (("missed_because", "Why was it missed?"), ("not_recovered_because", "Why not recovered?")):
         if row[column]:
-            cause = named(row[column])
+            cause = KNOWN[row[column]]
             found.append(f"{asked} {cause.name}\n{told(cause.name, row)}\nCure: {cause.cure}")
     if found and row["conn_state"]:
         found.insert(0, _that_moment(row, sender))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loadtests.scenario import from_table
-from reports.causes import CAUSES
 from reports.unavoidable import arrivals
+from reports.violations import KNOWN
 
 if TYPE_CHECKING:
     from reports.ledger import Ledger
@@ -236,7 +236,7 @@ def _compare(found: Compared, ledger: "Ledger", key: str, given: str, true: list
 
 def without_journal(name: str) -> tuple[str, ...]:
     """What a cause may be called where there is no journal."""
-    return next((cause.without_journal for cause in CAUSES if cause.name == name), (name,))
+    return KNOWN[name].without_journal if name in KNOWN else (name,)
 
 
 def given_by(injected: str) -> Gives:

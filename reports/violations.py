@@ -6,10 +6,11 @@ what was stored, so that they are the same with and without a journal where an a
 """
 
 from collections.abc import Mapping
+from itertools import chain
 
 import duckdb
 
-from reports.causes import Cause, as_case
+from reports.causes import CAUSES, NOT_RECOVERED, Cause, as_case
 
 # One mid more than once on one page; a display after a removal is no second copy. `frames`: how often it came to that
 # page; `on_one`: the most live frames of it on one connection; `stored`: under how many numbers or ids it was seen.
@@ -155,6 +156,8 @@ ATTRIBUTIONS: Mapping[str, tuple[Cause, ...]] = {
             when="true"),
     ),
 }  # fmt: skip
+# By its name whatever a row may be called, in the order of the lists.
+KNOWN = {each.name: each for each in chain(CAUSES, NOT_RECOVERED, *ATTRIBUTIONS.values())}
 
 
 def attributed(con: duckdb.DuckDBPyConnection, violation: str) -> dict[str, int]:

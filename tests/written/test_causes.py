@@ -3,7 +3,7 @@
 import pytest
 
 from reports.ledger import build_ledger
-from reports.telling import named
+from reports.violations import KNOWN
 from tests.written.history import Book
 from tests.written.reading import READINGS, differences, read, row, told
 from tests.written.stories import ALONE, STORIES
@@ -89,5 +89,5 @@ def test_a_journal_that_says_less_makes_no_other_cause(lacks, tmp_path):
     found = build_ledger(book.write(tmp_path / "run")).deliveries.set_index("key")["missed_because"]
     for each in (each for story in book.stories for each in story.expected if each.missed_because):
         missed = each.missed_because if isinstance(each.missed_because, tuple) else (each.missed_because,)
-        allowed = {*missed, *named(missed[0]).without_journal, AS_WELL.get(names[each.key])}
+        allowed = {*missed, *KNOWN[missed[0]].without_journal, AS_WELL.get(names[each.key])}
         assert found[each.key] in allowed, names[each.key]
