@@ -51,7 +51,9 @@ def refuse(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
         raise _refused(run, written, f"{why}CLOCK_MONOTONIC in ns")
     lacking = " and ".join(f"`{kind}`" for kind in ("stored", "published") if not found[kind])
     if lacking and found["came"] >= (ENOUGH if found["published"] else 1):
-        raise _refused(run, written, f"{found['came']} messages came as they were emitted, and it never writes {lacking}")
+        raise _refused(
+            run, written, f"{found['came']} messages came as they were emitted, and it never writes {lacking}"
+        )
     if found["contradicted"] >= max(ENOUGH, found["known"] / 2):
         why = f"it never writes {lacking}" if lacking else "it leaves most of them out"
         raise _refused(run, written, f"it contradicts what was seen {found['contradicted']} times {of}: {why}")
