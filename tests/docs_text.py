@@ -28,6 +28,8 @@ A run may also be written by hand, or by another load generator. It needs
   session that nobody takes is owed to nobody;
 - `session` on whatever is about one, and `conn` on connections, joins and frames. A frame is known by its `mid`, else
   by `id`, else by `session` and `seq`. To speak of a connection, a journal needs its `sid` on `connected`;
+- `joined` where a party came into its session's room, also where the server put it there by itself: until then it was
+  not there. `last_frame_ns` on `disconnected`, or no silence is known;
 - `view` on all of a party's lines or on none; a page that is loaded anew, and a second tab, have another;
 - for what a page got and did not show a `not_displayed` with its `why`, or nothing explains it;
 - for an audit `history_read` with `audit` and `count`, and a `received` with `via` = `audit` for each message of it;
