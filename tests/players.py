@@ -6,7 +6,7 @@ library_player.py); orders and what is heard are the same for all.
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, Queue
@@ -48,27 +48,14 @@ def emit(event: str, *args: Any, number: int | None = None, deadline_s: float | 
     return "emit", {"event": event, "args": args, "number": number, "deadline_s": deadline_s}
 
 
-def on(event: str, by: str = "on", answer: tuple[Any, ...] | None = None, then: Iterable[Order] = ()) -> Order:
-    """A handler of that label, heard as `handled`; answers the server's wish for an ack, then does those steps."""
-    return "on", {"event": event, "by": by, "answer": answer, "then": tuple(then)}
-
-
-def once(event: str, by: str = "once", answer: tuple[Any, ...] | None = None, then: Iterable[Order] = ()) -> Order:
-    return "once", {"event": event, "by": by, "answer": answer, "then": tuple(then)}
-
-
-def off(event: str, by: str) -> Order:
-    return "off", {"event": event, "by": by}
+def on(event: str, answer: tuple[Any, ...] | None = None) -> Order:
+    """A handler, heard as `handled`; it gives the server the ack that it asks for."""
+    return "on", {"event": event, "answer": answer}
 
 
 def whenever(heard: str, *then: Order) -> Order:
     """At every `connected`, `disconnected`..., while its handlers run."""
     return "whenever", {"heard": heard, "then": tuple(then)}
-
-
-def fail() -> Order:
-    """Raise; for a handler."""
-    return "fail", {}
 
 
 def freeze(for_s: float) -> Order:

@@ -1,7 +1,7 @@
-"""Scripts of what is said: buffers, events, acks, handlers, payloads, namespaces."""
+"""Scripts of what is said: buffers, events, acks, payloads, namespaces."""
 
 from tests.fidelity.scripts import AWHILE_S, UP, Interval, Script, data, hear, hear_nothing, hold, reset
-from tests.players import connect, disconnect, emit, fail, off, on, once, whenever
+from tests.players import connect, disconnect, emit, on, whenever
 
 PAYLOADS = (
     *((), (None,), (True, False), (0, -1, 1.5, 2**53), ("", "olá ✓ 🎉", '"\\/\n\u2028\x7f')),
@@ -68,7 +68,7 @@ ACKS = {
     "the server's questions are answered": Script(
         (
             *(on("question", answer=()), on("choice", answer=("yes", {"why": [None, 1]}))),
-            *(once("picture", answer=(data("x"), {"and": data("y")})), *UP),
+            *(on("picture", answer=(data("x"), {"and": data("y")})), *UP),
             *(emit("ask", "question"), hear("event", event="answered")),
             *(emit("ask", "choice", "a", "b"), hear("event", event="answered")),
             *(emit("ask", "picture", data("z")), hear("event", event="answered")),
@@ -78,21 +78,7 @@ ACKS = {
         (*UP, emit("raw", '37["stray"]', '2["after"]'), hear("event", event="after"), hear_nothing(0.1))
     ),
 }
-HANDLERS = {
-    "several handlers of one event run in order, `once` once": Script(
-        (
-            *(on("x", "a", then=[emit("echo", "from a")]), once("x", "b", then=[off("x", "d")]), on("x", "c")),
-            *(on("x", "d"), on("y", "e"), whenever("connected", on("x", "f"))),
-            *(*UP, emit("say", ["x", 1], ["x", 2], ["y"], ["z"]), hear("event", event="z")),
-            *(off("x", "a"), emit("say", ["x", 3], ["z"]), hear("event", event="z")),
-        )
-    ),
-    "a handler that fails ends its event, and nothing else": Script(
-        (
-            *(on("x", "a"), on("x", "b", then=[fail()]), on("x", "c"), *UP),
-            *(emit("say", ["x"], ["x"], ["y"]), hear("event", event="y")),
-        )
-    ),
+PAYLOADS = {
     "payloads of events": Script((on("echo"), *UP, *EVENTS, hear("acked", number=99))),
     "attachments, as many as are allowed": Script((*UP, on("attached"), emit("attach", 10), hear("handled"))),
 }

@@ -18,7 +18,6 @@ const status = ({ description }) =>
 class Player {
   constructor(name) {
     this.name = name;
-    this.handlers = {}; // by their label
     this.when = {}; // steps, by what is heard
   }
 
@@ -84,26 +83,12 @@ class Player {
     );
   }
 
-  on(about) {
-    this.socket.on(about.event, this.handler(about));
-  }
-
-  once(about) {
-    this.socket.once(about.event, this.handler(about));
-  }
-
-  off({ event, by }) {
-    this.socket.off(event, this.handlers[by]);
-  }
-
-  handler({ event, by, answer, then }) {
-    this.handlers[by] = (...args) => {
+  on({ event, answer }) {
+    this.socket.on(event, (...args) => {
       const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
-      this.tell("handled", { by, event, args });
+      this.tell("handled", { event, args });
       if (answer !== null) ack(...answer);
-      this.do(then);
-    };
-    return this.handlers[by];
+    });
   }
 
   // Steps to be done whenever that is heard, before anything else.
@@ -122,10 +107,6 @@ class Player {
     });
     Math.random = random;
     this.tell("delays", { delays_ms });
-  }
-
-  fail() {
-    throw new Error("a handler fails, as it was told to");
   }
 
   // Nothing happens in this process for so long, as in a tab that is frozen.

@@ -8,8 +8,6 @@ import json
 import ssl
 import sys
 import time
-import traceback
-from collections.abc import Callable
 from functools import partial
 from itertools import chain, repeat
 from typing import Any
@@ -37,7 +35,7 @@ class Player:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._handlers: dict[str, list[tuple[str, Callable[..., None]]]] = {}  # by event, each with its label
+        self._answers: dict[str, list[Any] | None] = {}  # to the events that have a handler
         self._when: dict[str, list[Steps]] = {}  # by what is heard
 
     def do(self, steps: Steps) -> None:
@@ -85,14 +83,8 @@ class Player:
         acked = None if number is None else partial(self._acked, number)
         self._client.emit(event, *args, acked=acked, deadline_s=deadline_s)
 
-    def on(self, event: str, **about: Any) -> None:
-        self._handlers.setdefault(event, []).append((about["by"], partial(self._handle, event, **about)))
-
-    def once(self, event: str, **about: Any) -> None:
-        self.on(event, then=[("off", {"event": event, "by": about["by"]}), *about.pop("then")], **about)
-
-    def off(self, event: str, by: str) -> None:
-        self._handlers[event] = [each for each in self._handlers[event] if each[0] != by]
+    def on(self, event: str, answer: list[Any] | None) -> None:
+        self._answers[event] = answer
 
     def whenever(self, heard: str, then: Steps) -> None:
         self._when.setdefault(heard, []).append(then)
@@ -115,9 +107,6 @@ class Player:
         """What it draws from the seed."""
         backoff = Backoff(first_s, longest_s, "seed")
         self._tell("draws", delays_ms=[backoff.delay_s(failures, draw) * 1000 for draw in range(count)])
-
-    def fail(self) -> None:
-        raise RuntimeError("a handler fails, as it was told to")
 
     def freeze(self, for_s: float) -> None:
         """Nothing happens in this process for so long, as in a tab that is frozen."""
@@ -152,18 +141,12 @@ class Player:
         self._tell("disconnected", reason=reason, last_frame_ns=last_frame_ns)
 
     def event(self, name: str, arguments: tuple[Any, ...], size: int) -> None:
-        self._tell("event", event=name, args=[each for each in arguments if not callable(each)])
-        try:
-            for _, handler in tuple(self._handlers.get(name, ())):
-                handler(*arguments)
-        except RuntimeError:
-            traceback.print_exc()
-
-    def _handle(self, event: str, *arguments: Any, by: str, answer: list[Any] | None, then: Steps) -> None:
-        self._tell("handled", by=by, event=event, args=[each for each in arguments if not callable(each)])
-        if answer is not None:
-            arguments[-1](*answer)
-        self.do(then)
+        args = [each for each in arguments if not callable(each)]
+        self._tell("event", event=name, args=args)
+        if name in self._answers:
+            self._tell("handled", event=name, args=args)
+            if (answer := self._answers[name]) is not None:
+                arguments[-1](*answer)
 
     def _acked(self, number: int, arguments: tuple[Any, ...], why: str | None) -> None:
         self._tell("acked", number=number, args=None if why else list(arguments), why=why)
