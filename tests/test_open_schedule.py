@@ -100,7 +100,7 @@ def test_dues_are_the_plan_s(ledger: Ledger) -> None:
         dues_ns = dict(zip(numbers, own["due_ns"], strict=True))
         from_ns = dues_ns[0] - round(dues_s[0] * 1e9)
         assert dues_ns == {number: from_ns + round(due_s * 1e9) for number, due_s in enumerate(dues_s)}
-        assert 0 <= from_ns - t < 1e6  # the plan counts from there, which is written down
+        assert from_ns == t  # the plan counts from there, which is written down
 
 
 def test_the_slip_is_reported(ledger: Ledger) -> None:

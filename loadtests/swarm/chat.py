@@ -122,10 +122,10 @@ class Party:
 
     # -- a place in a conversation
 
-    def sit(self, plan: SessionPlan, session: str, other: str, awaited: Iterable[int], own: int) -> Seat:
+    def sit(self, plan: SessionPlan, session: str, since_ns: int, other: str, awaited: Iterable[int], own: int) -> Seat:
         """Take one's place where `other` is to send the messages with the numbers `awaited`, and this party `own`."""
         mids = {f"{self.stage.run}:{plan.index}.{other}.{number}" for number in awaited}
-        seat = self.seats[session] = Seat(session, plan.index, mids, own)
+        seat = self.seats[session] = Seat(session, plan.index, since_ns, mids, own)
         self._sessions[str(plan.index)] = session
         for page in self.pages:
             page.show(seat)

@@ -35,9 +35,9 @@ class Customer(Party):
             return None
         customer = cls(stage, plan.index, *opened, before)
         customer.open_page()
-        customer.record("session_opened", session=customer.session, index=plan.index)
         session = opened[0]
-        return customer, customer.sit(plan, session, AGENT, range(plan.of_agents), len(plan.widget_dues_s))
+        opened_ns = customer.record("session_opened", session=session, index=plan.index)
+        return customer, customer.sit(plan, session, opened_ns, AGENT, range(plan.of_agents), len(plan.widget_dues_s))
 
     def __init__(self, stage: Stage, index: int, session: str, badge: Badge, before: tuple[str, Badge] | None) -> None:
         """`before`: a session that the customer had before, and that the page's socket still has."""
@@ -147,10 +147,11 @@ class Desk(Party):
         """Take the session; None when somebody else has it or the server would not."""
         if not self.takes_step("assume", session):
             return None
-        self.record("assumed", session=session, index=plan.index)
+        assumed_ns = self.record("assumed", session=session, index=plan.index)
         mine = [(due_s < plan.changes_hands_s) is not handed_over for due_s in plan.widget_dues_s]
         own = plan.of_agents - len(plan.agent_dues_s) if handed_over else len(plan.agent_dues_s)
-        return self.sit(plan, session, WIDGET, (number for number, awaited in enumerate(mine) if awaited), own)
+        awaited = (number for number, to_come in enumerate(mine) if to_come)
+        return self.sit(plan, session, assumed_ns, WIDGET, awaited, own)
 
     def transfer(self, seat: Seat, agent: int) -> bool:
         """Hand the session over, once all that was said is answered and the page is not cut off; whether that was."""

@@ -26,6 +26,7 @@ class Seat:
 
     session: str
     index: int
+    since_ns: int  # when the session was opened, or taken: the plan counts from there
     awaited: set[str]  # mids of the plan that the other side is to send
     unanswered: int  # messages of one's own without an answer yet
     panes: list[Pane] = field(default_factory=list)  # of the pages that are open

@@ -80,11 +80,9 @@ class Player(User):
         self.party = party
         self.rig.parties.add(party)
 
-    def says(
-        self, party: Party, seat: Seat, via: str, from_ns: int, dues_s: tuple[float, ...], first: int = 0
-    ) -> Script:
+    def says(self, party: Party, seat: Seat, via: str, dues_s: tuple[float, ...], first: int = 0) -> Script:
         """The messages of a plan's dues, each said at its own; the first one's number is `first`."""
-        lines = ((from_ns + round(due_s * 1e9), number) for number, due_s in enumerate(dues_s, first))
+        lines = ((seat.since_ns + round(due_s * 1e9), number) for number, due_s in enumerate(dues_s, first))
         return Script(self.silenced, lines, partial(party.say, seat, via), partial(party.never_say, seat, "stopped"))
 
     def linger(self, seat: Seat) -> None:
@@ -112,9 +110,8 @@ class Widget(Player):
 
     def talk(self, customer: Customer, seat: Seat, session_plan: SessionPlan) -> None:
         self.takes_part(customer)
-        opened_ns = time.monotonic_ns()
-        steps = self.acts(customer, seat, opened_ns, session_plan)
-        messages = self.says(customer, seat, customer.sends, opened_ns, session_plan.widget_dues_s)
+        steps = self.acts(customer, seat, session_plan)
+        messages = self.says(customer, seat, customer.sends, session_plan.widget_dues_s)
         steps.follow()
         messages.follow()
         self.linger(seat)
@@ -122,14 +119,14 @@ class Widget(Player):
         customer.leave(seat)
         customer.close_session(seat)
 
-    def acts(self, customer: Customer, seat: Seat, opened_ns: int, session_plan: SessionPlan) -> Script:
+    def acts(self, customer: Customer, seat: Seat, session_plan: SessionPlan) -> Script:
         """All that the plan has for this customer beside what is said."""
         steps: list[tuple[float, Callable[[], object]]] = [
             (session_plan.connects_s, customer.connect),
             (session_plan.escalates_s, partial(self.meanwhile, customer.escalate, seat)),
             *((planned.at_s, partial(strike, customer, planned)) for planned in session_plan.strikes),
         ]
-        lines = sorted(((opened_ns + round(at_s * 1e9), step) for at_s, step in steps), key=lambda line: line[0])
+        lines = sorted(((seat.since_ns + round(at_s * 1e9), step) for at_s, step in steps), key=lambda line: line[0])
         return Script(self.leaving, lines, lambda step, _at_ns: step())
 
 
@@ -175,11 +172,10 @@ class Agent(Player):
             place.enter_context(self.places)
             seat = self.desk.assume(session_plan, session, handed_over)
             if seat is not None:
-                assumed_ns = time.monotonic_ns()
                 for page in self.desk.pages:
                     page.read_history(seat)
                 self.desk.enter(seat)
-                if self.serve(seat, session_plan, taken_over, assumed_ns):
+                if self.serve(seat, session_plan, taken_over):
                     place.close()
                 self.linger(seat)
                 self.desk.leave(seat)
@@ -187,13 +183,13 @@ class Agent(Player):
         if not self.to_come:
             self.over.set()
 
-    def serve(self, seat: Seat, session_plan: SessionPlan, taken_over: HandOver | None, assumed_ns: int) -> bool:
+    def serve(self, seat: Seat, session_plan: SessionPlan, taken_over: HandOver | None) -> bool:
         """Say what the plan has for this agent. True: then the session was handed over."""
         first, dues_s = 0, session_plan.agent_dues_s
         if taken_over:
             first, dues_s = len(dues_s), taken_over.agent_dues_s
-        self.says(self.desk, seat, self.stage.scenario.agent_sends, assumed_ns, dues_s, first).follow()
+        self.says(self.desk, seat, self.stage.scenario.agent_sends, dues_s, first).follow()
         to_come = session_plan.hand_over if not taken_over else None
-        if to_come is None or not self.stage.wait_until(assumed_ns + round(to_come.at_s * 1e9)):
+        if to_come is None or not self.stage.wait_until(seat.since_ns + round(to_come.at_s * 1e9)):
             return False
         return self.desk.transfer(seat, to_come.agent)

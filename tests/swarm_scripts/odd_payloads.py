@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     )
     customer = Customer(stage, 0, "s1", Badge(stage.target.widget.auth, "token"), None)
     page = customer.open_page()
-    pane = customer.sit(plan(stage.scenario, 0), "s1", "a", range(1), len(ODD) + 1).panes[0]
+    pane = customer.sit(plan(stage.scenario, 0), "s1", time.monotonic_ns(), "a", range(1), len(ODD) + 1).panes[0]
     draft = Draft(pane, "r:0.w.0", time.monotonic_ns(), "socket", "", 0)
     page.connecting(1)
     page.connected("sid", "websocket", False)
