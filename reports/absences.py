@@ -23,10 +23,16 @@ def absences(ledger: "Ledger") -> pd.DataFrame:
 
 def due_per_s(ledger: "Ledger", parties: "pd.Series[str]") -> float:
     """How many messages were due to each of these parties a second; 0 where none had two."""
-    rows = ledger.deliveries
-    dues = rows[rows["recipient"].isin(parties)].dropna(subset=["due_ns"]).groupby("recipient")["due_ns"]
-    spent_s = (dues.max() - dues.min()).sum() / 1e9
-    return float((dues.count() - 1).sum() / spent_s) if spent_s else 0.0
+    found = ledger.query(
+        """
+        WITH dues AS (
+            SELECT count(*) - 1 AS n, (max(due_ns) - min(due_ns)) / 1e9 AS s FROM ledger
+            WHERE list_contains(?, recipient) AND due_ns IS NOT NULL GROUP BY recipient
+        )
+        SELECT coalesce(sum(n) / nullif(sum(s), 0), 0) AS rate FROM dues""",
+        [sorted(set(parties))],
+    )
+    return float(found["rate"].iloc[0])
 
 
 # A fault of the server hits everybody who had joined. Whose connection outlived the fault was not taken away; and who

@@ -68,8 +68,11 @@ def session_timeline(ledger: "Ledger", mid: str) -> Figure:
 
 def _parties(ledger: "Ledger", session: str) -> list[str]:
     """The widget, and the agents: more than one where one handed over to another."""
-    rows = ledger.deliveries[ledger.deliveries["session"] == session]
-    return sorted({*rows["sender"].dropna(), *rows["recipient"].dropna()}, reverse=True)
+    found = ledger.query(
+        "SELECT DISTINCT unnest([sender, recipient]) AS party FROM ledger WHERE session = ? ORDER BY party DESC",
+        [session],
+    )
+    return [str(party) for party in found["party"].dropna()]
 
 
 def _ways(ledger: "Ledger", session: str, opened_ns: int) -> pd.DataFrame:
