@@ -37,7 +37,7 @@ BY_LOCUST = ("widgets", "agents", "run_time_s", "arrivals_per_s")  # what -u, -t
 SPOTS = {
     "reader": ("websocket", "Screen", "show", first_answer := "str(about[1].mid).endswith(':3.a.0')", "page.py"),
     "poll": ("polling", "Screen", "show", first_answer, "page.py"),
-    "story": ("websocket", "Widget", "acts", "about[4].index == 3", "users.py"),
+    "story": ("websocket", "Widget", "acts", "about[-1].index == 3", "users.py"),
     "beside": ("websocket", "Party", "takes_step", "about[1] == 'escalate'", "parties.py"),
 }
 TALKS_S = 90
