@@ -49,7 +49,8 @@ closed AS (
 )
 SELECT party, conn, view, sid, transport, reason, connected_ns, begun_ns,
     coalesce(ended_ns, forever()) AS ended_ns,
-    last_frame_ns IS NOT NULL AS frames_told, CASE WHEN ended_ns IS NULL THEN forever()
+    last_frame_ns IS NOT NULL AS frames_told,
+    CASE WHEN ended_ns IS NULL THEN forever()
         ELSE least(greatest(connected_ns, coalesce(last_frame_ns, 0), coalesce(heard_ns, 0)), ended_ns) END AS seen_ns,
     max(if(recovered, NULL, conn)) OVER (PARTITION BY party, view ORDER BY connected_ns) AS state_of,
     if(lag(conn) OVER of_sid IS NULL, -forever(), begun_ns) AS sid_from_ns,
@@ -109,9 +110,9 @@ WINDOW by_time AS (PARTITION BY party ORDER BY t, source, "line"),
 
 # One row per join sent, with its answer: acked, refused (an error ack, or a journal line that the event is unknown),
 # timeout, let_in (none, and messages came all the same: it had joined when the first did); null: the connection or the
-# recording ended first. `next_ns`: when the party's next one in that session was
-# sent. `first`: on the page's first connection, before any ack. A connection whose state was restored is in the rooms
-# that it was in before, as if it had joined with it, and was handed over what came since.
+# recording ended first. `next_ns`: when the party's next one in that session was sent. `first`: on the page's first
+# connection, before any ack. A connection whose state was restored is in the rooms that it was in before, as if it had
+# joined with it, and was handed over what came since.
 JOINS = """
 CREATE TABLE joins AS
 WITH had AS (  -- by which a restored connection knows what is missing

@@ -8,6 +8,7 @@ none of its messages is of this run or it tells of none that it was emitted. Les
 import duckdb
 
 from loadtests.run_folder import RunFolder, RunFolderError
+from reports.words import plural
 
 ENOUGH = 10  # messages; of fewer nothing is said against a whole journal
 SLACK_NS = 100_000_000  # by which a journal may be late with its line, though it is to come before the effect
@@ -51,9 +52,7 @@ def refuse(con: duckdb.DuckDBPyConnection, run: RunFolder) -> None:
         raise _refused(run, written, f"{why}CLOCK_MONOTONIC in ns")
     lacking = " and ".join(f"`{kind}`" for kind in ("stored", "published") if not found[kind])
     if lacking and found["came"] >= (ENOUGH if found["published"] else 1):
-        raise _refused(
-            run, written, f"{found['came']} messages came as they were emitted, and it never writes {lacking}"
-        )
+        raise _refused(run, written, f"it never writes {lacking}, and {plural(found['came'], 'message')} came live")
     if found["contradicted"] >= max(ENOUGH, found["known"] / 2):
         why = f"it never writes {lacking}" if lacking else "it leaves most of them out"
         raise _refused(run, written, f"it contradicts what was seen {found['contradicted']} times {of}: {why}")

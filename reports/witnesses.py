@@ -201,6 +201,7 @@ spans AS (
     FROM refusals ASOF LEFT JOIN returns ON returns.t > refusals.refused_ns
     WHERE refusals.kind = 'connect_failed'
         AND NOT EXISTS (FROM told WHERE kind = 'server_ended' AND told.start_ns < refused_ns)
+        -- and no journal speaks of that time: not of a boot that lived on, nor of its death
         AND NOT EXISTS (FROM boots WHERE boots.start_ns <= refusals.start_ns AND last_ns >= refused_ns)
         AND NOT EXISTS (FROM deaths WHERE deaths.start_ns <= refused_ns AND deaths.end_ns >= refusals.start_ns)
     GROUP BY returns.t

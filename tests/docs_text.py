@@ -75,9 +75,9 @@ tell another story. The other kinds may be missing, and what they are good for w
    and of the time around it silence proves nothing.
 6. **`mid`** is what the sender gave as `clientId`, `id` your own id of the message. One of the two is enough, `id`
    where its sender is told it too or the history is audited; with both, a message is found even where the payload lost
-   one. `seq` counts a session's messages in the order of commits.
-   **`sid`** is the Socket.IO id that the client is told: `socket.id` in Node.js, not `socket.conn.id`. **`room`** is
-   one name: an emit to several rooms is one `published` line for each.
+   one. `seq` counts a session's messages in the order of commits. **`sid`** is the Socket.IO id that the client is
+   told: `socket.id` in Node.js, not `socket.conn.id`. **`room`** is one name: an emit to several rooms is one
+   `published` line for each.
 7. **Silence.** From `server_started` on, what the journal does not show did not happen. Where the process has died,
    that holds until its last line; from there to the next `server_started` its silence proves nothing. The same holds
    for the end of a journal whose server goes on after it. Write something twice a second, such as `loop_lag`, so that

@@ -25,7 +25,7 @@ def fault(name: str, at_s: float, for_s: float, **more: Any) -> dict[str, Any]:
 SETTINGS = {
     **SMALL,
     "run_time_s": 15.0,
-    **fault("two-tabs", 1.5, 3.0),
+    **fault("two-tabs", 1.5, 4.0),  # so long that slow agents speak while they are open
     **fault("drop", 3.0, 0.3),
     **fault("reload", 6.0, 0.4, who="both"),
     **fault("freeze", 8.0, 0.8),
@@ -102,15 +102,13 @@ def test_every_connection_has_a_number_of_its_own(events: pd.DataFrame) -> None:
 def test_a_second_tab_shows_what_comes_while_it_is_open(
     ledger: Ledger, scenario: Scenario, events: pd.DataFrame
 ) -> None:
-    shown_there = 0
     for index in range(scenario.widgets):
         shown = of(events, "displayed", f"widget-{index}")
         (tabs,) = [line for line in key(ledger) if (line["name"], line["party"]) == ("two-tabs", f"widget-{index}")]
         while_open = shown[shown["t"].between(tabs["start_ns"] + BUSY_S * 1e9, tabs["end_ns"] - BUSY_S * 1e9)]
         first, second = (set(while_open[while_open["view"] == view]["mid"]) for view in (1, 2))
+        assert len(second) > 0
         assert first | second <= set(shown[shown["view"] == 1]["mid"]) & set(shown[shown["view"] == 2]["mid"])
-        shown_there += len(second)
-    assert shown_there > 0  # where agents are slow to come, not on every widget's
 
 
 @pytest.mark.parametrize(("party", "view"), [("widget-0", 3), ("widget-5", 3), ("agent-0", 2), ("agent-1", 2)])

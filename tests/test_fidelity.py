@@ -17,11 +17,11 @@ from tests.fidelity.records import Record
 from tests.fidelity.recovery import RECOVERY
 from tests.fidelity.scripts import DETECTION_MS, UP, Interval, Script, hear
 from tests.fidelity.stage import Stage, stage
-from tests.fidelity.talk import ACKS, BUFFERS, NAMESPACES, PAYLOADS
+from tests.fidelity.talk import ACKS, BUFFERS, NAMESPACES, RECEIVED
 from tests.fidelity.transports import TRANSPORTS
 from tests.players import Players, browsers, emit, freeze, playing, swarms
 
-SCRIPTS = BUFFERS | ACKS | PAYLOADS | NAMESPACES | CONNECTS | ENDS | HEARTBEATS | TRANSPORTS | RECOVERY
+SCRIPTS = BUFFERS | ACKS | RECEIVED | NAMESPACES | CONNECTS | ENDS | HEARTBEATS | TRANSPORTS | RECOVERY
 AT_ONCE = 16
 EARLIER_MS, LATER_MS = 75, 250  # than a script says
 TRIES = 3  # on a machine that may stand still for half a second now and then; a difference shows each time

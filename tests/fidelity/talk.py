@@ -78,7 +78,7 @@ ACKS = {
         (*UP, emit("raw", '37["stray"]', '2["after"]'), hear("event", event="after"), hear_nothing(0.1))
     ),
 }
-PAYLOADS = {
+RECEIVED = {
     "payloads of events": Script((on("echo"), *UP, *EVENTS, hear("acked", number=99))),
     "attachments, as many as are allowed": Script((*UP, on("attached"), emit("attach", 10), hear("handled"))),
 }
